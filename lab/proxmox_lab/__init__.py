@@ -1,0 +1,1 @@
+"""A Proxmox-VE-compatible laboratory: the API, its tasks and locks, and guests that run."""

@@ -1,0 +1,1 @@
+"""Guests behind one port: simulated ones, and real ones under QEMU."""

@@ -1,0 +1,126 @@
+"""What the hypervisor side needs of guests, whatever they are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class GuestFailure(Exception):
+    """The guest could not do it. The text becomes the task's error, in Proxmox's manner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestConfig:
+    """What the hypervisor knows of a VM. ``address`` with prefix (``10.77.0.5/16``) or None."""
+
+    vmid: int
+    name: str
+    directory: Path  # the guest's own folder, kept across restarts of the lab
+    template: str  # name of the template its disk descends from
+    cores: int
+    memory_mib: int
+    disk_bytes: int
+    mac: str
+    user: str = "debian"
+    ssh_keys: tuple[str, ...] = ()
+    address: str | None = None
+    gateway: str | None = None
+    nameservers: tuple[str, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()  # (("udp", 30000),): what outsiders must reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedPort:
+    """A guest's port and where outsiders find it (on ``Reach.public_host``)."""
+
+    protocol: str
+    guest_port: int
+    public_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """From where a running guest is reached: always loopback here."""
+
+    ssh_host: str
+    ssh_port: int
+    public_host: str
+    ports: tuple[ReachedPort, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One network interface as the guest agent tells it; addresses with prefix."""
+
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """A command run by the guest agent."""
+
+    exit_code: int
+    out: bytes = b""
+    err: bytes = b""
+
+
+class Guest(Protocol):
+    """One machine. Every verb may be repeated; failures raise ``GuestFailure``."""
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def uptime(self) -> float: ...
+
+    async def start(self, config: GuestConfig) -> None:
+        """Power on with this config (cloud-init fields are applied); returns once powered."""
+        ...
+
+    async def shutdown(self, timeout: float) -> bool:
+        """Ask the guest to power off; True if it did within ``timeout`` seconds."""
+        ...
+
+    async def stop(self) -> None:
+        """Cut the power."""
+        ...
+
+    async def reset(self) -> None: ...
+    async def reboot(self, timeout: float) -> None: ...
+
+    async def agent_ping(self) -> bool: ...
+    async def agent_interfaces(self) -> Sequence[Interface]: ...
+
+    async def agent_read_file(self, path: str) -> bytes:
+        """Raises ``GuestFailure`` with the guest's own error text."""
+        ...
+
+    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult: ...
+
+    def reach(self) -> Reach: ...
+
+
+class Guests(Protocol):
+    """Makes, finds and forgets guests."""
+
+    async def create(self, config: GuestConfig) -> Guest:
+        """Make the machine's disk as a clone of ``config.template``; not started."""
+        ...
+
+    async def adopt(self, config: GuestConfig) -> Guest:
+        """Find an existing machine again after a restart of the lab, running or not."""
+        ...
+
+    async def resize(self, config: GuestConfig, size: int) -> None:
+        """Grow the disk to ``size`` bytes."""
+        ...
+
+    async def destroy(self, config: GuestConfig) -> None:
+        """Forget the machine and delete its disk; it is stopped."""
+        ...
+
+    async def close(self) -> None:
+        """Let go: simulated guests end, real ones go on without us unless told otherwise."""
+        ...

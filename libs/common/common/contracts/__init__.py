@@ -1,0 +1,1 @@
+"""The words the services exchange: events, log lines, and the bus they travel on."""

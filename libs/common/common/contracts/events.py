@@ -1,0 +1,128 @@
+"""What the services tell each other about servers.
+
+One class is one event: a fact, named in the past tense, that never changes. Add optional
+fields freely. To change or drop one, publish a new class with the next version in its
+``type``, and keep the old class until nobody reads it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue, TypeAdapter
+
+from common.contracts.base import Event
+from common.contracts.servers import Endpoint, PublishedPort, ServerSpec
+
+
+class DeploymentRequested(Event, frozen=True):
+    """Gateway: this server was asked for. Asked again (new id) when it shows no progress."""
+
+    type: Literal["deployment.requested.v1"] = "deployment.requested.v1"
+    spec: ServerSpec
+    deadline: AwareDatetime
+
+
+class RemovalRequested(Event, frozen=True):
+    """Gateway: stop all work on this server and remove its VM, whatever is going on."""
+
+    type: Literal["removal.requested.v1"] = "removal.requested.v1"
+    reason: Literal["deleted", "failed", "cancelled"]
+
+
+class StepChanged(Event, frozen=True):
+    """vm-service, provisioner: a step of the operation began, moved on or ended."""
+
+    type: Literal["operation.step_changed.v1"] = "operation.step_changed.v1"
+    step: str
+    state: Literal["running", "succeeded", "failed"]
+    attempt: int = 1
+    progress: float | None = Field(default=None, ge=0, le=1)
+    detail: str | None = None
+
+
+class VMReady(Event, frozen=True):
+    """vm-service: the VM runs and its endpoint is known; carries all the provisioner needs."""
+
+    type: Literal["vm.ready.v1"] = "vm.ready.v1"
+    vmid: int
+    node: str
+    endpoint: Endpoint
+    host_keys: tuple[str, ...]
+    host_key_policy: Literal["agent", "tofu"]
+    spec: ServerSpec
+    deadline: AwareDatetime
+
+
+class VMFailed(Event, frozen=True):
+    """vm-service: the VM cannot be brought up; what is left of it awaits a removal request."""
+
+    type: Literal["vm.failed.v1"] = "vm.failed.v1"
+    step: str
+    reason: str
+    remedy: str | None = None
+
+
+class VMDeleted(Event, frozen=True):
+    """vm-service: no VM of this server exists (any more)."""
+
+    type: Literal["vm.deleted.v1"] = "vm.deleted.v1"
+    vmid: int | None = None
+
+
+class VMRemovalBlocked(Event, frozen=True):
+    """vm-service: the VM could not be removed; ``remedy`` names the command that helps."""
+
+    type: Literal["vm.removal_blocked.v1"] = "vm.removal_blocked.v1"
+    vmid: int
+    reason: str
+    remedy: str
+
+
+class ServerReady(Event, frozen=True):
+    """provisioner: the game answered on its own protocol."""
+
+    type: Literal["server.ready.v1"] = "server.ready.v1"
+    host: str
+    ports: tuple[PublishedPort, ...]
+    connect: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ServerFailed(Event, frozen=True):
+    """provisioner: the game could not be brought up inside the guest."""
+
+    type: Literal["server.failed.v1"] = "server.failed.v1"
+    step: str
+    reason: str
+    remedy: str | None = None
+    last_lines: tuple[str, ...] = ()
+
+
+class OperationFinished(Event, frozen=True):
+    """Gateway: the operation reached its one terminal state."""
+
+    type: Literal["operation.finished.v1"] = "operation.finished.v1"
+    kind: str
+    state: Literal["succeeded", "failed", "cancelled"]
+
+
+AnyEvent = Annotated[
+    DeploymentRequested
+    | RemovalRequested
+    | StepChanged
+    | VMReady
+    | VMFailed
+    | VMDeleted
+    | VMRemovalBlocked
+    | ServerReady
+    | ServerFailed
+    | OperationFinished,
+    Field(discriminator="type"),
+]
+
+_any: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def decode(data: bytes) -> AnyEvent:
+    """Read an event off the wire. Raises ``pydantic.ValidationError``."""
+    return _any.validate_json(data)

@@ -1,0 +1,106 @@
+"""The bus on one page: streams, who reads what, and what each service may touch.
+
+    EVENTS  evt.<entity>.<fact>.v<n>.<server id>    facts, kept 90 days
+    LOGS    log.<operation id>                      batches of lines, kept 14 days
+    DEAD    dead.<durable>.<original subject>       what nobody could handle, kept 30 days
+    live.logged.<operation id>                      core NATS, not stored: "lines were recorded"
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+DAY: Final = 86_400
+MIB: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A JetStream stream. ``max_age`` and ``duplicate_window`` in seconds, sizes in bytes."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age: int
+    max_bytes: int
+    max_msg_size: int = 256 * 1024
+    duplicate_window: int = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durable:
+    """A durable pull consumer: one service's place in one stream. ``ack_wait`` in seconds."""
+
+    name: str
+    stream: str
+    filters: tuple[str, ...]
+    ack_wait: int = 30
+    max_ack_pending: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a service's NATS user may say and hear."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+STREAMS: Final = (
+    Stream(name="EVENTS", subjects=("evt.>",), max_age=90 * DAY, max_bytes=512 * MIB),
+    Stream(name="LOGS", subjects=("log.*",), max_age=14 * DAY, max_bytes=1024 * MIB),
+    Stream(name="DEAD", subjects=("dead.>",), max_age=30 * DAY, max_bytes=128 * MIB),
+)
+
+GATEWAY: Final = Durable(
+    name="gateway",
+    stream="EVENTS",
+    filters=("evt.operation.step_changed.>", "evt.vm.>", "evt.server.>"),
+)
+VM_SERVICE: Final = Durable(
+    name="vm-service",
+    stream="EVENTS",
+    filters=("evt.deployment.requested.>", "evt.removal.requested.>"),
+)
+PROVISIONER: Final = Durable(
+    name="provisioner",
+    stream="EVENTS",
+    filters=("evt.vm.ready.>", "evt.removal.requested.>"),
+)
+LOG_SERVICE: Final = Durable(name="log-service", stream="LOGS", filters=("log.*",))
+
+DURABLES: Final = (GATEWAY, VM_SERVICE, PROVISIONER, LOG_SERVICE)
+
+
+def logged_subject(stream_id: str) -> str:
+    """Where the log-service's copies tell each other that a stream has grown."""
+    return f"live.logged.{stream_id}"
+
+
+def _worker(service: str, *durables: Durable, says: tuple[str, ...], hears: tuple[str, ...] = ()) -> Access:
+    """Grant what a worker needs: its own facts, its own durables, its own inbox."""
+    api = tuple(
+        f"$JS.API.CONSUMER.{verb}.{d.stream}.{d.name}" for d in durables for verb in ("INFO", "MSG.NEXT")
+    )
+    acks = tuple(f"$JS.ACK.{d.stream}.{d.name}.>" for d in durables)
+    return Access(
+        publish=(*says, *api, *acks, "dead.>", "$JS.API.INFO"),
+        subscribe=(f"_INBOX_{service}.>", *hears),
+    )
+
+
+ACCESS: Final[Mapping[str, Access]] = {
+    # The gateway declares streams and consumers for all, so that no worker can.
+    "gateway": Access(publish=(">",), subscribe=(">",)),
+    "vm-service": _worker(
+        "vm-service", VM_SERVICE, says=("evt.vm.>", "evt.operation.step_changed.>", "log.*")
+    ),
+    "provisioner": _worker(
+        "provisioner", PROVISIONER, says=("evt.server.>", "evt.operation.step_changed.>", "log.*")
+    ),
+    "log-service": _worker(
+        "log-service",
+        LOG_SERVICE,
+        says=("live.logged.*",),
+        hears=("live.logged.*",),
+    ),
+}
