@@ -13,6 +13,8 @@ PREFIXES: Final = {
     "run": "run",
     "user": "usr",
     "session": "ses",
+    "instance": "ins",
+    "request": "req",
 }
 
 

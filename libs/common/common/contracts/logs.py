@@ -37,7 +37,7 @@ class LogBatch(Message, frozen=True):
 
 
 class StoredLine(BaseModel, frozen=True):
-    """A line of the record. ``sequence`` is dense per stream: 1, 2, 3, …"""
+    """A line of the record; ``sequence`` is dense per stream and begins with 1."""
 
     sequence: int
     time: AwareDatetime

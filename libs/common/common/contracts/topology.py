@@ -1,9 +1,9 @@
 """The bus on one page: streams, who reads what, and what each service may touch.
 
-    EVENTS  evt.<entity>.<fact>.v<n>.<server id>    facts, kept 90 days
-    LOGS    log.<operation id>                      batches of lines, kept 14 days
-    DEAD    dead.<durable>.<original subject>       what nobody could handle, kept 30 days
-    live.logged.<operation id>                      core NATS, not stored: "lines were recorded"
+EVENTS  evt.<entity>.<fact>.v<n>.<server id>    facts, kept 90 days
+LOGS    log.<operation id>                      batches of lines, kept 14 days
+DEAD    dead.<durable>.<original subject>       what nobody could handle, kept 30 days
+live.logged.<operation id>                      core NATS, not stored: "lines were recorded"
 """
 
 from collections.abc import Mapping
@@ -76,10 +76,14 @@ def logged_subject(stream_id: str) -> str:
     return f"live.logged.{stream_id}"
 
 
-def _worker(service: str, *durables: Durable, says: tuple[str, ...], hears: tuple[str, ...] = ()) -> Access:
+def _worker(
+    service: str, *durables: Durable, says: tuple[str, ...], hears: tuple[str, ...] = ()
+) -> Access:
     """Grant what a worker needs: its own facts, its own durables, its own inbox."""
     api = tuple(
-        f"$JS.API.CONSUMER.{verb}.{d.stream}.{d.name}" for d in durables for verb in ("INFO", "MSG.NEXT")
+        f"$JS.API.CONSUMER.{verb}.{d.stream}.{d.name}"
+        for d in durables
+        for verb in ("INFO", "MSG.NEXT")
     )
     acks = tuple(f"$JS.ACK.{d.stream}.{d.name}.>" for d in durables)
     return Access(

@@ -1,0 +1,92 @@
+"""Leases with fencing tokens: two copies of a service never work on one thing at once.
+
+Whoever takes a lease gets a token one higher than the last. Every write under the lease
+checks the token in the same transaction, so a copy that was asleep when its lease ran out
+cannot write any more. Time is the database's.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Column, ColumnElement, Float, Integer, String, Table, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db.clock import database_now
+from common.db.mailbox import metadata
+from common.db.upsert import add_if_absent
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("subject_id", String(80), primary_key=True),
+    Column("owner", String(80), nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("expires_at", Float(53), nullable=False),
+)
+
+
+def unleased(subject_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Be true, in a query, for things that nobody holds a living lease on."""
+    held = select(leases.c.token).where(
+        leases.c.subject_id == subject_id, leases.c.expires_at >= database_now()
+    )
+    return ~held.exists()
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken over; stop before the next effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on one thing, for a while."""
+
+    subject_id: str
+    owner: str
+    token: int
+
+
+class SqlLeases:
+    """Leases, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def take(self, subject_id: str, *, owner: str, seconds: float) -> Lease | None:
+        """Take the lease if nobody holds a living one; atomically."""
+        await add_if_absent(
+            self._session, leases, subject_id=subject_id, owner="", token=0, expires_at=0.0
+        )
+        token = await self._session.scalar(
+            update(leases)
+            .where(leases.c.subject_id == subject_id, leases.c.expires_at < database_now())
+            .values(owner=owner, token=leases.c.token + 1, expires_at=database_now() + seconds)
+            .returning(leases.c.token)
+        )
+        return None if token is None else Lease(subject_id=subject_id, owner=owner, token=token)
+
+    async def renew(self, lease: Lease, *, seconds: float) -> None:
+        """Keep it for longer. Raises ``LeaseLost``."""
+        await self._set_expiry(lease, seconds=seconds)
+
+    async def release(self, lease: Lease) -> None:
+        """Give it back, so that the next need not wait. Raises ``LeaseLost``."""
+        await self._set_expiry(lease, seconds=-1)
+
+    async def check(self, lease: Lease) -> None:
+        """Raise ``LeaseLost`` unless the token is still the newest; holds until commit."""
+        query = (
+            select(leases.c.token).where(leases.c.subject_id == lease.subject_id).with_for_update()
+        )
+        if await self._session.scalar(query) != lease.token:
+            raise LeaseLost(lease.subject_id)
+
+    async def _set_expiry(self, lease: Lease, *, seconds: float) -> None:
+        kept = await self._session.scalar(
+            update(leases)
+            .where(leases.c.subject_id == lease.subject_id, leases.c.token == lease.token)
+            .values(expires_at=database_now() + seconds)
+            .returning(leases.c.token)
+        )
+        if kept is None:
+            raise LeaseLost(lease.subject_id)

@@ -1,0 +1,110 @@
+"""What was heard already and what is still to be said, in the transaction of the effect.
+
+A claim in the inbox, the change of state and the rows of the outbox commit together or
+not at all; the relay says later what the outbox holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts.base import Message, now
+from common.db.types import UTCDateTime
+from common.db.upsert import add_if_absent
+
+metadata: Final = MetaData()
+
+inbox: Final = Table(
+    "inbox",
+    metadata,
+    Column("message_id", String(80), primary_key=True),
+    Column("claimed_at", UTCDateTime, nullable=False, index=True),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column(
+        "position",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("message_id", String(80), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+
+class SqlInbox:
+    """Which messages were handled, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def claim(self, message_id: str) -> bool:
+        """Return true for exactly one committed claim of a message."""
+        return await add_if_absent(self._session, inbox, message_id=message_id, claimed_at=now())
+
+    async def forget(self, *, older_than: timedelta) -> None:
+        """Drop claims so old that the bus has dropped their messages too."""
+        await self._session.execute(delete(inbox).where(inbox.c.claimed_at < now() - older_than))
+
+
+class SqlOutbox:
+    """Messages to be published once the transaction has committed, in the order added."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, *messages: Message) -> None:
+        """Put messages into the outbox."""
+        if messages:
+            await self._session.execute(
+                insert(outbox),
+                [
+                    {"message_id": m.id, "subject": m.subject, "body": m.model_dump_json()}
+                    for m in messages
+                ],
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A row of the outbox on its way to the bus."""
+
+    position: int
+    message_id: str
+    subject: str
+    body: bytes
+
+
+async def unsent(session: AsyncSession, *, limit: int) -> Sequence[Unsent]:
+    """Read the oldest unsent rows.
+
+    Two relays may read the same rows: the bus drops the second copy by its id, and each
+    relay goes in order, so the first copies are in order too.
+    """
+    query = select(outbox).order_by(outbox.c.position).limit(limit)
+    rows = (await session.execute(query)).all()
+    return [Unsent(r.position, r.message_id, r.subject, r.body.encode()) for r in rows]
+
+
+async def mark_sent(session: AsyncSession, positions: Sequence[int]) -> None:
+    """Drop rows that the bus has acknowledged."""
+    await session.execute(delete(outbox).where(outbox.c.position.in_(positions)))

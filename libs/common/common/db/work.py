@@ -1,0 +1,30 @@
+"""The unit of work: one transaction per ``async with``, and a bell when it has committed."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.bell import Bell
+from common.db.engine import Sessions
+
+T = TypeVar("T")
+
+
+class UnitOfWork(Generic[T]):
+    """Opens transactions; ``bind`` says what is within reach inside one."""
+
+    def __init__(
+        self, sessions: Sessions, *, bind: Callable[[AsyncSession], T], bell: Bell
+    ) -> None:
+        self._sessions = sessions
+        self._bind = bind
+        self._bell = bell
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[T]:
+        """Open a transaction; commit it unless the block raises; then ring the bell."""
+        async with self._sessions.begin() as session:
+            yield self._bind(session)
+        self._bell.ring()

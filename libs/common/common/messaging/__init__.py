@@ -1,0 +1,1 @@
+"""The bus: connection, declaration, consumer, relay, log writer. The only nats-py."""

@@ -1,0 +1,121 @@
+"""Long work, one step at a time, by exactly one copy of a service at any moment.
+
+What has to be done stands in the service's own database. The worker looks for it when the
+bell rings (and every second anyway), takes a lease on each thing, works on it, and gives the
+lease back. A copy that dies is followed by another as soon as its leases have run out.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.bell import Bell
+from common.db.engine import Sessions
+from common.db.leases import Lease, LeaseLost, SqlLeases
+from common.metrics import WORKING
+
+log = logging.getLogger(__name__)
+
+LEASE: Final = 10.0  # seconds
+RENEWAL: Final = 3.0
+FAULT_PAUSE: Final = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """Works on every id that ``find_due`` names. ``work`` returns when nothing is left to do.
+
+    ``find_due(limit)`` returns ids of unsettled things that are ``unleased``.
+    """
+
+    name: str
+    owner: str
+    sessions: Sessions
+    bell: Bell
+    find_due: Callable[[int], Awaitable[Sequence[str]]]
+    work: Callable[[str, Lease], Awaitable[None]]
+    concurrency: int = 16
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+
+    async def run(self) -> None:
+        """Work until cancelled; what is unfinished goes back for another copy to take."""
+        listener = self.bell.listener()
+        try:
+            while True:
+                await self._take_what_is_due()
+                await listener.wait(1)
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _take_what_is_due(self) -> None:
+        free = self.concurrency - len(self._running)
+        if free <= 0:
+            return
+        for thing in await self.find_due(free):
+            lease = None if thing in self._running else await self._take(thing)
+            if lease is not None:
+                self._start(thing, lease)
+
+    def _start(self, id: str, lease: Lease) -> None:
+        task = asyncio.create_task(self._work(id, lease), name=f"{self.name} {id}")
+        self._running[id] = task
+        WORKING.labels(worker=self.name).set(len(self._running))
+        task.add_done_callback(lambda _: self._ended(id))
+
+    def _ended(self, id: str) -> None:
+        del self._running[id]
+        WORKING.labels(worker=self.name).set(len(self._running))
+        self.bell.ring()  # a hand is free
+
+    async def _work(self, id: str, lease: Lease) -> None:
+        work = asyncio.ensure_future(self.work(id, lease))
+        keep = asyncio.ensure_future(self._keep(lease))
+        try:
+            await asyncio.wait({work, keep}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            else:
+                log.warning("lease lost, letting go", extra={"worker": self.name, "thing": id})
+        except LeaseLost:
+            log.warning("lease lost, letting go", extra={"worker": self.name, "thing": id})
+        except Exception:
+            log.exception("work failed", extra={"worker": self.name, "thing": id})
+            await asyncio.sleep(FAULT_PAUSE)
+        finally:
+            keep.cancel()
+            work.cancel()
+            await asyncio.gather(work, keep, return_exceptions=True)
+            await self._release(lease)
+
+    async def _take(self, id: str) -> Lease | None:
+        async with self.sessions.begin() as session:
+            return await SqlLeases(session).take(id, owner=self.owner, seconds=LEASE)
+
+    async def _keep(self, lease: Lease) -> None:
+        """Renew until the lease is lost, or cannot be renewed for as long as it lasts."""
+        failures = 0
+        while failures * RENEWAL < LEASE:
+            await asyncio.sleep(RENEWAL)
+            try:
+                async with self.sessions.begin() as session:
+                    await SqlLeases(session).renew(lease, seconds=LEASE)
+            except LeaseLost:
+                return
+            except Exception:
+                log.exception("lease not renewed", extra={"worker": self.name})
+                failures += 1
+            else:
+                failures = 0
+
+    async def _release(self, lease: Lease) -> None:
+        try:
+            async with self.sessions.begin() as session:
+                await SqlLeases(session).release(lease)
+        except LeaseLost:
+            pass
+        except Exception:
+            log.exception("lease not released", extra={"worker": self.name})
