@@ -1,0 +1,3 @@
+"""Runs the command line: ``python -m yard_cli``."""
+
+print("hi")
