@@ -1,0 +1,1 @@
+"""Spawnyard's tests."""

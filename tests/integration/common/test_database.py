@@ -1,0 +1,141 @@
+"""The database side of the promises, on SQLite and PostgreSQL alike."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.bell import Bell
+from common.contracts.events import VMDeleted
+from common.db.engine import Sessions, database, ping
+from common.db.leases import LeaseLost, SqlLeases, leases, unleased
+from common.db.mailbox import SqlInbox, SqlOutbox, mark_sent, metadata, unsent
+from common.db.work import UnitOfWork
+
+pytestmark = pytest.mark.integration
+
+FACT = VMDeleted(server_id="srv_1", operation_id="op_1")
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
+    async with database(database_url) as sessions:
+        async with sessions.begin() as session:
+            await session.run_sync(lambda s: metadata.create_all(s.connection()))
+        yield sessions
+
+
+async def test_the_database_answers(sessions: Sessions) -> None:
+    await ping(sessions)
+
+
+async def test_a_message_is_claimed_once_even_by_many_at_once(sessions: Sessions) -> None:
+    async def claim() -> bool:
+        async with sessions.begin() as session:
+            return await SqlInbox(session).claim("evt_1")
+
+    outcomes = await asyncio.gather(*(claim() for _ in range(8)))
+
+    assert sorted(outcomes) == [False] * 7 + [True]
+
+
+async def test_a_claim_that_is_rolled_back_can_be_made_again(sessions: Sessions) -> None:
+    with pytest.raises(RuntimeError):
+        async with sessions.begin() as session:
+            await SqlInbox(session).claim("evt_1")
+            raise RuntimeError
+
+    async with sessions.begin() as session:
+        assert await SqlInbox(session).claim("evt_1")
+
+
+async def test_the_outbox_keeps_what_was_committed_in_order(sessions: Sessions) -> None:
+    facts = [FACT.model_copy(update={"id": f"evt_{n}"}) for n in range(5)]
+    async with sessions.begin() as session:
+        await SqlOutbox(session).add(*facts)
+
+    async with sessions.begin() as session:
+        rows = await unsent(session, limit=3)
+        await mark_sent(session, [row.position for row in rows])
+    async with sessions() as session:
+        rest = await unsent(session, limit=10)
+
+    assert [row.message_id for row in rows] == ["evt_0", "evt_1", "evt_2"]
+    assert [row.message_id for row in rest] == ["evt_3", "evt_4"]
+    assert VMDeleted.model_validate_json(rest[0].body) == facts[3]
+
+
+async def test_the_bell_rings_after_a_commit_and_only_then(sessions: Sessions) -> None:
+    bell = Bell()
+    work = UnitOfWork(sessions, bind=lambda session: session, bell=bell)
+
+    with pytest.raises(RuntimeError):
+        async with work():
+            raise RuntimeError
+    assert bell.rings == 0
+
+    async with work() as session:
+        assert isinstance(session, AsyncSession)
+    assert bell.rings == 1
+
+
+class TestLeases:
+    async def test_one_of_many_gets_it(self, sessions: Sessions) -> None:
+        async def take(owner: str) -> bool:
+            async with sessions.begin() as session:
+                return await SqlLeases(session).take("x", owner=owner, seconds=30) is not None
+
+        outcomes = await asyncio.gather(*(take(f"copy{n}") for n in range(6)))
+
+        assert sum(outcomes) == 1
+
+    async def test_whoever_slept_through_its_end_cannot_write(self, sessions: Sessions) -> None:
+        async with sessions.begin() as session:
+            sleeper = await SqlLeases(session).take("x", owner="a", seconds=-1)
+        async with sessions.begin() as session:
+            successor = await SqlLeases(session).take("x", owner="b", seconds=30)
+        assert sleeper is not None
+        assert successor is not None
+        assert successor.token == sleeper.token + 1
+
+        async with sessions.begin() as session:
+            await SqlLeases(session).check(successor)
+            with pytest.raises(LeaseLost):
+                await SqlLeases(session).check(sleeper)
+            with pytest.raises(LeaseLost):
+                await SqlLeases(session).renew(sleeper, seconds=30)
+
+    async def test_a_released_lease_is_free_at_once(self, sessions: Sessions) -> None:
+        async with sessions.begin() as session:
+            lease = await SqlLeases(session).take("x", owner="a", seconds=30)
+            assert lease is not None
+            await SqlLeases(session).release(lease)
+
+        async with sessions.begin() as session:
+            assert await SqlLeases(session).take("x", owner="b", seconds=30) is not None
+
+    async def test_a_query_can_pass_over_what_is_leased(self, sessions: Sessions) -> None:
+        async with sessions.begin() as session:
+            await SqlLeases(session).take("busy", owner="a", seconds=30)
+            await SqlLeases(session).take("free", owner="a", seconds=-1)
+
+        async with sessions() as session:
+            other = leases.alias()
+            free = await session.scalars(
+                other.select()
+                .with_only_columns(other.c.subject_id)
+                .where(unleased(other.c.subject_id))
+            )
+            assert list(free) == ["free"]
+
+
+async def test_sqlite_keeps_what_was_committed_when_the_power_goes(
+    sessions: Sessions, database_url: str
+) -> None:
+    if not database_url.startswith("sqlite"):
+        pytest.skip("a setting of SQLite's; PostgreSQL syncs by default")
+    async with sessions() as session:
+        assert await session.scalar(text("PRAGMA synchronous")) == 2
+        assert await session.scalar(text("PRAGMA journal_mode")) == "wal"

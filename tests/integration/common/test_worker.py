@@ -1,0 +1,142 @@
+"""Long work goes on after a death, by one copy at a time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from typing import ClassVar
+
+import pytest
+from sqlalchemy import Column, String, Table, delete, insert, select
+
+from common.bell import Bell
+from common.db.engine import Sessions, database
+from common.db.leases import Lease, SqlLeases, unleased
+from common.db.mailbox import metadata
+from common.worker import Worker
+
+pytestmark = pytest.mark.integration
+
+things = Table("things", metadata, Column("id", String(20), primary_key=True))
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
+    async with database(database_url) as sessions:
+        async with sessions.begin() as session:
+            await session.run_sync(lambda s: metadata.create_all(s.connection()))
+            await session.execute(insert(things), [{"id": f"t{n}"} for n in range(6)])
+        yield sessions
+
+
+class Copy:
+    """One copy of a service: settles things, noting what it did and with whom it overlapped."""
+
+    busy: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, sessions: Sessions, name: str, *, pause: float = 0.02) -> None:
+        self.sessions, self.name, self.pause = sessions, name, pause
+        self.settled: list[str] = []
+        self.failures = 0
+        self.worker = Worker(
+            name="things",
+            owner=name,
+            sessions=sessions,
+            bell=Bell(),
+            find_due=self.due,
+            work=self.work,
+            concurrency=2,
+        )
+
+    async def due(self, limit: int) -> Sequence[str]:
+        async with self.sessions() as session:
+            query = select(things.c.id).where(unleased(things.c.id)).limit(limit)
+            return list(await session.scalars(query))
+
+    async def work(self, thing: str, lease: Lease) -> None:
+        assert thing not in Copy.busy, "two copies at once"
+        Copy.busy[thing] = self.name
+        try:
+            await asyncio.sleep(self.pause)
+            if self.failures:
+                self.failures -= 1
+                raise RuntimeError
+            async with self.sessions.begin() as session:
+                await SqlLeases(session).check(lease)
+                await session.execute(delete(things).where(things.c.id == thing))
+            self.settled.append(thing)
+        finally:
+            del Copy.busy[thing]
+
+
+async def settled(*copies: Copy, within: float = 20) -> None:
+    tasks = [asyncio.ensure_future(copy.worker.run()) for copy in copies]
+    try:
+        async with asyncio.timeout(within):
+            while sum(len(copy.settled) for copy in copies) < 6:
+                await asyncio.sleep(0.02)
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_two_copies_share_the_work_and_never_one_thing(sessions: Sessions) -> None:
+    first, second = Copy(sessions, "first"), Copy(sessions, "second")
+
+    await settled(first, second)
+
+    assert sorted(first.settled + second.settled) == [f"t{n}" for n in range(6)]
+
+
+async def test_a_fault_is_tried_again(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.worker.FAULT_PAUSE", 0.01)
+    copy = Copy(sessions, "clumsy")
+    copy.failures = 3
+
+    await settled(copy)
+
+    assert len(copy.settled) == 6
+
+
+async def test_what_a_stopped_copy_leaves_is_free_at_once(sessions: Sessions) -> None:
+    slow, quick = Copy(sessions, "slow", pause=60), Copy(sessions, "quick")
+    task = asyncio.ensure_future(slow.worker.run())
+    async with asyncio.timeout(5):
+        while len(Copy.busy) < 2:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    await settled(quick, within=5)
+
+    assert len(quick.settled) == 6
+
+
+async def test_whose_lease_was_taken_over_lets_go(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.worker.RENEWAL", 0.05)
+    copy = Copy(sessions, "zombie", pause=60)
+    task = asyncio.ensure_future(copy.worker.run())
+    async with asyncio.timeout(5):
+        while len(Copy.busy) < 2:
+            await asyncio.sleep(0.01)
+
+    taken = set(Copy.busy)
+    async with sessions.begin() as session:
+        for thing in taken:
+            await session.execute(
+                metadata.tables["leases"]
+                .update()
+                .where(metadata.tables["leases"].c.subject_id == thing)
+                .values(token=99, owner="successor", expires_at=4e9)
+            )
+
+    async with asyncio.timeout(5):
+        while taken & set(Copy.busy):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
