@@ -15,6 +15,7 @@ PREFIXES: Final = {
     "session": "ses",
     "instance": "ins",
     "request": "req",
+    "token": "tok",
 }
 
 

@@ -1,0 +1,1 @@
+"""Tokens: how the services know who asks."""
