@@ -1,0 +1,30 @@
+"""A ring is heard by all who wait, and not lost between two waits."""
+
+import asyncio
+
+from common.bell import Bell
+
+
+async def test_all_who_wait_are_woken():
+    bell = Bell()
+    waits = [asyncio.ensure_future(bell.listener().wait(5)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    bell.ring()
+
+    async with asyncio.timeout(1):
+        await asyncio.gather(*waits)
+
+
+async def test_a_ring_between_two_waits_is_heard_at_once():
+    bell = Bell()
+    listener = bell.listener()
+
+    bell.ring()
+
+    async with asyncio.timeout(1):
+        await listener.wait(60)
+
+
+async def test_without_a_ring_the_wait_ends_by_itself():
+    await Bell().listener().wait(0.01)

@@ -1,0 +1,49 @@
+"""Events are read back as they were written, and tolerant of what later versions add."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from common.contracts import events, topology
+from common.contracts.events import VMDeleted, decode
+
+
+def test_an_event_survives_the_wire():
+    fact = VMDeleted(server_id="srv_1", operation_id="op_1", vmid=900_001)
+
+    assert decode(fact.model_dump_json().encode()) == fact
+    assert fact.subject == "evt.vm.deleted.v1.srv_1"
+
+
+def test_a_field_from_the_future_is_passed_over():
+    fact = VMDeleted(server_id="srv_1", operation_id="op_1")
+    future = json.dumps({**fact.model_dump(mode="json"), "colour": "blue"})
+
+    assert decode(future.encode()) == fact
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"{}", b"[]", b'{"type":"vm.eaten.v1"}'])
+def test_nonsense_is_refused(nonsense: bytes):
+    with pytest.raises(ValidationError):
+        decode(nonsense)
+
+
+def test_every_durable_reads_what_somebody_says():
+    workers = {name: access for name, access in topology.ACCESS.items() if name != "gateway"}
+    says = [subject.rstrip(">") for access in workers.values() for subject in access.publish]
+    says += ["evt.deployment.requested.", "evt.removal.requested."]  # the gateway's own facts
+    for durable in topology.DURABLES:
+        for subject in durable.filters:
+            assert any(subject.startswith(said) for said in says if said), subject
+
+
+def test_no_worker_may_touch_streams():
+    for service, access in topology.ACCESS.items():
+        if service != "gateway":
+            assert not [s for s in access.publish if s.startswith(("$JS.API.STREAM", ">", "evt.>"))]
+
+
+def test_the_newest_event_types_have_a_version():
+    for name in ("VMReady", "ServerReady"):
+        assert getattr(events, name).model_fields["type"].default.endswith(".v1")
