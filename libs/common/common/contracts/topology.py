@@ -66,7 +66,10 @@ PROVISIONER: Final = Durable(
     stream="EVENTS",
     filters=("evt.vm.ready.>", "evt.removal.requested.>"),
 )
-LOG_SERVICE: Final = Durable(name="log-service", stream="LOGS", filters=("log.*",))
+# One batch in flight at a time, so that a line never overtakes another after a crash.
+LOG_SERVICE: Final = Durable(
+    name="log-service", stream="LOGS", filters=("log.*",), ack_wait=5, max_ack_pending=1
+)
 
 DURABLES: Final = (GATEWAY, VM_SERVICE, PROVISIONER, LOG_SERVICE)
 

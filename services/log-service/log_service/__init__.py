@@ -1,0 +1,1 @@
+"""The log-service: what happened is told here."""

@@ -1,0 +1,1 @@
+"""How the log-service reaches its database, the gateway's keys and its viewers."""

@@ -1,0 +1,1 @@
+"""What a record of lines is: streams, lines, frames, and what a viewer may leave unread."""
