@@ -1,0 +1,38 @@
+"""What the command line reads from the environment."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+INHERITED: Final = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_FILE"),
+)
+
+
+class CliSettings(BaseSettings):
+    """Where to find the installation this command line speaks to."""
+
+    model_config = SettingsConfigDict(env_prefix="SPAWNYARD_", extra="ignore")
+
+    data: Path = Field(default=ROOT / "data", description="Data folder of the embedded stack")
+    url: str | None = Field(default=None, description="Address of a gateway elsewhere")
+    config: Path = Field(
+        default_factory=lambda: Path.home() / ".config" / "spawnyard",
+        description="Folder that keeps the tokens for gateways elsewhere",
+    )
+
+
+def inherited(binaries: Path) -> dict[str, str]:
+    """Return what every process of the stack inherits, with ``binaries`` first on its path."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return kept | {
+        "PATH": f"{binaries}:{kept.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }

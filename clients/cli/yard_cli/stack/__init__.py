@@ -1,0 +1,1 @@
+"""The embedded stack: all services on this machine, as supervised processes."""

@@ -1,0 +1,120 @@
+"""The data folder: everything an embedded installation keeps.
+
+data/
+  secrets.json      passwords, made once                     stack.json   what runs now, and where
+  ssh/              the key pair the guests are reached by   logs/        one file per process
+  nats/ lab/ databases/ runs/                                credentials.json
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from yard_cli.failure import Failure
+from yard_cli.stack.ports import Ports
+
+
+class RunningStack(BaseModel, frozen=True):
+    """What a supervisor says of itself for as long as it holds the folder."""
+
+    pid: int
+    base_port: int
+    guests: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The folder at ``path``."""
+
+    path: Path
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords and keys of the installation; nobody else may read it."""
+        return self.path / "secrets.json"
+
+    @property
+    def credentials(self) -> Path:
+        """Tokens the command line holds for this installation's gateway."""
+        return self.path / "credentials.json"
+
+    @property
+    def ssh_key(self) -> Path:
+        """The private key the guests are reached by; the public one lies beside it."""
+        return self.path / "ssh" / "id_ed25519"
+
+    @property
+    def lab(self) -> Path:
+        """The lab's own folder."""
+        return self.path / "lab"
+
+    def log(self, process: str) -> Path:
+        """Where a process writes its log."""
+        return self.path / "logs" / f"{process}.log"
+
+    def database_url(self, service: str) -> str:
+        """Name the SQLite database of a service."""
+        return f"sqlite+aiosqlite:///{self.path / 'databases' / f'{service}.db'}"
+
+    def make(self) -> None:
+        """Make what is missing; nobody but its owner may look inside."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("ssh", "nats", "lab", "databases", "runs", "logs", "keys"):
+                (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Failure(
+                f"the data folder {self.path} cannot be written to: {error.strerror}",
+                "name a folder of your own: --data DIR (or SPAWNYARD_DATA)",
+            ) from error
+
+    @contextmanager
+    def held(self, *, ports: Ports, guests: str) -> Iterator[None]:
+        """Keep every other supervisor out for as long as the block lasts."""
+        note = os.open(self.path / "stack.json", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._claim(note)
+            running = RunningStack(pid=os.getpid(), base_port=ports.gateway, guests=guests)
+            os.ftruncate(note, 0)
+            os.pwrite(note, running.model_dump_json().encode(), 0)
+            yield
+            os.ftruncate(note, 0)
+        finally:
+            os.close(note)
+
+    def running(self) -> RunningStack | None:
+        """Return what runs on this folder now, if anything does."""
+        try:
+            note = os.open(self.path / "stack.json", os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read(note)
+        finally:
+            os.close(note)
+        return None
+
+    def _claim(self, note: int) -> None:
+        try:
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _read(note)
+            by = f" (process {holder.pid}, ports from {holder.base_port})" if holder else ""
+            raise Failure(
+                f"a stack is already running on {self.path}{by}",
+                "stop it with Ctrl-C where it runs, or start another one: --data DIR --port-base N",
+            ) from None
+
+
+def _read(note: int) -> RunningStack | None:
+    try:
+        return RunningStack.model_validate_json(os.pread(note, 4096, 0))
+    except ValidationError:
+        return None

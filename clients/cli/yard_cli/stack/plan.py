@@ -1,0 +1,168 @@
+"""Which processes make the stack, and what each is told: the wiring as one table."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from yard_cli.settings import ROOT, inherited
+from yard_cli.stack import nats_conf
+from yard_cli.stack.folder import DataFolder
+from yard_cli.stack.ports import HOST, Ports
+from yard_cli.stack.process import ProcessSpec
+from yard_cli.stack.readiness import answers_http, answers_nats
+from yard_cli.stack.secrets import Secrets, write_private
+
+BIN: Final = Path(sys.executable).parent
+MODULES: Final = {
+    "gateway": "gateway.main",
+    "vm-service": "vm_service.main",
+    "provisioner": "provisioner.main",
+    "log-service": "log_service.main",
+}
+# Those who take in work stop first, then who records it, then what they all stand on.
+STOPS_IN: Final = {"log-service": 1, "lab": 2, "nats": 3}
+PATIENCE: Final = {"log-service": 2.0, "lab": 4.0, "nats": 2.0}
+
+
+class LabToken(BaseModel, frozen=True):
+    """The API token the lab made for us."""
+
+    token_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One installation: where it keeps things, where it listens, what it knows."""
+
+    folder: DataFolder
+    ports: Ports
+    secrets: Secrets
+    guests: str = "simulated"
+    lab_options: tuple[str, ...] = ()
+
+
+def foundations(site: Site) -> list[ProcessSpec]:
+    """Describe what the services stand on: the bus and the lab."""
+    return [_nats(site), _lab(site)]
+
+
+def services(site: Site) -> list[ProcessSpec]:
+    """Describe the four services; the lab has made its token by then."""
+    settings = _settings(site)
+    return [
+        ProcessSpec(
+            name=name,
+            command=(sys.executable, "-m", module),
+            log_file=site.folder.log(name),
+            environment=inherited(BIN) | _common(site, name) | _prefixed(settings[name]),
+            is_ready=answers_http(f"{site.ports.url(name)}/readyz"),
+            stops_in=STOPS_IN.get(name, 0),
+            patience=PATIENCE.get(name, 6.0),
+        )
+        for name, module in MODULES.items()
+    ]
+
+
+def _nats(site: Site) -> ProcessSpec:
+    configuration = site.folder.path / "nats" / "nats.conf"
+    text = nats_conf.render(
+        name=site.secrets.install_id,
+        host=HOST,
+        port=site.ports.of("nats"),
+        store=site.folder.path / "nats" / "store",
+        passwords=site.secrets.nats,
+    )
+    write_private(configuration, text.encode())
+    return ProcessSpec(
+        name="nats",
+        command=(str(BIN / "nats-server"), "-c", str(configuration)),
+        log_file=site.folder.log("nats"),
+        environment=inherited(BIN),
+        is_ready=answers_nats(HOST, site.ports.of("nats")),
+        stops_in=STOPS_IN["nats"],
+        patience=PATIENCE["nats"],
+    )
+
+
+def _lab(site: Site) -> ProcessSpec:
+    return ProcessSpec(
+        name="lab",
+        command=(
+            *(sys.executable, "-m", "proxmox_lab", "--data", str(site.folder.lab)),
+            *("--host", HOST, "--port", str(site.ports.of("lab")), "--guests", site.guests),
+            *site.lab_options,
+        ),
+        log_file=site.folder.log("lab"),
+        environment=inherited(BIN),
+        is_ready=answers_http(
+            f"{site.ports.url('lab')}/api2/json/version", ca=_lab_ca(site), statuses=(200, 401)
+        ),
+        stops_in=STOPS_IN["lab"],
+        patience=PATIENCE["lab"],
+    )
+
+
+def _common(site: Site, service: str) -> dict[str, str]:
+    return _prefixed(
+        {
+            "DATABASE_URL": site.folder.database_url(service),
+            "NATS_URL": f"nats://{HOST}:{site.ports.of('nats')}",
+            "NATS_USER": service,
+            "NATS_PASSWORD": site.secrets.nats[service],
+            "HOST": HOST,
+            "PORT": str(site.ports.of(service)),
+            "INSTALL_ID": site.secrets.install_id,
+        }
+    )
+
+
+def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
+    token = LabToken.model_validate_json((site.folder.lab / "token.json").read_bytes())
+    issuer = site.ports.url("gateway")
+    return {
+        "gateway": {
+            "TOKEN_KEY_FILE": str(site.folder.path / "keys" / "token.pem"),
+            "SETUP_TOKEN": site.secrets.setup_token,
+            "GAMES_DIR": str(ROOT / "playbooks" / "games"),
+            "PUBLIC_LOG_URL": site.ports.url("log-service"),
+            "ISSUER": issuer,
+        },
+        "vm-service": {
+            "PROXMOX_URL": site.ports.url("lab"),
+            "PROXMOX_TOKEN_ID": token.token_id,
+            "PROXMOX_TOKEN_SECRET": token.secret,
+            "PROXMOX_CA_FILE": str(_lab_ca(site)),
+            "PROXMOX_TEMPLATE": "9000",
+            "PROXMOX_POOL": "spawnyard",
+            "ADDRESS_POOL": "10.77.0.0/16",
+            "ADDRESS_GATEWAY": "10.77.0.1",
+            "NAMESERVERS": json.dumps([]),
+            "SSH_PUBLIC_KEY_FILE": str(site.folder.ssh_key.with_suffix(".pub")),
+            "GUEST_USER": "yard",
+            "REACH": "url",
+            "REACH_URL": f"{site.ports.url('lab')}/lab/vms/{{vmid}}/endpoint",
+        },
+        "provisioner": {
+            "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
+            "PLAYBOOKS_DIR": str(ROOT / "playbooks"),
+            "RUNS_DIR": str(site.folder.path / "runs"),
+        },
+        "log-service": {
+            "JWKS_URL": f"{issuer}/.well-known/jwks.json",
+            "ISSUER": issuer,
+        },
+    }
+
+
+def _lab_ca(site: Site) -> Path:
+    return site.folder.lab / "tls" / "ca.pem"
+
+
+def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:
+    return {f"SPAWNYARD_{name}": value for name, value in settings.items()}
