@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from yard_cli.client.credentials import Credentials, Login
 from yard_cli.client.models import Answer, Game, LogTicket, Operation, Problem, Server, Tokens
@@ -17,7 +17,7 @@ A = TypeVar("A", bound=Answer)
 class Page(BaseModel, frozen=True):
     """One page of a list."""
 
-    items: tuple[dict[str, Any], ...]
+    items: tuple[dict[str, JsonValue], ...]
     next_cursor: str | None = None
 
 
@@ -52,11 +52,9 @@ class Gateway:
         """Return a game with the schema of its settings."""
         return _read(Game, await self._call("GET", f"/v1/games/{id}"))
 
-    async def deploy(self, wanted: Mapping[str, Any], *, key: str) -> Operation:
+    async def deploy(self, wanted: Mapping[str, JsonValue], *, key: str) -> Operation:
         """Ask for a server. The same key asks once, however often it is sent."""
-        answer = await self._call(
-            "POST", "/v1/deployments", json=dict(wanted), headers={"Idempotency-Key": key}
-        )
+        answer = await self._call("POST", "/v1/deployments", body=wanted, key=key)
         return _read(Operation, answer)
 
     async def servers(self) -> list[Server]:
@@ -93,19 +91,28 @@ class Gateway:
         after: str | None = None
         for _ in range(pages):
             query = {"limit": "100", **({"after": after} if after else {})}
-            page = Page.model_validate((await self._call("GET", path, params=query)).json())
+            page = Page.model_validate((await self._call("GET", path, query=query)).json())
             found += TypeAdapter(list[kind]).validate_python(page.items)
             after = page.next_cursor
             if after is None:
                 break
         return found
 
-    async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        headers = request.pop("headers", {})
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, JsonValue] | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        headers = {"Idempotency-Key": key} if key else {}
         token = await self._access_token()
         for last in (False, True):
+            headers["Authorization"] = f"Bearer {token}"
             response = await self._http.request(
-                method, path, headers={**headers, "Authorization": f"Bearer {token}"}, **request
+                method, path, headers=headers, params=query, json=body
             )
             if response.status_code != httpx.codes.UNAUTHORIZED or last:
                 break
