@@ -1,17 +1,15 @@
-"""What ends a command: a reason, what helps, and the exit code."""
+"""What ends a command: a reason, and what helps."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 
-@dataclass(slots=True)
 class Failure(Exception):
     """A command cannot be carried out. ``remedy`` tells what to do about it."""
 
-    reason: str
-    remedy: str | None = None
-    details: tuple[str, ...] = ()
-    exit_code: int = 1
-
-    def __str__(self) -> str:
-        """Give the reason."""
-        return self.reason
+    def __init__(
+        self, reason: str, remedy: str | None = None, *, details: Sequence[str] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.details = tuple(details)

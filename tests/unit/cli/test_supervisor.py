@@ -129,7 +129,7 @@ asyncio.run(main())
     assert lives(child)
 
     process.kill()
-    await process.wait()
+    await process.communicate()
 
     await until(lambda: not lives(child))
 

@@ -123,7 +123,7 @@ class Supervisor:
 
     async def wait_until_ready(self, *, timeout: float) -> None:
         """Return once every process has answered; raise if one cannot or takes too long."""
-        ready = asyncio.gather(*(keeper.ready.wait() for keeper in self.keepers))
+        ready = asyncio.create_task(self._all_ready())
         try:
             done, _ = await asyncio.wait(
                 [ready, *self._tasks], timeout=timeout, return_when=asyncio.FIRST_COMPLETED
@@ -138,6 +138,10 @@ class Supervisor:
     async def watch(self) -> None:
         """Wait for ever; raise if a process cannot be kept running."""
         await asyncio.gather(*self._tasks)
+
+    async def _all_ready(self) -> None:
+        for keeper in self.keepers:
+            await keeper.ready.wait()
 
     def _too_slow(self, timeout: float) -> Failure:
         late = next(keeper for keeper in self.keepers if not keeper.ready.is_set())
