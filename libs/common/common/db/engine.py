@@ -18,9 +18,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 Sessions = async_sessionmaker[AsyncSession]
 
 PRAGMAS: Final = (
+    "busy_timeout=10000",  # first: the next one may have to wait for another process
     "journal_mode=WAL",
     "synchronous=FULL",  # NORMAL loses committed rows when the power goes
-    "busy_timeout=10000",
     "foreign_keys=ON",
     "temp_store=MEMORY",
     "journal_size_limit=67108864",
