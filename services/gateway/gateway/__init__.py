@@ -1,0 +1,1 @@
+"""The gateway: the public door, and the ledger of what was asked."""

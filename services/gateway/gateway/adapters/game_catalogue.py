@@ -1,0 +1,104 @@
+"""Reads the catalogue from its folder: one folder a game, each with a manifest and a schema."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from pydantic import BaseModel, Field, ValidationError
+
+from common.contracts.servers import Plan, Port
+from gateway.domain.game import RECOMMENDED, Game
+
+log = logging.getLogger(__name__)
+
+
+class Size(BaseModel, frozen=True):
+    """The VM a game is comfortable with."""
+
+    cores: int
+    ram_mib: int
+    disk_gib: int
+
+
+class Manifest(BaseModel, frozen=True, extra="ignore"):
+    """What the gateway reads of a ``game.yml``; the rest is for others."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)
+    name: str
+    summary: str
+    version: str
+    maturity: str
+    tags: tuple[str, ...] = ()
+    vm: Size
+    ports: tuple[Port, ...] = Field(min_length=1)
+    connect: str
+
+
+class UnusableGame(Exception):
+    """A game's folder that cannot be used; its text says why."""
+
+
+class FolderCatalogue:
+    """The games found in one folder. A folder that is wrong is left out, and said so."""
+
+    def __init__(self, directory: Path) -> None:
+        self._games = _read_all(directory)
+
+    def all(self) -> Sequence[Game]:
+        """Return every game, by id."""
+        return list(self._games.values())
+
+    def find(self, id: str) -> Game | None:
+        """Return one."""
+        return self._games.get(id)
+
+
+def _read_all(directory: Path) -> Mapping[str, Game]:
+    games: dict[str, Game] = {}
+    for manifest in sorted(directory.glob("*/game.yml")):
+        try:
+            game = read_game(manifest.parent)
+        except UnusableGame as error:
+            log.error("game left out", extra={"game": manifest.parent.name, "error": str(error)})  # noqa: TRY400  the reason is enough
+        else:
+            games[game.id] = game
+    log.info("catalogue read", extra={"games": ", ".join(games)})
+    return games
+
+
+def read_game(folder: Path) -> Game:
+    """Read one game's folder. Raises ``UnusableGame``."""
+    try:
+        found = Manifest.model_validate(yaml.safe_load((folder / "game.yml").read_text("utf-8")))
+        schema: Any = json.loads((folder / "settings.schema.json").read_text("utf-8"))
+        Draft202012Validator.check_schema(schema)
+    except (OSError, ValueError, yaml.YAMLError, ValidationError, SchemaError) as error:
+        raise UnusableGame(f"{type(error).__name__}: {error}") from error
+    if found.id != folder.name:
+        raise UnusableGame(f"the manifest says {found.id}, the folder {folder.name}")
+    return _game(found, schema)
+
+
+def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
+    return Game(
+        id=found.id,
+        name=found.name,
+        summary=found.summary,
+        version=found.version,
+        maturity=found.maturity,
+        tags=found.tags,
+        plan=Plan(
+            name=RECOMMENDED,
+            cores=found.vm.cores,
+            memory_mib=found.vm.ram_mib,
+            disk_gib=found.vm.disk_gib,
+        ),
+        ports=found.ports,
+        connect=found.connect,
+        settings_schema=schema,
+    )

@@ -1,0 +1,185 @@
+"""Operations, servers and accepted requests, kept in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Select, Table, delete, false, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db.upsert import add_if_absent
+from gateway.adapters.sql.tables import operations, request_keys, servers
+from gateway.domain.operation import Operation, State
+from gateway.domain.server import Phase, Server
+from gateway.ports.records import Page, RequestKey
+
+_operation: Final = TypeAdapter(Operation)
+_server: Final = TypeAdapter(Server)
+
+
+class SqlOperations:
+    """Operations, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, operation: Operation) -> None:
+        """Add a new one."""
+        await self._session.execute(insert(operations).values(_operation_row(operation)))
+
+    async def find(self, id: str) -> Operation | None:
+        """Read one."""
+        return await self._first(_one(operations, id))
+
+    async def hold(self, id: str) -> Operation | None:
+        """Read one and lock it."""
+        return await self._first(_one(operations, id).with_for_update())
+
+    async def save(self, operation: Operation) -> None:
+        """Write back one that is held."""
+        statement = update(operations).where(operations.c.id == operation.id)
+        await self._session.execute(statement.values(_operation_row(operation)))
+
+    async def find_active(self, server_id: str) -> Operation | None:
+        """Return the one operation of a server that has not ended."""
+        return await self._first(
+            select(operations.c.body).where(
+                operations.c.server_id == server_id, operations.c.ended == false()
+            )
+        )
+
+    async def of_owner(
+        self, owner_id: str, *, page: Page, state: State | None, server_id: str | None
+    ) -> Sequence[Operation]:
+        """Return an owner's operations, newest first."""
+        query = _page(operations, owner_id, page)
+        if state is not None:
+            query = query.where(operations.c.state == state)
+        if server_id is not None:
+            query = query.where(operations.c.server_id == server_id)
+        return await self._all(query)
+
+    async def unended(self, *, quiet_since: datetime, limit: int) -> Sequence[Operation]:
+        """Return those that have not ended and were not heard of since."""
+        return await self._all(
+            select(operations.c.body)
+            .where(operations.c.ended == false(), operations.c.heard_at <= quiet_since)
+            .order_by(operations.c.heard_at)
+            .limit(limit)
+        )
+
+    async def overdue(self, *, at: datetime, limit: int) -> Sequence[Operation]:
+        """Return those that have not ended although their patience has."""
+        return await self._all(
+            select(operations.c.body)
+            .where(operations.c.ended == false(), operations.c.ends_by <= at)
+            .order_by(operations.c.ends_by)
+            .limit(limit)
+        )
+
+    async def _first(self, query: Select[Any]) -> Operation | None:
+        body = await self._session.scalar(query)
+        return None if body is None else _operation.validate_python(body)
+
+    async def _all(self, query: Select[Any]) -> Sequence[Operation]:
+        bodies = (await self._session.scalars(query)).all()
+        return [_operation.validate_python(body) for body in bodies]
+
+
+class SqlServers:
+    """Servers, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, server: Server) -> None:
+        """Add a new one."""
+        await self._session.execute(insert(servers).values(_server_row(server)))
+
+    async def find(self, id: str) -> Server | None:
+        """Read one."""
+        return await self._first(_one(servers, id))
+
+    async def hold(self, id: str) -> Server | None:
+        """Read one and lock it."""
+        return await self._first(_one(servers, id).with_for_update())
+
+    async def save(self, server: Server) -> None:
+        """Write back one that is held."""
+        statement = update(servers).where(servers.c.id == server.id)
+        await self._session.execute(statement.values(_server_row(server)))
+
+    async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
+        """Return an owner's servers that are not deleted, newest first."""
+        query = _page(servers, owner_id, page).where(servers.c.phase != Phase.DELETED)
+        bodies = (await self._session.scalars(query)).all()
+        return [_server.validate_python(body) for body in bodies]
+
+    async def _first(self, query: Select[Any]) -> Server | None:
+        body = await self._session.scalar(query)
+        return None if body is None else _server.validate_python(body)
+
+
+class SqlRequestKeys:
+    """Which requests were accepted under which key."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def claim(self, key: RequestKey, *, operation_id: str, at: datetime) -> bool:
+        """Take the key; who comes second waits for the first to commit."""
+        return await add_if_absent(
+            self._session,
+            request_keys,
+            scope=key.scope,
+            key=key.key,
+            body_hash=key.body_hash,
+            operation_id=operation_id,
+            created_at=at,
+        )
+
+    async def find(self, key: RequestKey) -> tuple[str, str] | None:
+        """Return the body hash and the operation a key was used for."""
+        query = select(request_keys.c.body_hash, request_keys.c.operation_id).where(
+            request_keys.c.scope == key.scope, request_keys.c.key == key.key
+        )
+        row = (await self._session.execute(query)).first()
+        return None if row is None else (row.body_hash, row.operation_id)
+
+    async def forget(self, *, before: datetime) -> None:
+        """Drop keys older than this."""
+        await self._session.execute(delete(request_keys).where(request_keys.c.created_at < before))
+
+
+def _one(table: Table, id: str) -> Select[Any]:
+    return select(table.c.body).where(table.c.id == id)
+
+
+def _page(table: Table, owner_id: str, page: Page) -> Select[Any]:
+    query = select(table.c.body).where(table.c.owner_id == owner_id)
+    if page.after is not None:
+        query = query.where(table.c.id < page.after)
+    return query.order_by(table.c.id.desc()).limit(page.limit)
+
+
+def _operation_row(operation: Operation) -> dict[str, Any]:
+    return {
+        "id": operation.id,
+        "owner_id": operation.owner_id,
+        "server_id": operation.server_id,
+        "state": operation.state,
+        "ended": operation.has_ended,
+        "heard_at": operation.heard_at,
+        "ends_by": operation.ends_by,
+        "body": _operation.dump_python(operation, mode="json"),
+    }
+
+
+def _server_row(server: Server) -> dict[str, Any]:
+    return {
+        "id": server.id,
+        "owner_id": server.owner_id,
+        "phase": server.phase,
+        "body": _server.dump_python(server, mode="json"),
+    }

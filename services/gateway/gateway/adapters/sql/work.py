@@ -1,0 +1,21 @@
+"""Everything that is within reach inside one SQL transaction."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db.mailbox import SqlInbox, SqlOutbox
+from gateway.adapters.sql.accounts import SqlLoginFailures, SqlSessions, SqlUsers
+from gateway.adapters.sql.records import SqlOperations, SqlRequestKeys, SqlServers
+
+
+class SqlWork:
+    """One transaction's view of the gateway's memory."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.operations = SqlOperations(session)
+        self.servers = SqlServers(session)
+        self.request_keys = SqlRequestKeys(session)
+        self.users = SqlUsers(session)
+        self.sessions = SqlSessions(session)
+        self.login_failures = SqlLoginFailures(session)
+        self.inbox = SqlInbox(session)
+        self.outbox = SqlOutbox(session)

@@ -1,0 +1,1 @@
+"""HTTP: routes translate between requests and handlers, and decide nothing."""

@@ -1,0 +1,1 @@
+"""What servers and operations are, and how they live. Pure: no clock, no database, no bus."""

@@ -1,0 +1,168 @@
+"""Every refusal of the gateway: what is wrong, for a program and for a person."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with what was sent: where (a JSON pointer) and why. Never the value."""
+
+    pointer: str
+    detail: str
+
+
+class Refused(Exception):
+    """A request that is answered with no. ``code`` is stable; the rest is for people."""
+
+    code: ClassVar[str] = "refused"
+    title: ClassVar[str] = "The request was refused"
+
+    def __init__(
+        self, detail: str, *, remedy: str | None = None, faults: tuple[Fault, ...] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
+        self.faults = faults
+
+
+class NotAuthenticated(Refused):
+    """No valid access token came with the request."""
+
+    code = "not_authenticated"
+    title = "Log in first"
+
+
+class BadCredentials(Refused):
+    """User name and password do not belong together."""
+
+    code = "bad_credentials"
+    title = "User name or password is wrong"
+
+
+class RefreshTokenRefused(Refused):
+    """A refresh token that is unknown, used up or expired."""
+
+    code = "refresh_token_refused"
+    title = "The refresh token is not valid"
+
+
+class TooManyAttempts(Refused):
+    """Too many failed logins in a short time."""
+
+    code = "too_many_attempts"
+    title = "Too many attempts"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, remedy=f"Wait {retry_after} seconds, then try again.")
+        self.retry_after = retry_after
+
+
+class Busy(Refused):
+    """More passwords to check than is good for the machine."""
+
+    code = "busy"
+    title = "Busy"
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        super().__init__(detail, remedy="Try again in a moment.")
+        self.retry_after = retry_after
+
+
+class SetupRefused(Refused):
+    """The setup token is wrong, or none is configured."""
+
+    code = "setup_refused"
+    title = "Setup needs the setup token"
+
+
+class SetupDone(Refused):
+    """There is a first user already."""
+
+    code = "setup_done"
+    title = "Setup is done"
+
+
+class PasswordTooWeak(Refused):
+    """A password that is too short, too long or too easy to guess."""
+
+    code = "password_too_weak"
+    title = "The password is too weak"
+
+
+class GameNotFound(Refused):
+    """No game of this name in the catalogue."""
+
+    code = "game_not_found"
+    title = "No such game"
+
+
+class UnknownGame(Refused):
+    """A deployment that names no game of the catalogue."""
+
+    code = "unknown_game"
+    title = "The catalogue holds no such game"
+
+
+class UnknownPlan(Refused):
+    """A deployment that names no plan we have."""
+
+    code = "unknown_plan"
+    title = "There is no such plan"
+
+
+class SettingsRefused(Refused):
+    """Settings that do not fit the game's schema."""
+
+    code = "settings_refused"
+    title = "The settings do not fit the game"
+
+
+class KeyReused(Refused):
+    """An Idempotency-Key that came before with another body."""
+
+    code = "idempotency_key_reused"
+    title = "This Idempotency-Key was used for another request"
+
+
+class OperationNotFound(Refused):
+    """No such operation, or not the caller's."""
+
+    code = "operation_not_found"
+    title = "No such operation"
+
+
+class ServerNotFound(Refused):
+    """No such server, or not the caller's."""
+
+    code = "server_not_found"
+    title = "No such server"
+
+
+class ServerDeleted(Refused):
+    """The server does not exist any more."""
+
+    code = "server_deleted"
+    title = "The server is deleted"
+
+
+class ServerBusy(Refused):
+    """Another operation is active on the server."""
+
+    code = "server_busy"
+    title = "Another operation is active on this server"
+
+
+class OperationEnded(Refused):
+    """The operation has reached its end; nothing can be changed any more."""
+
+    code = "operation_ended"
+    title = "The operation has ended"
+
+
+class NotCancellable(Refused):
+    """An operation of this kind runs to its end."""
+
+    code = "not_cancellable"
+    title = "This operation cannot be cancelled"

@@ -1,0 +1,110 @@
+"""A game as the catalogue describes it, and whether settings fit it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator, ValidationError
+from pydantic import JsonValue
+
+from common.contracts.servers import Plan, Port
+from gateway.domain.errors import Fault, SettingsRefused
+
+RECOMMENDED: Final = "recommended"
+MASK: Final = "[masked]"
+
+Settings = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Game:
+    """One entry of the catalogue. ``plan`` is what the game is comfortable with."""
+
+    id: str
+    name: str
+    summary: str
+    version: str
+    maturity: str
+    tags: tuple[str, ...]
+    plan: Plan
+    ports: tuple[Port, ...]
+    connect: str
+    settings_schema: Mapping[str, Any]
+
+
+def checked_settings(game: Game, settings: Settings) -> Settings:
+    """Return the settings, completed by the schema's defaults. Raises ``SettingsRefused``."""
+    complete = _with_defaults(game.settings_schema, settings)
+    errors = Draft202012Validator(game.settings_schema).iter_errors(complete)  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
+    faults = tuple(fault for error in errors for fault in _faults(error))
+    if faults:
+        raise SettingsRefused(
+            "Some settings do not fit the game's schema.",
+            remedy=f"See settings_schema in GET /v1/games/{game.id}.",
+            faults=tuple(sorted(faults, key=lambda fault: fault.pointer)),
+        )
+    return complete
+
+
+def shown_settings(schema: Mapping[str, Any], settings: Settings) -> Settings:
+    """Return the settings with those that the schema calls secret masked."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    return {
+        name: MASK if value and properties.get(name, {}).get("x-secret") else value
+        for name, value in settings.items()
+    }
+
+
+def _with_defaults(schema: Mapping[str, Any], value: Settings) -> Settings:
+    complete = dict(value)
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    for name, part in properties.items():
+        if name not in complete and "default" in part:
+            complete[name] = part["default"]
+        inner = complete.get(name)
+        if isinstance(inner, dict):
+            complete[name] = _with_defaults(part, inner)
+    return complete
+
+
+# What a keyword of JSON Schema means to a person. Never the value that was sent.
+_SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "type": lambda wanted: f"must be of type {wanted}",
+    "enum": lambda wanted: f"must be one of {', '.join(map(str, wanted))}",
+    "const": lambda wanted: f"must be {str(wanted).lower() if wanted is True else wanted}",
+    "minimum": lambda least: f"must be at least {least}",
+    "maximum": lambda most: f"must be at most {most}",
+    "minLength": lambda least: f"must have at least {least} characters",
+    "maxLength": lambda most: f"must have at most {most} characters",
+    "pattern": lambda pattern: f"must match {pattern}",
+    "minItems": lambda least: f"must have at least {least} entries",
+    "maxItems": lambda most: f"must have at most {most} entries",
+    "uniqueItems": lambda _: "must not hold an entry twice",
+}
+
+
+def _faults(error: ValidationError) -> Iterator[Fault]:
+    pointer = "".join(f"/{_escaped(str(part))}" for part in ("settings", *error.absolute_path))
+    wanted: Any = error.validator_value
+    sent: Any = error.instance
+    match error.validator:
+        case "required":
+            missing = [str(name) for name in wanted if name not in sent]
+            yield from (Fault(f"{pointer}/{_escaped(name)}", "is required") for name in missing)
+        case "additionalProperties":
+            schema: Any = error.schema
+            unknown = [str(name) for name in sent if name not in schema.get("properties", {})]
+            yield from (
+                Fault(f"{pointer}/{_escaped(name)[:80]}", "is not a setting of this game")
+                for name in unknown[:20]
+            )
+        case keyword:
+            sentence = _SENTENCES.get(str(keyword))
+            detail = sentence(wanted) if sentence else f"does not satisfy {keyword}"
+            yield Fault(pointer, detail)
+
+
+def _escaped(part: str) -> str:
+    """Write a name into a JSON pointer, without what could confuse a terminal or a log."""
+    return re.sub(r"[^\x20-\x7e]", "?", part).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,1 @@
+"""What the gateway does when it is asked or told something: one function, one transaction."""

@@ -1,0 +1,105 @@
+"""What the gateway does when a server is asked for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.contracts.ids import new_id
+from common.contracts.servers import ServerSpec
+from gateway.domain.consequences import on_accepted
+from gateway.domain.errors import Fault, KeyReused, UnknownGame
+from gateway.domain.game import Game, Settings, checked_settings
+from gateway.domain.operation import DEADLINE, Operation
+from gateway.domain.plan import chosen_plan
+from gateway.domain.server import Server
+from gateway.domain.step import Kind, planned
+from gateway.ports.catalogue import GameCatalogue
+from gateway.ports.records import RequestKey
+from gateway.ports.work import UnitOfWork, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody asks for, before it is checked."""
+
+    game: str
+    settings: Settings
+    name: str | None = None
+    plan: str | None = None
+    keep_on_failure: bool = False
+
+
+async def request_deployment(
+    wish: Wish,
+    *,
+    owner_id: str,
+    key: RequestKey | None,
+    catalogue: GameCatalogue,
+    work: UnitOfWork,
+    at: datetime,
+) -> Operation:
+    """Accept a deployment. Asked again under the same key, it is the same deployment."""
+    server_id = new_id("server")
+    spec = _spec(wish, _game(wish.game, catalogue), server_id=server_id)
+    operation = Operation(
+        id=new_id("operation"),
+        kind=Kind.DEPLOY,
+        server_id=server_id,
+        owner_id=owner_id,
+        spec=spec,
+        created_at=at,
+        heard_at=at,
+        deadline=at + DEADLINE,
+        steps=planned(Kind.DEPLOY),
+    )
+    async with work() as tx:
+        if key and not await tx.request_keys.claim(key, operation_id=operation.id, at=at):
+            return await _accepted_before(tx, key)
+        await tx.servers.add(_server(operation))
+        await tx.operations.add(operation)
+        await tx.outbox.add(*on_accepted(operation, at=at))
+    return operation
+
+
+async def _accepted_before(tx: Work, key: RequestKey) -> Operation:
+    taken = await tx.request_keys.find(key)
+    earlier = await tx.operations.find(taken[1]) if taken else None
+    if taken is None or earlier is None or taken[0] != key.body_hash:
+        raise KeyReused(
+            "The Idempotency-Key came before with a different body.",
+            remedy="Send the same body again, or use a new key.",
+        )
+    return earlier.as_accepted()
+
+
+def _game(id: str, catalogue: GameCatalogue) -> Game:
+    game = catalogue.find(id)
+    if game is None:
+        raise UnknownGame(
+            "The catalogue holds no game of this id.",
+            remedy="See GET /v1/games for the ids.",
+            faults=(Fault("/game", "is not the id of a game"),),
+        )
+    return game
+
+
+def _spec(wish: Wish, game: Game, *, server_id: str) -> ServerSpec:
+    return ServerSpec(
+        name=wish.name or f"{game.id}-{server_id[-6:]}",
+        game=game.id,
+        game_version=game.version,
+        settings=checked_settings(game, wish.settings),
+        plan=chosen_plan(wish.plan, recommended=game.plan),
+        ports=game.ports,
+        keep_on_failure=wish.keep_on_failure,
+    )
+
+
+def _server(operation: Operation) -> Server:
+    return Server(
+        id=operation.server_id,
+        owner_id=operation.owner_id,
+        spec=operation.spec,
+        operation_id=operation.id,
+        created_at=operation.created_at,
+        updated_at=operation.created_at,
+    )

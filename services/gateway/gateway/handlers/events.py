@@ -1,0 +1,23 @@
+"""What the gateway does when another service states a fact: fold it in, exactly once."""
+
+import logging
+from datetime import datetime
+
+from common.contracts.events import AnyEvent
+from common.errors import Rejected
+from gateway.handlers.transition import move
+from gateway.ports.work import UnitOfWork
+
+log = logging.getLogger(__name__)
+
+
+async def on_event(event: AnyEvent, *, work: UnitOfWork, at: datetime) -> None:
+    """Fold one fact into its operation and server and pass on what follows."""
+    async with work() as tx:
+        if not await tx.inbox.claim(event.id):
+            log.debug("already handled", extra={"event_id": event.id})
+            return
+        operation = await tx.operations.hold(event.operation_id)
+        if operation is None or operation.server_id != event.server_id:
+            raise Rejected("no operation of this server has this id")
+        await move(tx, operation, event, at=at)

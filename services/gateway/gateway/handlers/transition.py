@@ -1,0 +1,31 @@
+"""Move an operation on, its server with it, and say what follows: within one transaction."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from common.contracts.base import Event
+from common.errors import Rejected
+from gateway.domain import consequences, server
+from gateway.domain.operation import Operation, Trigger, advance, takes
+from gateway.ports.work import Work
+
+
+async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime) -> Operation:
+    """Fold a fact or decision into a held operation. What comes too late changes nothing."""
+    if not takes(operation, trigger):
+        return operation
+    after = advance(operation, trigger, at=at)
+    await tx.operations.save(after)
+    await _move_server(tx, after, trigger, at=at)
+    await tx.outbox.add(*consequences.on_moved(operation, after, trigger, at=at))
+    return after
+
+
+async def _move_server(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime) -> None:
+    before = await tx.servers.hold(operation.server_id)
+    if before is None:
+        raise Rejected(f"{operation.id} has lost its server")
+    after = server.advance(before, trigger, at=at) if isinstance(trigger, Event) else before
+    after = server.follow(after, operation, at=at)
+    if after != before:
+        await tx.servers.save(replace(after, operation_id=operation.id))

@@ -1,0 +1,1 @@
+"""What the gateway's handlers need from the outside, as Protocols."""
