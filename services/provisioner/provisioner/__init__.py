@@ -1,0 +1,1 @@
+"""The provisioner: the only service that talks to a guest."""

@@ -1,0 +1,1 @@
+"""SSH, Ansible, the games' own protocols, the catalogue on disk, the database."""

@@ -1,0 +1,1 @@
+"""Ansible, run by ansible-runner in a process of its own that leaves nothing behind."""

@@ -1,0 +1,28 @@
+"""What the two sides of a playbook run tell each other: JSON lines over pipes."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+
+from provisioner.domain.play import PlayEnded, TaskEvent
+
+
+class Job(BaseModel, frozen=True):
+    """All that the child is told, on its standard input: no command line, no environment."""
+
+    name: str
+    parent: int
+    lock: Path
+    directory: Path
+    project: Path
+    playbook: str
+    inventory: dict[str, JsonValue]
+    variables: dict[str, JsonValue]
+    known_hosts: str
+
+
+class Told(BaseModel, frozen=True):
+    """One line of the child's standard output."""
+
+    event: TaskEvent | None = None
+    ended: PlayEnded | None = None

@@ -1,0 +1,154 @@
+"""The child process of one playbook run: ``python -m provisioner.adapters.ansible.playbook_run``.
+
+It reads its job from standard input, holds the lock of its server for as long as it lives,
+writes what happens to standard output, and takes every process it started with it: at the
+end, when told to stop, and when its parent dies.
+"""
+
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TextIO, cast
+
+import ansible_runner  # pyright: ignore[reportMissingTypeStubs]  it ships none
+
+from provisioner.adapters.ansible.events import last_output, task_event
+from provisioner.adapters.ansible.job import Job, Told
+from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
+from provisioner.domain.inventory import ssh_options
+from provisioner.domain.play import PlayEnded
+
+MARK: Final = "SPAWNYARD_RUN"
+LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
+SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
+
+
+def main() -> None:
+    """Run one job to its end."""
+    os.umask(0o077)
+    job = Job.model_validate_json(sys.stdin.buffer.readline())
+    stay_with(job.parent)
+    told = _own_output()
+
+    def stop(_number: int, _frame: object) -> None:
+        end_descendants()
+        shutil.rmtree(job.directory, ignore_errors=True)
+        os._exit(143)
+
+    signal.signal(signal.SIGTERM, stop)
+    with _locked(job.lock):
+        end_marked(MARK, job.name)
+        shutil.rmtree(job.directory, ignore_errors=True)
+        try:
+            ended = _play(job, told)
+        finally:
+            end_descendants()
+            shutil.rmtree(job.directory, ignore_errors=True)
+    _tell(told, Told(ended=ended))
+
+
+def _own_output() -> TextIO:
+    """Keep standard output for ourselves; whatever libraries print goes to standard error."""
+    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return ours
+
+
+def _tell(told: TextIO, what: Told) -> None:
+    told.write(what.model_dump_json(exclude_none=True) + "\n")
+    told.flush()
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold the lock until the block ends; two runs of one server never overlap."""
+    with path.open("w") as file:
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    sys.exit("another run of this server does not end")
+                time.sleep(0.1)
+            else:
+                break
+        yield
+
+
+def _play(job: Job, told: TextIO) -> PlayEnded:
+    _prepare(job)
+
+    def tell(event: dict[str, Any]) -> bool:
+        if (task := task_event(event)) is not None:
+            _tell(told, Told(event=task))
+        return True  # keep the event's file: ansible-runner counts on it
+
+    runner: Any = cast("Any", ansible_runner).run(
+        private_data_dir=str(job.directory),
+        project_dir=str(job.project),
+        playbook=job.playbook,
+        inventory=str(job.directory / "inventory" / "hosts.json"),
+        envvars=_environment(job),
+        ident="run",
+        quiet=True,
+        event_handler=tell,
+        cancel_callback=lambda: False,  # ours is SIGTERM; without this it takes the signal over
+    )
+    printed = job.directory / "artifacts" / "run" / "stdout"
+    output = () if runner.rc == 0 else last_output(printed)
+    return PlayEnded(status=runner.status, code=runner.rc, output=output)
+
+
+def _prepare(job: Job) -> None:
+    """Write what Ansible reads; the folder is ours alone and does not outlive the run."""
+    files = {
+        "inventory/hosts.json": json.dumps(job.inventory),
+        "env/extravars": json.dumps(job.variables),
+        "known_hosts": job.known_hosts,
+    }
+    job.directory.mkdir(mode=0o700, parents=True)
+    for name, text in files.items():
+        path = job.directory / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(text)
+
+
+def _environment(job: Job) -> dict[str, str]:
+    common = ssh_options(job.directory / "known_hosts")
+    socket = str(job.directory / "c")
+    shared = (
+        "-o",
+        "ControlMaster=auto",
+        "-o",
+        "ControlPersist=60s",
+        "-o",
+        f'ControlPath="{socket}"',
+    )
+    return {
+        MARK: job.name,
+        "ANSIBLE_HOME": str(job.directory / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner switches it off unless told
+        "ANSIBLE_SSH_COMMON_ARGS": shlex.join(common),
+        "ANSIBLE_SSH_ARGS": shlex.join(shared if len(socket) < SOCKET_PATH_LIMIT else ("-C",)),
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_SSH_RETRIES": "2",
+        "ANSIBLE_TIMEOUT": "20",
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_NOCOLOR": "True",
+    }
+
+
+if __name__ == "__main__":
+    main()

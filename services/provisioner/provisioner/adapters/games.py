@@ -1,0 +1,99 @@
+"""The catalogue on disk: ``games/<id>/`` below the playbooks."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from jsonschema import Draft202012Validator
+from pydantic import JsonValue
+
+from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game
+
+GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NO_TASKS: Final = frozenset({"ansible.builtin.meta", "meta"})
+IMPORTS: Final = ("ansible.builtin.import_tasks", "import_tasks")
+BLOCKS: Final = ("block", "rescue", "always")
+
+
+@dataclass(frozen=True, slots=True)
+class GameFolders:
+    """Reads game folders anew each time, so that an edited one counts at once."""
+
+    playbooks: Path
+
+    def find(self, game_id: str) -> Game:
+        """Return what the manifest says. Raises ``StepFailed`` if there is no such game."""
+        folder = self._folder(game_id)
+        manifest = yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
+        properties: dict[str, Any] = _schema(folder).get("properties", {})
+        secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
+        return Game(
+            id=manifest["id"],
+            version=manifest["version"],
+            unit=manifest["unit"],
+            connect=manifest["connect"],
+            query_protocol=manifest["query"]["protocol"],
+            query_port=manifest["query"]["port"],
+            ready_timeout=manifest["ready"]["timeout"],
+            tasks=self._count_tasks(folder),
+            secrets=frozenset(secrets),
+        )
+
+    def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return the settings with defaults filled in. Raises ``StepFailed`` if not valid."""
+        schema = _schema(self._folder(game.id))
+        properties: dict[str, Any] = schema.get("properties", {})
+        full = {name: of["default"] for name, of in properties.items() if "default" in of}
+        full |= settings
+        for error in Draft202012Validator(schema).iter_errors(full):  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
+            # The value is not repeated: it may be a secret.
+            raise StepFailed(
+                f"the setting {error.json_path} does not fit the game's schema ({error.validator})",
+                remedy="Deploy again with settings the game's schema allows.",
+            )
+        return full
+
+    def _folder(self, game_id: str) -> Path:
+        folder = self.playbooks / "games" / game_id
+        if not GAME_ID.fullmatch(game_id) or not (folder / "game.yml").is_file():
+            raise StepFailed(
+                f"there is no game {game_id[:60]!r} in the catalogue",
+                remedy="Give the provisioner the same playbooks the gateway has.",
+            )
+        return folder
+
+    def _count_tasks(self, folder: Path) -> int:
+        """Count what a run of ``site.yml`` will start, without asking Ansible."""
+        plays = yaml.safe_load((self.playbooks / "site.yml").read_text(encoding="utf-8"))
+        count = sum(1 for task in _tasks(folder / "install.yml") if not NO_TASKS & task.keys())
+        for play in plays:
+            for role in play.get("roles", ()):
+                count += len(list(_tasks(self.playbooks / f"roles/{role['role']}/tasks/main.yml")))
+            count += sum(1 for task in play.get("tasks", ()) if not _imported(task))
+        return count
+
+
+def _schema(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "settings.schema.json").read_text(encoding="utf-8"))
+
+
+def _imported(task: Mapping[str, Any]) -> str | None:
+    return next((task[name] for name in IMPORTS if name in task), None)
+
+
+def _tasks(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Walk the tasks of a file, into its blocks and imports."""
+    waiting: list[Mapping[str, Any]] = list(yaml.safe_load(file.read_text(encoding="utf-8")) or ())
+    for task in waiting:
+        imported = _imported(task)
+        if imported is not None:
+            yield from _tasks(file.parent / imported)
+        elif any(part in task for part in BLOCKS):
+            waiting += [inner for part in BLOCKS for inner in task.get(part, ())]
+        else:
+            yield task

@@ -1,0 +1,108 @@
+"""Guests over OpenSSH's own client: the same host key check that Ansible goes through."""
+
+import asyncio
+import tempfile
+from asyncio.subprocess import PIPE
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from provisioner.domain.errors import NotYet, StepFailed
+from provisioner.domain.inventory import Target, known_hosts, ssh_options
+
+BANNER_PATIENCE: Final = 5.0  # seconds
+LOGIN_PATIENCE: Final = 25.0
+IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
+SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    code: int
+    out: str
+    error: str
+
+
+class SshGuests:
+    """Logs in with the installation's key; each call has its own file of known hosts."""
+
+    async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
+        """Prove the guest and log in once; return the host keys it was proven by."""
+        await _banner(target)
+        with _known_hosts(target, keys) as file:
+            answer = await _ssh(target, file, "echo in", first_use=first_use)
+            if answer.code == 0 and answer.out.strip() == "in":
+                return _pinned(file) if first_use else tuple(keys)
+        if any(sign in answer.error for sign in IMPOSTOR):
+            raise StepFailed(
+                f"the host key at {target.host} port {target.port} is not the guest's",
+                remedy="Check the network for another machine at this address; then deploy again.",
+            )
+        raise NotYet(answer.error.strip().rpartition("\n")[2] or f"ssh ended with {answer.code}")
+
+    async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        """Return what the unit wrote last to the journal, or nothing if that cannot be had."""
+        command = f"sudo -n journalctl --no-pager --output=cat --lines=20 --unit={unit}"
+        with _known_hosts(target, keys) as file, suppress(NotYet):
+            answer = await _ssh(target, file, command)
+            if answer.code == 0:
+                return tuple(answer.out.splitlines()[-20:])
+        return ()
+
+
+@contextmanager
+def _known_hosts(target: Target, keys: Sequence[str]) -> Generator[Path]:
+    with tempfile.TemporaryDirectory(prefix="yard-ssh-") as folder:
+        file = Path(folder, "known_hosts")
+        file.write_text(known_hosts(target, keys))
+        yield file
+
+
+async def _banner(target: Target) -> None:
+    """Wait for the first words of an SSH server: an open port alone may be a forwarder's."""
+    try:
+        async with asyncio.timeout(BANNER_PATIENCE):
+            reader, writer = await asyncio.open_connection(target.host, target.port)
+            try:
+                words = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError) as error:
+        raise NotYet(f"the port does not answer ({type(error).__name__})") from None
+    if not words.startswith(b"SSH-2.0-"):
+        raise NotYet("the port is open, but SSH does not answer yet")
+
+
+async def _ssh(target: Target, file: Path, command: str, *, first_use: bool = False) -> _Answer:
+    process = await asyncio.create_subprocess_exec(
+        *("ssh", *ssh_options(file, first_use=first_use)),
+        *("-i", str(target.key_file), "-p", str(target.port), "-l", target.user),
+        *("--", target.host, command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={"PATH": SYSTEM_PATH, "HOME": str(file.parent), "LANG": "C.UTF-8"},
+    )
+    try:
+        async with asyncio.timeout(LOGIN_PATIENCE):
+            out, error = await process.communicate()
+    except TimeoutError:
+        raise NotYet(f"no answer to a login within {LOGIN_PATIENCE:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return _Answer(
+        code=process.returncode,
+        out=out.decode(errors="replace"),
+        error=error.decode(errors="replace"),
+    )
+
+
+def _pinned(file: Path) -> tuple[str, ...]:
+    """Return the keys SSH has just learnt, without the host's name."""
+    lines = file.read_text().splitlines()
+    return tuple(line.partition(" ")[2] for line in lines if line and not line.startswith("#"))

@@ -1,0 +1,132 @@
+"""What a playbook run tells while it goes on, and what is told people about it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import BaseModel, JsonValue
+
+from common.contracts.logs import Level, LogLine
+
+Kind = Literal["started", "ok", "changed", "skipped", "failed", "unreachable", "retrying"]
+
+
+class TaskEvent(BaseModel, frozen=True):
+    """Something that happened to a task. ``counter`` is unique within one attempt."""
+
+    counter: int
+    kind: Kind
+    task: str
+    host: str = ""
+    message: str = ""
+    seconds: float | None = None
+    is_handler: bool = False
+    ignored: bool = False
+
+
+class PlayEnded(BaseModel, frozen=True):
+    """The playbook is over and nothing of it runs any more."""
+
+    status: str
+    code: int
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What is to be played. ``name`` names the lock that keeps plays of one server apart."""
+
+    name: str
+    playbook: str
+    inventory: Mapping[str, JsonValue]
+    variables: Mapping[str, JsonValue]
+    known_hosts: str
+
+
+LEVELS: Final[Mapping[Kind, Level]] = {
+    "started": "info",
+    "ok": "info",
+    "changed": "info",
+    "skipped": "debug",
+    "failed": "error",
+    "unreachable": "error",
+    "retrying": "warning",
+}
+FAILURES: Final[frozenset[Kind]] = frozenset({"failed", "unreachable"})
+
+TEXT_LIMIT: Final = 4_000
+MASK: Final = "[masked]"
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+REMEDIES: Final = (
+    (
+        r"resolv|Failed to fetch|unable to fetch|update apt cache|Failed to update apt",
+        "The guest did not reach its package mirror. Check its gateway, name servers and firewall.",
+    ),
+    (
+        r"No package matching|Unable to locate package",
+        "The template's Debian does not have this package: games need Debian 13 or later.",
+    ),
+    (
+        r"checksum",
+        "The download is not the file that was promised. Check the mirror, then deploy again.",
+    ),
+    (
+        r"Request failed|Connection failure|urlopen error",
+        "The guest did not reach the download. Check its gateway, name servers and firewall.",
+    ),
+    (r"No space left", "Choose a plan with a larger disk and deploy again."),
+    (r"Could not get lock", "Another package manager was busy in the guest; deploy again."),
+    (
+        r"Host key verification failed",
+        "Somebody else answers at the guest's address. Check the network for duplicate addresses.",
+    ),
+    (
+        r"unreachable|timed out|Connection refused|closed by remote",
+        "The guest was lost in mid-work. Check the VM's console and its network; deploy again.",
+    ),
+)
+
+
+def line(event: TaskEvent, *, attempt: int, secrets: Iterable[str]) -> LogLine:
+    """Return the event as a line of the operation's log; the same event, the same key."""
+    return LogLine(
+        key=f"playbook:{attempt}:{event.counter}",
+        level="warning" if event.ignored else LEVELS[event.kind],
+        step="playbook",
+        text=plain(_sentence(event), secrets=secrets),
+    )
+
+
+def _sentence(event: TaskEvent) -> str:
+    if event.kind == "started":
+        return f"{'handler' if event.is_handler else 'task'}: {event.task}"
+    took = f" ({event.seconds:.1f} s)" if event.seconds is not None else ""
+    message = f": {event.message}" if event.message else ""
+    return f"{event.kind}: {event.task}{took}{message}"
+
+
+def plain(text: str, *, secrets: Iterable[str] = ()) -> str:
+    """Return text that is only text: no terminal codes, no secrets, not too long."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … (truncated)"
+
+
+def remedy(message: str) -> str | None:
+    """Return what a person can do about a failure."""
+    for pattern, advice in REMEDIES:
+        if re.search(pattern, message, re.IGNORECASE):
+            return advice
+    return None
+
+
+def reason(failures: Sequence[TaskEvent], ended: PlayEnded) -> str:
+    """Say which task failed where and why."""
+    if not failures:
+        last = ended.output[-1] if ended.output else ended.status
+        return f"the playbook could not be run (code {ended.code}): {last}"
+    failed = failures[-1]
+    return f"task {failed.task!r} {failed.kind} on {failed.host or 'the guest'}: {failed.message}"

@@ -1,0 +1,40 @@
+"""What the provisioner does when it hears something: one function, one transaction."""
+
+from common.contracts import events as evt
+from common.contracts.events import AnyEvent
+from provisioner.domain.run import again, on_ready, on_removal
+from provisioner.ports import UnitOfWork
+
+
+async def on_event(event: AnyEvent, *, work: UnitOfWork) -> None:
+    """Take in what concerns the provisioner; the worker does the rest."""
+    match event:
+        case evt.VMReady():
+            await on_vm_ready(event, work=work)
+        case evt.RemovalRequested():
+            await on_removal_requested(event, work=work)
+        case _:
+            pass  # not said to us
+
+
+async def on_vm_ready(event: evt.VMReady, *, work: UnitOfWork) -> None:
+    """Start a run, or tell again how the one of this operation ended."""
+    async with work() as tx:
+        if not await tx.inbox.claim(event.id):
+            return
+        known = await tx.runs.find(event.server_id)
+        started = on_ready(known, event)
+        if started is not None:
+            await tx.runs.save(started)
+        elif known and known.outcome and known.operation_id == event.operation_id:
+            await tx.outbox.add(again(known.outcome))
+
+
+async def on_removal_requested(event: evt.RemovalRequested, *, work: UnitOfWork) -> None:
+    """Stop whatever goes on in the guest; the worker notices within a second."""
+    async with work() as tx:
+        if not await tx.inbox.claim(event.id):
+            return
+        cancelled = on_removal(await tx.runs.find(event.server_id), event)
+        if cancelled is not None:
+            await tx.runs.save(cancelled)

@@ -1,0 +1,125 @@
+"""The provisioner, put together. Only this module knows every other.
+
+vm.ready -----------> ssh, playbook, ready --> server.ready | server.failed
+removal.requested --> stop whatever goes on
+"""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from common.bell import Bell
+from common.contracts import events, topology
+from common.db import engine
+from common.db.engine import Sessions, database
+from common.db.leases import Lease
+from common.db.migrate import migrate
+from common.db.work import UnitOfWork
+from common.health import health_routes
+from common.logging import configure
+from common.messaging import connection
+from common.messaging.connection import jetstream
+from common.messaging.consumer import Consumer
+from common.messaging.log_writer import LogWriter, log_writer
+from common.messaging.relay import Relay
+from common.runtime import run
+from common.worker import Worker
+from provisioner.adapters import sql
+from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
+from provisioner.adapters.games import GameFolders
+from provisioner.adapters.query import GameQueries
+from provisioner.adapters.ssh import SshGuests
+from provisioner.domain.inventory import target
+from provisioner.handlers import on_event
+from provisioner.ports import Tools
+from provisioner.settings import Settings
+from provisioner.work import work_on
+
+NAME: Final = "provisioner"
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+
+
+async def main(settings: Settings) -> None:
+    """Run the service until it is told to stop."""
+    configure(service=NAME, level=settings.log_level)
+    url = settings.database_url.get_secret_value()
+    password = settings.nats_password
+    await migrate(url, MIGRATIONS)
+    async with (
+        database(url) as sessions,
+        jetstream(
+            settings.nats_url,
+            name=NAME,
+            user=settings.nats_user,
+            password=password.get_secret_value() if password else None,
+        ) as bus,
+        log_writer(bus) as log,
+    ):
+        bell = Bell()
+        work = UnitOfWork(sessions, bind=sql.bind, bell=bell)
+        consumer = Consumer(
+            bus=bus,
+            durable=topology.PROVISIONER,
+            decode=events.decode,
+            handle=partial(on_event, work=work),
+        )
+        worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
+        checks = {
+            "database": partial(engine.ping, sessions),
+            "messages": partial(connection.ping, bus),
+            "playbooks": partial(_playbooks_there, settings.playbooks_dir),
+        }
+        app = FastAPI(title=NAME)
+        app.include_router(health_routes(checks, service=NAME))
+        await run(
+            app,
+            consumer.run(),
+            worker.run(),
+            Relay(sessions, bus, bell).run(),
+            host=settings.host,
+            port=settings.port,
+        )
+
+
+def _worker(
+    settings: Settings,
+    *,
+    sessions: Sessions,
+    bell: Bell,
+    work: UnitOfWork[sql.SqlWork],
+    log: LogWriter,
+) -> Worker:
+    tools = Tools(
+        guests=SshGuests(),
+        playbooks=AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir),
+        games=GameFolders(settings.playbooks_dir),
+        queries=GameQueries(),
+        log=log,
+        target=partial(target, user=settings.guest_user, key_file=settings.ssh_private_key_file),
+        download_base=settings.download_base,
+    )
+
+    async def work_under(server_id: str, lease: Lease) -> None:
+        await work_on(server_id, work=sql.fenced(work, lease), tools=tools)
+
+    return Worker(
+        name="runs",
+        owner=settings.instance_id,
+        sessions=sessions,
+        bell=bell,
+        find_due=partial(sql.find_due, sessions=sessions),
+        work=work_under,
+        concurrency=settings.concurrency,
+    )
+
+
+async def _playbooks_there(folder: Path) -> None:
+    if not await asyncio.to_thread((folder / "site.yml").is_file):
+        raise FileNotFoundError
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Settings()))  # pyright: ignore[reportCallIssue]  the environment fills it

@@ -1,0 +1,120 @@
+"""What the provisioner needs of the world, whoever provides it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from common.contracts.base import Message
+from common.contracts.logs import LogLine
+from common.contracts.servers import Endpoint
+from provisioner.domain.game import Game
+from provisioner.domain.inventory import Target
+from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.run import Run
+
+
+class Inbox(Protocol):
+    """Which messages were heard."""
+
+    async def claim(self, message_id: str) -> bool: ...
+
+
+class Outbox(Protocol):
+    """What is to be said."""
+
+    async def add(self, *messages: Message) -> None: ...
+
+
+class Runs(Protocol):
+    """Runs, for as long as one transaction lasts."""
+
+    async def find(self, server_id: str) -> Run | None:
+        """Return the run and keep it from others until the transaction ends."""
+        ...
+
+    async def save(self, run: Run) -> None: ...
+
+
+class Transaction(Protocol):
+    """What is within reach inside a transaction."""
+
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class UnitOfWork(Protocol):
+    """Opens a transaction; it commits unless the block raises."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+
+class Guests(Protocol):
+    """The guests, over SSH."""
+
+    async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
+        """Prove the guest and log in once; return its host keys.
+
+        Raises ``NotYet`` while it does not answer and ``StepFailed`` if it is somebody else.
+        """
+        ...
+
+    async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        """Return what the game said last, or nothing if that cannot be had."""
+        ...
+
+
+class Playbooks(Protocol):
+    """Ansible."""
+
+    async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
+        """Run the playbook to its end, never two of one name at once.
+
+        Cancelled, it returns only when nothing of the run is left.
+        """
+        ...
+
+
+class Games(Protocol):
+    """The catalogue. Both raise ``StepFailed`` for what no game folder allows."""
+
+    def find(self, game_id: str) -> Game: ...
+
+    def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return the settings, valid and with defaults filled in."""
+        ...
+
+
+class Queries(Protocol):
+    """The games' own protocols."""
+
+    async def ask(self, protocol: str, host: str, port: int) -> dict[str, JsonValue]:
+        """Return what the game says of itself. Raises ``NotYet``."""
+        ...
+
+
+class Log(Protocol):
+    """The fast way for log lines."""
+
+    def write(self, line: LogLine, *, stream_id: str, server_id: str, writer: str) -> None: ...
+
+    async def flush(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """All that a step may use."""
+
+    guests: Guests
+    playbooks: Playbooks
+    games: Games
+    queries: Queries
+    log: Log
+    target: Callable[[Endpoint], Target]
+    download_base: str = ""

@@ -1,0 +1,182 @@
+"""What each step of a run does in the outside world. No transaction spans any of it."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import JsonValue
+
+from common.contracts import events as evt
+from common.contracts.logs import Level, LogLine
+from provisioner.domain import inventory
+from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game
+from provisioner.domain.play import (
+    FAILURES,
+    Play,
+    PlayEnded,
+    TaskEvent,
+    line,
+    plain,
+    reason,
+    remedy,
+)
+from provisioner.domain.run import Run, Stage
+from provisioner.patience import patiently
+from provisioner.ports import Tools
+
+WRITER: Final = "provisioner"
+SSH_PATIENCE: Final = 300.0
+LAST_LINES: Final = 20
+
+Report = Callable[[float, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A step to be taken: the run, its VM, and the tools. ``report`` tells how far it is."""
+
+    run: Run
+    vm: evt.VMReady
+    tools: Tools
+    report: Report
+
+    def say(self, key: str, text: str, *, level: Level = "info") -> None:
+        """Put a line into the operation's log, the fast way."""
+        step = self.run.step
+        key = f"{step}:{self.run.attempt}:{key}"
+        self.write(LogLine(key=key, level=level, step=step, text=plain(text)))
+
+    def write(self, line: LogLine) -> None:
+        """Put a ready-made line into the operation's log, the fast way."""
+        self.tools.log.write(
+            line, stream_id=self.run.operation_id, server_id=self.run.server_id, writer=WRITER
+        )
+
+
+async def connect(task: Task) -> Run:
+    """Wait for SSH, prove the guest by its host key, and log in."""
+    run, vm = task.run, task.vm
+    first_use = vm.host_key_policy == "tofu" and not run.host_keys
+    if not first_use and not run.host_keys:
+        raise StepFailed(
+            "the guest's host key is not known",
+            remedy="Install the guest agent in the template, or set the policy to tofu.",
+        )
+    if first_use:
+        task.say("tofu", "HOST KEY NOT VERIFIED (tofu)", level="warning")
+    target = task.tools.target(vm.endpoint)
+    keys = await patiently(
+        lambda: task.tools.guests.login(target, run.host_keys, first_use=first_use),
+        seconds=SSH_PATIENCE,
+        complaint=f"no login at {target.host} port {target.port}",
+        remedy="Look at the VM's console: did it boot, and did cloud-init set up its network?",
+    )
+    return run.advanced(host_keys=tuple(keys))
+
+
+async def play(task: Task) -> Run:
+    """Run the game's playbook; each task becomes a line of the log and moves the progress."""
+    spec, tools = task.vm.spec, task.tools
+    game = tools.games.find(spec.game)
+    settings = tools.games.complete(game, spec.settings)
+    target = tools.target(task.vm.endpoint)
+    follower = _Follower(task=task, game=game, secrets=_secrets(game, settings))
+    ended = await tools.playbooks.play(
+        Play(
+            name=task.run.server_id,
+            playbook="site.yml",
+            inventory=inventory.inventory(target),
+            variables=inventory.variables(
+                spec,
+                unit=game.unit,
+                settings=settings,
+                download_base=tools.download_base,
+                resumed=task.run.attempt > 1,
+            ),
+            known_hosts=inventory.known_hosts(target, task.run.host_keys),
+        ),
+        tell=follower.tell,
+    )
+    await tools.log.flush()
+    if ended.status != "successful":
+        raise follower.failure(ended)
+    return task.run.advanced()
+
+
+def _secrets(game: Game, settings: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    values = (settings.get(name) for name in game.secrets)
+    return tuple(value for value in values if isinstance(value, str) and value)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Follower:
+    """Follows one playbook run: log lines, progress, and what to say if it fails."""
+
+    task: Task
+    game: Game
+    secrets: Sequence[str]
+    _started: int = 0
+    _failures: list[TaskEvent] = field(default_factory=list[TaskEvent])
+    _last: deque[str] = field(default_factory=lambda: deque[str](maxlen=LAST_LINES))
+
+    async def tell(self, event: TaskEvent) -> None:
+        told = line(event, attempt=self.task.run.attempt, secrets=self.secrets)
+        self.task.write(told)
+        self._last.append(told.text)
+        if event.kind in FAILURES and not event.ignored:
+            self._failures.append(event)
+        if event.kind == "started" and not event.is_handler:
+            await self._progress(event)
+
+    async def _progress(self, event: TaskEvent) -> None:
+        self._started += 1
+        total = max(self.game.tasks, self._started)
+        detail = f"task {self._started} of {total}: {event.task}"
+        await self.task.report((self._started - 1) / total, detail)
+
+    def failure(self, ended: PlayEnded) -> StepFailed:
+        why = plain(reason(self._failures, ended), secrets=self.secrets)
+        said = (plain(text, secrets=self.secrets) for text in ended.output)
+        lines = (*self._last, *said) if not self._failures else tuple(self._last)
+        return StepFailed(why, remedy=remedy(why), last_lines=tuple(lines[-LAST_LINES:]))
+
+
+async def check(task: Task) -> Run:
+    """Ask the game on its own protocol until it answers."""
+    vm, tools = task.vm, task.tools
+    game = tools.games.find(vm.spec.game)
+    endpoint, port = vm.endpoint, game.published(vm.endpoint)
+    try:
+        answer = await patiently(
+            lambda: tools.queries.ask(game.query_protocol, endpoint.public_host, port.public_port),
+            seconds=game.ready_timeout,
+            complaint=f"the game did not answer at {endpoint.public_host} port {port.public_port}",
+            remedy="Read the game's last lines; check that its port can be reached from here.",
+        )
+    except StepFailed as failure:
+        target = tools.target(endpoint)
+        said = await tools.guests.last_lines(target, task.run.host_keys, unit=game.unit)
+        failure.last_lines = tuple(plain(text) for text in said)
+        raise
+    versions = {"definition": game.version}
+    if isinstance(version := answer.get("version"), str):
+        versions["game"] = plain(version)[:80]
+    ready = evt.ServerReady(
+        server_id=task.run.server_id,
+        operation_id=task.run.operation_id,
+        host=endpoint.public_host,
+        ports=endpoint.ports,
+        connect=game.connect_line(endpoint),
+        versions=versions,
+        query=answer,
+    )
+    return task.run.settled(ready)
+
+
+STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {
+    Stage.CONNECTING: connect,
+    Stage.PLAYING: play,
+    Stage.CHECKING: check,
+}
