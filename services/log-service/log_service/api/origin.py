@@ -8,4 +8,4 @@ def is_welcome(origin: str | None, *, host: str | None, allowed: Collection[str]
     """Whether a request with this ``Origin`` (none: not a browser) may be answered."""
     if origin is None:
         return True
-    return origin in allowed or (host is not None and urlsplit(origin).netloc == host)
+    return origin in allowed or (bool(host) and urlsplit(origin).netloc == host)
