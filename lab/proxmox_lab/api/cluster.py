@@ -1,0 +1,200 @@
+"""``/version``, ``/cluster`` and ``/nodes``: the site at large."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from proxmox_lab.call import Call, Handler
+from proxmox_lab.machines import status
+from proxmox_lab.refusal import invalid
+from proxmox_lab.site.site import Rules
+
+_BOOT: Final = 1_700_000_000
+_FINGERPRINT: Final = ":".join(["AB"] * 32)
+
+
+async def root_index(_: Call) -> list[dict[str, str]]:
+    """Name what the API holds."""
+    names = ("version", "cluster", "nodes", "storage", "access", "pools")
+    return [{"subdir": name} for name in names]
+
+
+async def version(call: Call) -> dict[str, str]:
+    """Tell the release."""
+    release = call.lab.release
+    return {"version": release.version, "release": release.short, "repoid": release.repoid}
+
+
+async def next_id(call: Call) -> str:
+    """Return the lowest free id as text; it reserves nothing."""
+    wanted = call.text("vmid")
+    if wanted and int(wanted) in call.lab.site.machines:
+        raise invalid({"vmid": f"VM {wanted} already exists"})
+    return wanted or str(call.lab.site.next_free_id())
+
+
+async def cluster_status(call: Call) -> list[dict[str, Any]]:
+    """Tell which nodes are up."""
+    node = call.lab.site.node
+    return [
+        {"type": "node", "id": f"node/{node}", "name": node, "ip": "127.0.0.1", "nodeid": 0,
+         "local": 1, "online": 1, "level": ""}
+    ]  # fmt: skip
+
+
+async def options(call: Call) -> dict[str, Any]:
+    """Tell the cluster's settings."""
+    shown: dict[str, Any] = {"mac_prefix": "BC:24:11", "allowed-tags": []}
+    return shown | ({"description": ""} if call.lab.release.major > 8 else {})  # noqa: PLR2004
+
+
+async def resources(call: Call) -> list[dict[str, Any]]:
+    """List everything the caller may see."""
+    parts = {"vm": _machines, "node": _nodes, "storage": _storages, "sdn": _networks}
+    kind = call.text("type")
+    if kind:
+        return parts[kind](call)
+    return [*_pools(call), *(entry for part in parts.values() for entry in part(call))]
+
+
+def _machines(call: Call) -> list[dict[str, Any]]:
+    return [
+        status.resource(call.lab, machine)
+        for machine in list(call.lab.site.machines.values())
+        if call.lab.rights.has(call.caller, f"/vms/{machine.vmid}", "VM.Audit")
+    ]
+
+
+def _pools(call: Call) -> list[dict[str, Any]]:
+    return [
+        {"id": f"/pool/{name}", "pool": name, "type": "pool"}
+        for name in call.lab.site.rules.pools
+        if call.lab.rights.has(call.caller, f"/pool/{name}", "Pool.Audit")
+    ]
+
+
+def _storages(call: Call) -> list[dict[str, Any]]:
+    rules = call.lab.site.rules
+    return [
+        {"id": f"storage/{rules.node}/{name}", "type": "storage", "storage": name,
+         "node": rules.node, "status": "available", "shared": 0, "plugintype": "dir",
+         "content": ",".join(storage.content), "maxdisk": rules.disk, "disk": rules.disk // 8}
+        for name, storage in rules.storages.items()
+        if call.lab.rights.has(
+            call.caller, f"/storage/{name}", "Datastore.Audit", "Datastore.AllocateSpace"
+        )
+    ]  # fmt: skip
+
+
+def _networks(call: Call) -> list[dict[str, Any]]:
+    node, zone = call.lab.site.node, "/sdn/zones/localnetwork"
+    if not call.lab.rights.has(call.caller, zone, "SDN.Audit", "SDN.Use"):
+        return []
+    shown: dict[str, Any] = {"node": node, "status": "ok"}
+    if call.lab.release.major > 8:  # noqa: PLR2004 (release)
+        id = f"network/{node}/zone/localnetwork"
+        shown |= {"id": id, "type": "network", "network": "localnetwork", "network-type": "zone"}
+        return [shown]
+    return [shown | {"id": f"sdn/{node}/localnetwork", "type": "sdn", "sdn": "localnetwork"}]
+
+
+def _nodes(call: Call) -> list[dict[str, Any]]:
+    shown = _node(call)
+    for absent in ("ssl_fingerprint",):
+        shown.pop(absent, None)
+    return [shown | ({"cgroup-mode": 2} if "maxcpu" in shown else {})]
+
+
+def _node(call: Call) -> dict[str, Any]:
+    rules = call.lab.site.rules
+    shown: dict[str, Any] = {
+        "id": f"node/{rules.node}", "node": rules.node, "type": "node", "status": "online",
+        "level": "", "ssl_fingerprint": _FINGERPRINT,
+    }  # fmt: skip
+    if call.lab.rights.has(call.caller, f"/nodes/{rules.node}", "Sys.Audit"):
+        shown |= {
+            "cpu": 0.05, "maxcpu": rules.cpus, "mem": rules.memory // 4, "maxmem": rules.memory,
+            "disk": rules.disk // 8, "maxdisk": rules.disk, "uptime": _uptime(call),
+        }  # fmt: skip
+    return shown
+
+
+async def nodes(call: Call) -> list[dict[str, Any]]:
+    """List the nodes; figures only with Sys.Audit."""
+    return [_node(call)]
+
+
+async def node_status(call: Call) -> dict[str, Any]:
+    """Tell how the node is."""
+    rules, release = call.lab.site.rules, call.lab.release
+    shown: dict[str, Any] = {
+        "uptime": _uptime(call), "cpu": 0.05, "wait": 0, "idle": 0,
+        "loadavg": [f"{load:.2f}" for load in os.getloadavg()],
+        "memory": _memory(rules, major=release.major), "swap": {"total": 0, "used": 0, "free": 0},
+        "rootfs": {"total": rules.disk, "used": rules.disk // 8, "free": rules.disk // 8 * 7,
+                   "avail": rules.disk // 8 * 7},
+        "ksm": {"shared": 0},
+        "cpuinfo": {"model": "Lab", "vendor": "Lab", "family": "1", "mhz": "2500.000", "hvm": "",
+                    "cpus": rules.cpus, "cores": rules.cpus, "sockets": 1, "user_hz": 100,
+                    "flags": ""},
+        "pveversion": f"pve-manager/{release.version}/{release.repoid}",
+        "kversion": "Linux 6.0.0-lab #1 SMP",
+        "current-kernel": {"sysname": "Linux", "release": "6.0.0-lab", "version": "#1 SMP",
+                           "machine": "x86_64"},
+        "boot-info": {"mode": "legacy-bios"},
+    }  # fmt: skip
+    return shown
+
+
+def _memory(rules: Rules, *, major: int) -> dict[str, int]:
+    free = rules.memory // 4 * 3
+    shown = {"total": rules.memory, "used": rules.memory - free, "free": free}
+    return shown | ({"available": free} if major > 8 else {})  # noqa: PLR2004 (release)
+
+
+async def time(call: Call) -> dict[str, Any]:
+    """Tell the node's time."""
+    now = int(call.lab.clock.now())
+    return {"localtime": now, "time": now, "timezone": "Etc/UTC"}
+
+
+async def network(call: Call) -> list[dict[str, Any]]:
+    """List the bridges the caller may use."""
+    wanted = call.text("type", "bridge")
+    if wanted not in ("bridge", "any_bridge", "any_local_bridge", "include_sdn"):
+        return []
+    rights, zone = call.lab.rights, "/sdn/zones/localnetwork"
+    return [
+        _bridge(name, cidr)
+        for name, cidr in call.lab.site.rules.bridges.items()
+        if rights.has(call.caller, f"{zone}/{name}", "SDN.Audit", "SDN.Use")
+    ]
+
+
+def _bridge(name: str, cidr: str) -> dict[str, Any]:
+    address, _, mask = cidr.partition("/")
+    return {
+        "iface": name, "type": "bridge", "active": 1, "autostart": 1, "priority": 4,
+        "method": "static", "method6": "manual", "families": ["inet"], "address": address,
+        "netmask": mask, "cidr": cidr, "bridge_ports": "none", "bridge_stp": "off",
+        "bridge_fd": "0",
+    }  # fmt: skip
+
+
+def _uptime(call: Call) -> int:
+    return int(call.lab.clock.now()) - _BOOT
+
+
+ROUTES: Final[Mapping[str, Handler]] = {
+    "GET /": root_index,
+    "GET /version": version,
+    "GET /cluster/nextid": next_id,
+    "GET /cluster/status": cluster_status,
+    "GET /cluster/options": options,
+    "GET /cluster/resources": resources,
+    "GET /nodes": nodes,
+    "GET /nodes/{node}/status": node_status,
+    "GET /nodes/{node}/version": version,
+    "GET /nodes/{node}/time": time,
+    "GET /nodes/{node}/network": network,
+}

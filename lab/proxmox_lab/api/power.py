@@ -1,0 +1,98 @@
+"""``…/status/…``: power verbs. Most of them say 200 and fail in the task."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from proxmox_lab.call import Call, Handler
+from proxmox_lab.machines import power
+from proxmox_lab.machines.change import only_root_skips
+from proxmox_lab.refusal import Refusal
+from proxmox_lab.tasks.task import Task
+
+
+async def start(call: Call) -> str:
+    """Start in the background."""
+    skip = only_root_skips(call)
+    return call.start("qmstart", lambda t: power.start(call.lab, call.vmid, t, skip_lock=skip))
+
+
+async def stop(call: Call) -> str:
+    """Cut the power in the background, ending a running shutdown first if that is asked."""
+    only_root_skips(call)
+    overrule = call.switch("overrule-shutdown")
+
+    async def work(task: Task) -> None:
+        if overrule:
+            await _overrule(call, task)
+        await power.stop(call.lab, call.vmid, task)
+
+    return call.start("qmstop", work)
+
+
+async def _overrule(call: Call, task: Task) -> None:
+    shutdowns = [
+        other
+        for other in call.lab.tasks.newest_first()
+        if other.upid.type == "qmshutdown" and other.upid.id == str(call.vmid)
+    ]
+    if shutdowns:
+        named = ", ".join(str(other.upid) for other in shutdowns)
+        task.say(f"overruled qmshutdown tasks: {named}")
+    for other in shutdowns:
+        await call.lab.tasks.stop(other)
+
+
+async def shutdown(call: Call) -> str:
+    """Ask the guest to power off, in the background."""
+    only_root_skips(call)
+    timeout = call.number("timeout", power.SHUTDOWN_WAIT)
+    force = call.switch("forceStop")
+
+    async def work(task: Task) -> None:
+        await power.shutdown(call.lab, call.vmid, task, timeout=timeout, force=force)
+
+    return call.start("qmshutdown", work)
+
+
+async def reboot(call: Call) -> str:
+    """Shut down and start again, in the background."""
+    power.known(call.lab, call.vmid)
+    _refuse_stopped(call)
+    timeout = call.number("timeout", power.SHUTDOWN_WAIT)
+
+    async def work(task: Task) -> None:
+        await power.reboot(call.lab, call.vmid, task, timeout=timeout)
+
+    return call.start("qmreboot", work)
+
+
+async def reset(call: Call) -> str:
+    """Press the reset button, in the background."""
+    only_root_skips(call)
+    _refuse_stopped(call)
+    return call.start("qmreset", lambda task: power.reset(call.lab, call.vmid, task))
+
+
+async def suspend(call: Call) -> str:
+    """Hold the machine still, in the background."""
+    only_root_skips(call)
+    _refuse_stopped(call)
+    return call.start("qmpause", lambda t: power.pause(call.lab, call.vmid, t, paused=True))
+
+
+async def resume(call: Call) -> str:
+    """Let the machine go on, in the background."""
+    only_root_skips(call)
+    _refuse_stopped(call)
+    return call.start("qmresume", lambda t: power.pause(call.lab, call.vmid, t, paused=False))
+
+
+def _refuse_stopped(call: Call) -> None:
+    if not call.lab.guesthouse.is_running(call.vmid):
+        raise Refusal(f"VM {call.vmid} not running")
+
+
+ROUTES: Final[Mapping[str, Handler]] = {
+    f"POST /nodes/{{node}}/qemu/{{vmid}}/status/{verb.__name__}": verb
+    for verb in (start, stop, shutdown, reboot, reset, suspend, resume)
+}

@@ -1,0 +1,168 @@
+"""``/nodes/{node}/qemu``: machines made, changed and removed."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from proxmox_lab.call import Call, Handler
+from proxmox_lab.http.permission import need, need_any
+from proxmox_lab.machines import change, config, removal
+from proxmox_lab.machines.change import Change
+from proxmox_lab.machines.clone import Order, clone, is_none, taken
+from proxmox_lab.machines.creation import create
+from proxmox_lab.machines.power import known, refuse_locked
+from proxmox_lab.refusal import Refusal, forbidden, invalid
+from proxmox_lab.site.things import Machine
+from proxmox_lab.tasks.task import Task
+
+
+async def request_clone(call: Call) -> str:
+    """Check what can be checked at once, then clone in the background."""
+    pool = call.text("pool") or None
+    if pool and pool not in call.lab.site.rules.pools:
+        raise forbidden(f"pool '{pool}' does not exist")
+    target = call.text("target", call.lab.site.node)
+    if target != call.lab.site.node:
+        raise Refusal(f"no such cluster node '{target}'")
+    _refuse_storage(call, call.text("storage"))
+    source = known(call.lab, call.vmid)
+    refuse_locked(source)
+    full = call.switch("full", default=not source.is_template)
+    _refuse_linked(call, source, full=full)
+    _refuse_rights(call, source)
+    newid = call.number("newid", 0)
+    if newid in call.lab.site.machines:
+        raise taken(newid)
+    order = Order(
+        source=call.vmid,
+        newid=newid,
+        full=full,
+        name=call.text("name") or None,
+        description=call.text("description") or None,
+        storage=call.text("storage") or None,
+        format=call.text("format") or None,
+        pool=pool,
+    )
+    return call.start("qmclone", lambda task: clone(call.lab, order, task))
+
+
+def _refuse_storage(call: Call, storage: str) -> None:
+    if storage and "images" not in call.lab.site.storage(storage).content:
+        raise invalid({"storage": f"storage '{storage}' does not support vm images"})
+
+
+def _refuse_linked(call: Call, source: Machine, *, full: bool) -> None:
+    snapshot = call.text("snapname")
+    if snapshot and snapshot not in source.snapshots:
+        raise Refusal(f"snapshot '{snapshot}' does not exist")
+    if full:
+        return
+    for key in ("storage", "format"):
+        if call.text(key):
+            raise Refusal(f"parameter '{key}' not allowed for linked clones")
+    for key, volume in config.drives(source.config):
+        if not source.is_template and not config.is_seed(volume) and volume in source.volumes:
+            raise Refusal(f"Linked clone feature is not supported for '{volume}' ({key})")
+
+
+def _refuse_rights(call: Call, source: Machine) -> None:
+    rights = call.lab.rights
+    for key, drive in source.config.items():
+        if config.DRIVE.match(key) and not is_none(drive):
+            storage = call.text("storage") or config.volume_of(drive).partition(":")[0]
+            need(rights, call.caller, f"/storage/{storage}", "Datastore.AllocateSpace")
+        bridge = drive.partition("bridge=")[2].partition(",")[0]
+        if config.NET.match(key) and bridge:
+            need(rights, call.caller, f"/sdn/zones/localnetwork/{bridge}", "SDN.Use")
+
+
+async def put_config(call: Call) -> None:
+    """Change the configuration now."""
+    wish = change.read(call)
+    change.refuse_early(call, wish)
+    await change.apply(call, wish)
+
+
+async def post_config(call: Call) -> str:
+    """Change the configuration in the background."""
+    wish = change.read(call)
+    change.refuse_early(call, wish)
+
+    async def work(task: Task) -> None:
+        task.say(f"update VM {call.vmid}: {_shown(wish)}")
+        await change.apply(call, wish, task)
+
+    return call.start("qmconfig", work)
+
+
+def _shown(wish: Change) -> str:
+    shown = [f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in wish.values.items()]
+    if wish.delete:
+        shown.append(f"-delete {','.join(wish.delete)}")
+    return " ".join(shown)
+
+
+async def resize(call: Call) -> str:
+    """Grow a disk in the background; whatever is wrong shows in the task."""
+    change.only_root_skips(call)
+    disk, size = call.text("disk"), call.text("size")
+
+    async def work(task: Task) -> None:
+        await removal.resize(call.lab, call.vmid, task, disk=disk, size=size)
+
+    return call.start("resize", work)
+
+
+async def delete(call: Call) -> str:
+    """Remove the machine in the background."""
+    change.only_root_skips(call)
+    machine = call.lab.site.machine(call.vmid)
+    if not machine.lock:
+        removal.refuse_removal(call.lab, machine)
+    purge = call.switch("purge")
+
+    async def work(task: Task) -> None:
+        await removal.destroy(call.lab, call.vmid, task, purge=purge)
+
+    return call.start("qmdestroy", work)
+
+
+async def make_template(call: Call) -> str:
+    """Turn a machine into a template in the background."""
+    machine = call.lab.site.machine(call.vmid)
+    if machine.is_template:
+        raise Refusal("you can't convert a template to a template")
+    if machine.snapshots:
+        raise Refusal("unable to create template, because VM contains snapshots")
+    if call.lab.guesthouse.is_running(call.vmid):
+        raise Refusal("you can't convert a VM to template if VM is running")
+    return call.start("qmtemplate", lambda task: removal.make_template(call.lab, call.vmid, task))
+
+
+async def request_creation(call: Call) -> str:
+    """Make a machine from nothing in the background."""
+    pool = call.text("pool")
+    place = f"/pool/{pool}" if pool else f"/vms/{call.vmid}"
+    need_any(call.lab.rights, call.caller, place, "VM.Allocate")
+    if call.text("archive"):
+        raise Refusal("restoring archives is not part of the lab yet", status=501)
+    if call.vmid in call.lab.site.machines:
+        node = call.lab.site.node
+        text = f"unable to create VM {call.vmid} - VM {call.vmid} already exists on node '{node}'"
+        raise Refusal(text)
+    for key in call.parameters:
+        if config.DRIVE.match(key):
+            storage = config.volume_of(call.text(key)).partition(":")[0]
+            if storage not in ("none", "cdrom"):
+                _refuse_storage(call, storage)
+    return call.start("qmcreate", lambda task: create(call, task))
+
+
+ROUTES: Final[Mapping[str, Handler]] = {
+    "POST /nodes/{node}/qemu": request_creation,
+    "POST /nodes/{node}/qemu/{vmid}/clone": request_clone,
+    "PUT /nodes/{node}/qemu/{vmid}/config": put_config,
+    "POST /nodes/{node}/qemu/{vmid}/config": post_config,
+    "PUT /nodes/{node}/qemu/{vmid}/resize": resize,
+    "POST /nodes/{node}/qemu/{vmid}/template": make_template,
+    "DELETE /nodes/{node}/qemu/{vmid}": delete,
+}

@@ -1,0 +1,72 @@
+"""Guests without an inside: they have power and nothing else. No agent, no SSH, deaf to shutdown."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface, Reach
+
+
+class HollowGuest:
+    """A machine that runs nothing."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._since is not None
+
+    @property
+    def uptime(self) -> float:
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    async def start(self, config: GuestConfig) -> None:  # noqa: ARG002 (the port's signature)
+        self._since = time.monotonic()
+
+    async def shutdown(self, timeout: float) -> bool:
+        await asyncio.sleep(timeout)
+        return False
+
+    async def stop(self) -> None:
+        self._since = None
+
+    async def reset(self) -> None:
+        self._since = time.monotonic()
+
+    async def reboot(self, timeout: float) -> None:
+        await asyncio.sleep(timeout)
+
+    async def agent_ping(self) -> bool:
+        return False
+
+    async def agent_interfaces(self) -> Sequence[Interface]:
+        return []
+
+    async def agent_read_file(self, path: str) -> bytes:
+        raise GuestFailure(f"failed to open file '{path}': No such file or directory")
+
+    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:  # noqa: ARG002
+        raise GuestFailure(f"Failed to execute child process “{command[0]}”")
+
+    def reach(self) -> Reach:
+        return Reach(ssh_host="127.0.0.1", ssh_port=22, public_host="127.0.0.1")
+
+
+class HollowGuests:
+    """Makes hollow guests."""
+
+    async def create(self, config: GuestConfig) -> HollowGuest:  # noqa: ARG002 (the port's)
+        return HollowGuest()
+
+    async def adopt(self, config: GuestConfig) -> HollowGuest:  # noqa: ARG002 (the port's)
+        return HollowGuest()
+
+    async def resize(self, config: GuestConfig, size: int) -> None:
+        """Nothing lies behind the disk."""
+
+    async def destroy(self, config: GuestConfig) -> None:
+        """Nothing lies behind the machine."""
+
+    async def close(self) -> None:
+        """Nothing runs."""

@@ -1,0 +1,121 @@
+"""The lab put together: site, tasks, guests and HTTP over one data directory."""
+
+import json
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from proxmox_lab.api.routes import ROUTES
+from proxmox_lab.call import Lab
+from proxmox_lab.clock import Clock
+from proxmox_lab.guests.port import Guests
+from proxmox_lab.http.exchange import Exchange
+from proxmox_lab.http.identity import Doorkeeper
+from proxmox_lab.http.incoming import BODY_LIMIT
+from proxmox_lab.machines.executions import Executions
+from proxmox_lab.machines.guesthouse import Guesthouse
+from proxmox_lab.panel.faults import Faults
+from proxmox_lab.panel.routes import Panel, loopback_only
+from proxmox_lab.release import Release
+from proxmox_lab.schema.table import table_of
+from proxmox_lab.site.rights import Rights
+from proxmox_lab.site.seed import fresh_site
+from proxmox_lab.site.site import Site
+from proxmox_lab.site.store import Store, write_whole
+from proxmox_lab.tasks.locks import Locks
+from proxmox_lab.tasks.tasks import Tasks
+from proxmox_lab.tls import ensure_certificates, server_context
+
+log = logging.getLogger(__name__)
+TOKEN_FILE = "token.json"  # noqa: S105 (a file's name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a lab is to be run."""
+
+    data: Path
+    guests: Guests
+    release: Release
+    host: str = "127.0.0.1"
+    port: int = 8006
+    speed: float = 1.0
+
+
+def ensure_site(store: Store, clock: Clock, *, major: int) -> Site:
+    """Read the site, or lay out a fresh one and write its token down."""
+    if store.is_empty:
+        site, credentials = fresh_site(major=major, now=int(clock.now()))
+        shown = {"token_id": credentials.token_id, "secret": credentials.secret}
+        write_whole(store.directory / TOKEN_FILE, json.dumps(shown, indent=1) + "\n")
+        store.save_all(site)
+    return store.load()
+
+
+def build(plan: Plan, faults: Faults) -> Lab:
+    """Put a lab together without starting anything."""
+    clock = Clock(plan.speed)
+    store = Store(plan.data)
+    site = ensure_site(store, clock, major=plan.release.major)
+    _drop_half_made(site, store)
+    return Lab(
+        release=plan.release,
+        table=table_of(plan.release.major),
+        site=site,
+        store=store,
+        clock=clock,
+        tasks=Tasks(
+            node=site.node,
+            file=plan.data / "tasks.jsonl",
+            clock=clock,
+            trouble=faults.failure_of,
+        ),
+        locks=Locks(clock),
+        rights=Rights(site, major=plan.release.major),
+        doorkeeper=Doorkeeper(site, clock),
+        guests=plan.guests,
+        guesthouse=Guesthouse(plan.guests, plan.data / "guests"),
+        executions=Executions(),
+    )
+
+
+def _drop_half_made(site: Site, store: Store) -> None:
+    """A clone that was cut off by the lab's end is taken back, as an aborted one is."""
+    for machine in [m for m in site.machines.values() if m.lock == "clone"]:
+        del site.machines[machine.vmid]
+        store.forget_machine(machine.vmid)
+
+
+def application(lab: Lab, faults: Faults) -> web.Application:
+    """Return the HTTP application of a lab."""
+    app = web.Application(client_max_size=BODY_LIMIT * 2, middlewares=[loopback_only])
+    app.add_routes(Panel(lab, faults).routes())
+    exchange = Exchange(lab, ROUTES, faults)
+    app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
+    return app
+
+
+@asynccontextmanager
+async def running(plan: Plan) -> AsyncGenerator[Lab]:
+    """Run a lab: guests that ran run again, then it listens; everything ends with the block."""
+    plan.data.mkdir(parents=True, exist_ok=True)
+    faults = Faults()
+    lab = build(plan, faults)
+    tls = plan.data / "tls"
+    ensure_certificates(tls, host=plan.host)
+    runner = web.AppRunner(application(lab, faults), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        listener = web.TCPSite(runner, plan.host, plan.port, ssl_context=server_context(tls))
+        await listener.start()
+        await lab.guesthouse.wake(lab.site)
+        yield lab
+    finally:
+        await runner.cleanup()
+        await lab.tasks.close()
+        await lab.executions.close()
+        await lab.guesthouse.close(lab.site, lab.store)

@@ -1,0 +1,1 @@
+"""Proxmox's way of speaking HTTP."""

@@ -1,0 +1,111 @@
+"""One request through Proxmox's stations: identity, method, right, node, parameters, answer."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from proxmox_lab.call import Call, Handler, Lab
+from proxmox_lab.http.incoming import Incoming, PlainRefusal, read
+from proxmox_lab.http.outgoing import failure, success
+from proxmox_lab.http.permission import require
+from proxmox_lab.panel.faults import FaultRule, Faults
+from proxmox_lab.refusal import Refusal, forbidden, invalid
+from proxmox_lab.schema.table import Method
+from proxmox_lab.schema.verify import verify
+from proxmox_lab.site.rights import Caller
+
+log = logging.getLogger(__name__)
+AUTH_DELAY: Final = 3.0
+_FORMATTERS: Final = ("json", "extjs")
+_DUPLICATE: Final = "duplicate parameter (already defined in URI) with conflicting values!"
+
+
+class Exchange:
+    """Answers everything below ``/api2``."""
+
+    def __init__(self, lab: Lab, routes: Mapping[str, Handler], faults: Faults) -> None:
+        self._lab = lab
+        self._routes = routes
+        self._faults = faults
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, with whatever the fault panel has in mind for it."""
+        striking = self._faults.striking(request.method, request.rel_url.raw_path)
+        refused = await self._trouble_before(striking)
+        response = refused or await self._answer(request)
+        if any(rule.action == "drop" for rule in striking) and request.transport:
+            request.transport.abort()
+        return response
+
+    async def _trouble_before(self, striking: list[FaultRule]) -> web.Response | None:
+        for rule in striking:
+            if rule.action == "delay":
+                await self._lab.clock.sleep(rule.seconds)
+            if rule.action == "answer":
+                return failure(Refusal(rule.reason, status=rule.status), extjs=False)
+        return None
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        _, _, formatter, *rest = f"{request.rel_url.raw_path}//".split("/", 3)
+        extjs = formatter == "extjs"
+        try:
+            if formatter not in _FORMATTERS:
+                uri = f"/{'/'.join(rest).strip('/')}"
+                raise PlainRefusal(f"no formatter for uri {uri}, {formatter}", status=501)
+            result = await self._run(request, "/".join(rest))
+        except Refusal as refusal:
+            if refusal.status == 401:  # noqa: PLR2004 (status)
+                await self._lab.clock.sleep(AUTH_DELAY)
+            response = failure(refusal, extjs=extjs)
+            if refusal.status >= 400:  # noqa: PLR2004 (status)
+                response.force_close()
+            return response
+        except Exception:
+            log.exception("method failed", extra={"path": request.path})
+            return failure(Refusal("internal error of the lab"), extjs=extjs)
+        return success(result, extjs=extjs)
+
+    async def _run(self, request: web.Request, below: str) -> Any:
+        incoming = await read(request, below)
+        found = self._lab.table.find(incoming.verb, incoming.path)
+        world = found is not None and found[0].permissions.get("user") == "world"
+        anonymous = world and "Authorization" not in request.headers
+        caller = Caller("") if anonymous else self._lab.doorkeeper.identify(request)
+        if found is None or found[0].name not in self._routes:
+            text = f"Method '{incoming.verb} {incoming.shown_path}' not implemented"
+            raise Refusal(text, status=501)
+        method, said = found
+        if caller.token and not method.takes_token:
+            text = (
+                f"URI '{incoming.shown_path}' not available with API token, need proper ticket.\n"
+            )
+            raise forbidden(text)
+        given = _merged(incoming, said)
+        require(method, caller, given, self._lab.rights)
+        self._refuse_other_nodes(method, said)
+        return await self._call(method, caller, given)
+
+    async def _call(self, method: Method, caller: Caller, given: Mapping[str, Any]) -> Any:
+        parameters = verify(method, given, self._lab.table)
+        call = Call(lab=self._lab, caller=caller, parameters=parameters)
+        return await self._routes[method.name](call)
+
+    def _refuse_other_nodes(self, method: Method, said: Mapping[str, str]) -> None:
+        node = said.get("node")
+        if node is None or not method.on_node or node in (self._lab.site.node, "localhost"):
+            return
+        why = f"failed to get address info for: {node}: Name or service not known"
+        raise Refusal(f"hostname lookup '{node}' failed - {why}")
+
+
+def _merged(incoming: Incoming, said: Mapping[str, str]) -> dict[str, Any]:
+    conflicts = {
+        name: _DUPLICATE
+        for name, value in said.items()
+        if name in incoming.parameters and str(incoming.parameters[name]) != value
+    }
+    if conflicts:
+        raise invalid(conflicts)
+    return incoming.parameters | dict(said)

@@ -1,0 +1,67 @@
+"""Answers in Proxmox's envelope: the error text stands in the reason phrase."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from proxmox_lab.http.incoming import PlainRefusal
+from proxmox_lab.refusal import Refusal
+
+JSON_TYPE: Final = "application/json;charset=UTF-8"
+_HEADERS: Final = {
+    "Server": "pve-api-daemon/3.0",
+    "Cache-Control": "max-age=0",
+    "Pragma": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Data that comes with keys next to it, such as ``total``."""
+
+    data: Any
+    beside: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Data that is answered as plain text."""
+
+    text: str
+
+
+def success(result: Any, *, extjs: bool) -> web.Response:
+    """Wrap what a method returned."""
+    if isinstance(result, Text):
+        return web.Response(text=result.text, headers=_HEADERS)
+    page = result if isinstance(result, Page) else Page(result, {})
+    body = {"data": page.data, **page.beside} | ({"success": 1} if extjs else {})
+    return _json(200, "OK", body)
+
+
+def failure(refusal: Refusal, *, extjs: bool) -> web.Response:
+    """Wrap a refusal."""
+    reason = refusal.text.strip().split("\n")[0]
+    if isinstance(refusal, PlainRefusal):
+        body = refusal.text + "\n" if refusal.status in (500,) else ""
+        return web.Response(status=refusal.status, reason=reason, text=body, headers=_HEADERS)
+    if refusal.status == 401 and refusal.errors is None:  # noqa: PLR2004 (status)
+        return web.Response(status=401, reason=reason, headers=_HEADERS)
+    message = refusal.text if refusal.status == 501 else f"{refusal.text.rstrip()}\n"  # noqa: PLR2004
+    body: dict[str, Any] = {"data": None, "message": message}
+    if refusal.errors:
+        body["errors"] = dict(refusal.errors)
+    if extjs:
+        return _json(200, "OK", body | {"success": 0, "status": refusal.status})
+    return _json(refusal.status, reason, body)
+
+
+def _json(status: int, reason: str, body: Mapping[str, Any]) -> web.Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    response = web.Response(status=status, reason=reason, headers=_HEADERS)
+    response.body = text.encode()
+    response.headers["Content-Type"] = JSON_TYPE
+    return response

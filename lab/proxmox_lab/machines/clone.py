@@ -1,0 +1,201 @@
+"""Cloning: the half-made machine is visible at once, the rest takes its time."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from proxmox_lab.call import Lab
+from proxmox_lab.machines import config
+from proxmox_lab.machines.power import refuse_locked
+from proxmox_lab.machines.sizes import spoken
+from proxmox_lab.refusal import Refusal
+from proxmox_lab.schema.properties import join, loosely
+from proxmox_lab.site.seed import random_mac
+from proxmox_lab.site.things import Machine, Volume
+from proxmox_lab.tasks.locks import CLONE_WAIT
+from proxmox_lab.tasks.task import Task
+
+FULL: Final = 2.0
+LINKED: Final = 0.3
+PROGRESS_STEPS: Final = 20
+_NOT_COPIED: Final = ("template", "lock", "parent", "snaptime", "digest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A clone as it was asked for."""
+
+    source: int
+    newid: int
+    full: bool
+    name: str | None
+    description: str | None
+    storage: str | None
+    format: str | None
+    pool: str | None
+
+
+async def clone(lab: Lab, order: Order, task: Task) -> None:
+    """Make the clone; on failure or interruption nothing of it stays."""
+    source = lab.site.machine(order.source)
+    shared = not lab.guesthouse.is_running(order.source)
+    async with lab.locks.config(order.newid, wait=CLONE_WAIT, say=task.say):
+        if order.newid in lab.site.machines:
+            raise taken(order.newid)
+        machine = _begin(lab, order, source)
+        try:
+            async with lab.locks.config(order.source, shared=shared, wait=CLONE_WAIT, say=task.say):
+                refuse_locked(source)
+                await _copy(lab, order, source, machine, task)
+        except asyncio.CancelledError:
+            await _undo(lab, machine)
+            raise Refusal(_interrupted(lab, order, source)) from None
+        except BaseException:
+            await _undo(lab, machine)
+            raise
+
+
+def taken(vmid: int) -> Refusal:
+    """The id has a machine already."""
+    return Refusal(f"unable to create VM {vmid}: config file already exists")
+
+
+def _begin(lab: Lab, order: Order, source: Machine) -> Machine:
+    now = {k: v for k, v in source.config.items() if k not in _NOT_COPIED}
+    now = {k: v for k, v in now.items() if not k.startswith("unused")}
+    for key in [k for k in now if config.DRIVE.match(k) and not is_none(now[k])]:
+        del now[key]
+    now |= {key: _with_new_mac(value) for key, value in now.items() if config.NET.match(key)}
+    now["name"] = order.name or f"Copy-of-VM-{source.name}"
+    now["smbios1"] = f"uuid={uuid.uuid4()}"
+    now["vmgenid"] = str(uuid.uuid4())
+    now["lock"] = "clone"
+    if order.description:
+        now["description"] = order.description
+    machine = Machine(vmid=order.newid, config=now, template=source.template or source.name)
+    lab.site.machines[machine.vmid] = machine
+    lab.store.save_machine(machine)
+    return machine
+
+
+def is_none(drive: str) -> bool:
+    """Tell an empty or physical CD drive."""
+    return config.volume_of(drive) in ("none", "cdrom")
+
+
+async def _copy(lab: Lab, order: Order, source: Machine, machine: Machine, task: Task) -> None:
+    if lab.release.major > 8:  # noqa: PLR2004 (release)
+        task.say(f"creating a clone of VM {order.source} with ID {order.newid}")
+    made: dict[str, str] = {}
+    plan = list(_drives(source))
+    for number, (key, volume) in enumerate(plan):
+        full = order.full or config.is_seed(volume)
+        made[key] = await _copy_drive(lab, order, source, machine, (key, volume, number), task)
+        if not full:
+            await task.spend(LINKED)
+    await lab.guesthouse.create(_finished(machine, made))
+    if order.pool:
+        lab.site.rules.pools[order.pool].machines.append(machine.vmid)
+        lab.store.save_rules(lab.site)
+    lab.store.save_machine(machine)
+
+
+def _finished(machine: Machine, made: dict[str, str]) -> Machine:
+    machine.config |= made
+    machine.config.pop("lock", None)
+    return machine
+
+
+def _drives(source: Machine) -> Iterator[tuple[str, str]]:
+    """Cloud-init drives first, as in the recorded logs; then by key."""
+    for key, volume in sorted(config.drives(source.config)):
+        if volume in source.volumes:
+            yield key, volume
+
+
+async def _copy_drive(
+    lab: Lab,
+    order: Order,
+    source: Machine,
+    machine: Machine,
+    drive: tuple[str, str, int],
+    task: Task,
+) -> str:
+    key, volume, _ = drive
+    seed = config.is_seed(volume)
+    full = order.full or seed
+    old = source.volumes[volume]
+    storage = (order.storage if full and order.storage else None) or volume.partition(":")[0]
+    disks = sum(not config.is_seed(made) for made in machine.volumes)
+    format = "qcow2" if seed else (order.format if full and order.format else old.format)
+    end = "cloudinit.qcow2" if seed else f"disk-{disks}.{format}"
+    file = f"{machine.vmid}/vm-{machine.vmid}-{end}"
+    base = "" if full else volume.partition(":")[2] + "/"
+    new = f"{storage}:{base}{file}"
+    task.say(f"create {'full' if full else 'linked'} clone of drive {key} ({volume})")
+    _say_made(lab, task, storage, file, old.size, linked=None if full else volume)
+    if full:
+        task.say(f"allocated target volume '{new}'")
+    if full and not seed:
+        await _transfer(task, old.size)
+    machine.volumes[new] = Volume(
+        vmid=machine.vmid, size=old.size, format=format, ctime=int(lab.clock.now()),
+        parent=None if full else volume,
+    )  # fmt: skip
+    rest = {k: v for k, v in loosely(source.config[key]).items() if k not in ("", "file")}
+    return join({"": new} | rest | ({"size": "4M"} if seed else {}), default="")
+
+
+def _say_made(
+    lab: Lab, task: Task, storage: str, file: str, size: int, *, linked: str | None
+) -> None:
+    if linked:
+        name = file.partition("/")[2]
+        base = linked.partition(":")[2]
+        vmid = file.partition("/")[0]
+        task.say(f"clone {base}: images, {name}, {vmid} to {name} (base=../{base})")
+    path = f"{lab.site.storage(storage).path}/images/{file}"
+    if file.endswith(".raw"):
+        task.say(f"Formatting '{path}', fmt=raw size={size} preallocation=off")
+    else:
+        options = "extended_l2=off preallocation=metadata compression_type=zlib"
+        task.say(
+            f"Formatting '{path}', fmt=qcow2 cluster_size=65536 {options} size={size} "
+            "lazy_refcounts=off refcount_bits=16"
+        )
+
+
+async def _transfer(task: Task, size: int) -> None:
+    whole = spoken(size)
+    for step in range(PROGRESS_STEPS + 1):
+        part = step / PROGRESS_STEPS
+        task.say(f"transferred {spoken(size * part)} of {whole} ({part * 100:.2f}%)")
+        if step < PROGRESS_STEPS:
+            await task.spend(FULL / PROGRESS_STEPS)
+
+
+async def _undo(lab: Lab, machine: Machine) -> None:
+    lab.site.machines.pop(machine.vmid, None)
+    lab.store.forget_machine(machine.vmid)
+    await lab.guesthouse.destroy(machine)
+
+
+def _interrupted(lab: Lab, order: Order, source: Machine) -> str:
+    volume = next((v for _, v in _drives(source) if not config.is_seed(v)), "local:0/none.qcow2")
+    storage, _, file = volume.partition(":")
+    old = f"{lab.site.storage(storage).path}/images/{file}"
+    format = source.volumes[volume].format if volume in source.volumes else "qcow2"
+    target = lab.site.storage(order.storage or storage).path
+    new = f"{target}/images/{order.newid}/vm-{order.newid}-disk-0.{order.format or format}"
+    command = f"/usr/bin/qemu-img convert -p -n -f {format} -O {order.format or format} {old}"
+    return (
+        f"clone failed: copy failed: command '{command} zeroinit:{new}' failed: "
+        "interrupted by signal"
+    )
+
+
+def _with_new_mac(net: str) -> str:
+    first, mark, rest = net.partition(",")
+    return f"{first.partition('=')[0]}={random_mac()}{mark}{rest}"

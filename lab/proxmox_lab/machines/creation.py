@@ -1,0 +1,46 @@
+"""Making a machine from nothing."""
+
+import uuid
+from typing import Final
+
+from proxmox_lab.call import Call
+from proxmox_lab.machines import config, values
+from proxmox_lab.machines.drive_change import attach
+from proxmox_lab.site.things import Machine
+from proxmox_lab.tasks.task import Task
+
+_NOT_KEPT: Final = frozenset(
+    {"node", "vmid", "pool", "start", "storage", "archive", "force", "unique", "bwlimit"}
+)
+
+
+async def create(call: Call, task: Task) -> None:
+    """Lay the machine out: plain values, then drives, then its pool."""
+    lab, vmid = call.lab, call.vmid
+    async with lab.locks.config(vmid, say=task.say):
+        now = int(lab.clock.now())
+        machine = Machine(
+            vmid=vmid,
+            config={
+                "meta": f"creation-qemu=9.2.0,ctime={now}",
+                "smbios1": f"uuid={uuid.uuid4()}",
+                "vmgenid": str(uuid.uuid4()),
+            },
+        )
+        given = {key: call.text(key) for key in call.parameters if key not in _NOT_KEPT}
+        for key, value in given.items():
+            if config.DRIVE.match(key):
+                attach(lab, machine, (key, value), task)
+            else:
+                machine.config[key] = values.stored(key, value)
+        machine.config.setdefault("boot", "order=" + ";".join(_bootable(machine)))
+        lab.site.machines[vmid] = machine
+        lab.store.save_machine(machine)
+        pool = lab.site.rules.pools.get(call.text("pool"))
+        if pool:
+            pool.machines.append(vmid)
+            lab.store.save_rules(lab.site)
+
+
+def _bootable(machine: Machine) -> list[str]:
+    return [k for k, v in config.drives(machine.config) if not config.is_seed(v)]

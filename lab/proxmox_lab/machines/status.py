@@ -1,0 +1,76 @@
+"""What a machine looks like in lists, in resources and in its status."""
+
+from typing import Any
+
+from proxmox_lab.call import Lab
+from proxmox_lab.machines import config
+from proxmox_lab.site.things import Machine
+
+_PRESSURE = ("cpufull", "cpusome", "iofull", "iosome", "memoryfull", "memorysome")
+
+
+def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
+    """Describe a machine as ``/nodes/{node}/qemu`` lists it."""
+    running = lab.guesthouse.is_running(machine.vmid)
+    memory = config.memory_of(machine.config) << 20
+    used = memory // 4 if running else 0
+    shown: dict[str, Any] = {
+        "vmid": machine.vmid, "name": machine.name, "status": "running" if running else "stopped",
+        "cpus": config.cpus_of(machine.config), "cpu": 0, "maxmem": memory, "mem": used,
+        "maxdisk": max_disk(machine), "disk": 0, "netin": 0, "netout": 0, "diskread": 0,
+        "diskwrite": 0, "uptime": lab.guesthouse.uptime(machine.vmid),
+    }  # fmt: skip
+    if not running:
+        del shown["diskread"], shown["diskwrite"]
+    if lab.release.major > 8:  # noqa: PLR2004 (release)
+        shown["memhost"] = used
+        shown |= {f"pressure{kind}": 0 for kind in _PRESSURE} if running else {}
+    if running:
+        shown["pid"] = 100_000 + machine.vmid
+    return shown | _optional(machine)
+
+
+def _optional(machine: Machine) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if machine.is_template:
+        shown["template"] = 1
+    if "serial0" in machine.config:
+        shown["serial"] = 1
+    shown |= {key: machine.config[key] for key in ("tags", "lock") if machine.config.get(key)}
+    return shown
+
+
+def current(lab: Lab, machine: Machine) -> dict[str, Any]:
+    """Describe a machine as ``status/current`` does."""
+    running = lab.guesthouse.is_running(machine.vmid)
+    shown = summary(lab, machine)
+    shown |= {"ha": {"managed": 0}, "clipboard": None, "qmpstatus": shown["status"]}
+    if config.has_agent(machine):
+        shown["agent"] = 1
+    if running:
+        shown["qmpstatus"] = "paused" if machine.paused else "running"
+        shown["nics"] = {f"tap{machine.vmid}i0": {"netin": 0, "netout": 0}}
+    return shown
+
+
+def resource(lab: Lab, machine: Machine) -> dict[str, Any]:
+    """Describe a machine as ``/cluster/resources`` does."""
+    shown = summary(lab, machine)
+    kept = (
+        "vmid", "name", "status", "cpu", "maxmem", "mem", "memhost", "maxdisk", "disk",
+        "netin", "netout", "uptime", "tags", "lock",
+    )  # fmt: skip
+    pool = lab.site.pool_of(machine.vmid)
+    return {
+        **{key: shown[key] for key in kept if key in shown},
+        "id": f"qemu/{machine.vmid}", "type": "qemu", "node": lab.site.node,
+        "maxcpu": shown["cpus"], "template": int(machine.is_template),
+        "diskread": 0, "diskwrite": 0,
+        **({"pool": pool} if pool else {}),
+    }  # fmt: skip
+
+
+def max_disk(machine: Machine) -> int:
+    """Return the boot disk's size; a machine being cloned has none yet."""
+    found = config.boot_disk(machine)
+    return found[1].size if found else 0

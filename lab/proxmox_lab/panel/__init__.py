@@ -1,0 +1,1 @@
+"""The lab's own routes under /lab/: looking in, and making trouble."""

@@ -1,0 +1,27 @@
+"""The Proxmox releases the lab can be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release, as ``/version`` tells it."""
+
+    version: str
+    repoid: str
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0])
+
+    @property
+    def short(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+RELEASES: Final[Mapping[str, Release]] = {
+    "8.4": Release("8.4.21", "2606ac850d46da29"),
+    "9.2": Release("9.2.11", "14a22df355957d97"),
+}

@@ -1,0 +1,1 @@
+"""Recorded exchanges played back against a lab."""

@@ -1,0 +1,1 @@
+"""What Proxmox accepts: one table of methods and parameters, and the checks over it."""

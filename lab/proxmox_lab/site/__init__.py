@@ -1,0 +1,1 @@
+"""What the lab's site holds: machines, storages, pools, people and their rights."""

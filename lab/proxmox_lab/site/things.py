@@ -1,0 +1,64 @@
+"""What a site is made of: machines with their volumes, storages and pools."""
+
+from pydantic import BaseModel
+
+
+class Volume(BaseModel):
+    """One disk image on a storage."""
+
+    vmid: int
+    size: int
+    format: str = "qcow2"
+    parent: str | None = None
+    ctime: int = 0
+
+
+class Snapshot(BaseModel):
+    """A machine's configuration at a moment, under a name."""
+
+    config: dict[str, str]
+    snaptime: int
+    description: str = ""
+    parent: str | None = None
+
+
+class Machine(BaseModel):
+    """One virtual machine. Configuration values are text, as in Proxmox's own files."""
+
+    vmid: int
+    config: dict[str, str]
+    pending: dict[str, str] = {}
+    doomed: list[str] = []  # keys that go at the next stop
+    snapshots: dict[str, Snapshot] = {}
+    volumes: dict[str, Volume] = {}
+    template: str = ""  # name of the template its disk descends from
+    powered: bool = False  # was running when last seen; decides what a restart of the lab does
+    paused: bool = False
+    guest: bool = False  # has a machine behind it, not only a configuration
+
+    @property
+    def name(self) -> str:
+        return self.config.get("name", f"VM {self.vmid}")
+
+    @property
+    def is_template(self) -> bool:
+        return self.config.get("template") == "1"
+
+    @property
+    def lock(self) -> str | None:
+        return self.config.get("lock")
+
+
+class Storage(BaseModel):
+    """A place for volumes; all of them are directories here."""
+
+    path: str
+    content: list[str]
+
+
+class Pool(BaseModel):
+    """A named set of machines and storages, for rights."""
+
+    comment: str = ""
+    machines: list[int] = []
+    storages: list[str] = []

@@ -1,0 +1,1 @@
+"""Asynchronous work with UPIDs, logs and locks."""

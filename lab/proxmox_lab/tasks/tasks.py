@@ -1,0 +1,134 @@
+"""All tasks of the node: started here, run in the background, remembered when over."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from proxmox_lab.clock import Clock
+from proxmox_lab.guests.port import GuestFailure
+from proxmox_lab.refusal import Refusal, TaskAborted
+from proxmox_lab.tasks.task import Task, TaskRecord
+from proxmox_lab.tasks.upid import Upid, parse
+
+Work = Callable[[Task], Awaitable[None]]
+Trouble = Callable[[Task], str | None]
+
+log = logging.getLogger(__name__)
+KEPT: Final = 2000
+INTERRUPTED: Final = "unexpected status"
+
+
+class Tasks:
+    """Starts, finds and stops tasks. ``trouble`` may name an error a task has to end with."""
+
+    def __init__(self, *, node: str, file: Path, clock: Clock, trouble: Trouble) -> None:
+        self._node = node
+        self._file = file
+        self._clock = clock
+        self._trouble = trouble
+        self._tasks: dict[str, Task] = {}
+        self._pids = itertools.count(1001)
+        self._restore()
+
+    def start(
+        self, kind: str, id: str, owner: str, work: Work, *, machine: int | None = None
+    ) -> str:
+        """Run ``work`` in the background and return its UPID."""
+        pid, now = next(self._pids), self._clock.now()
+        upid = Upid(
+            node=self._node,
+            pid=pid,
+            pstart=int(now * 100) & 0xFFFFFFFF,
+            starttime=int(now),
+            type=kind,
+            id=id,
+            owner=owner,
+        )
+        task = Task(upid=upid, clock=self._clock, machine=machine)
+        self._tasks[str(upid)] = task
+        self._note(TaskRecord(upid=str(upid), lines=[], exitstatus="", endtime=0, machine=machine))
+        task.work = asyncio.create_task(self._run(task, work), name=str(upid))
+        return str(upid)
+
+    def find(self, upid: str) -> Task | None:
+        """Return the task of that name, if it is known."""
+        return self._tasks.get(upid)
+
+    def newest_first(self) -> Iterator[Task]:
+        """Walk over all tasks, the newest first."""
+        return iter(reversed(self._tasks.values()))
+
+    async def stop(self, task: Task) -> None:
+        """Stop a task and wait for its end; a finished one is left as it is."""
+        if task.work is not None and task.is_running:
+            task.work.cancel()
+            await asyncio.wait([task.work])
+
+    async def close(self) -> None:
+        """Stop every running task, as a shutdown of the node does."""
+        running = [task.work for task in self._tasks.values() if task.work and task.is_running]
+        for work in running:
+            work.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    async def _run(self, task: Task, work: Work) -> None:
+        failure: str | None = None
+        try:
+            failure = self._trouble(task)
+            if failure is None:
+                await work(task)
+        except (Refusal, GuestFailure) as refused:
+            failure = refused.text if isinstance(refused, Refusal) else str(refused)
+        except (asyncio.CancelledError, TaskAborted):
+            self._end(task, INTERRUPTED, "received interrupt")
+            return
+        except Exception:
+            log.exception("task failed", extra={"upid": str(task.upid)})
+            failure = "internal error of the lab"
+        self._conclude(task, failure)
+
+    def _conclude(self, task: Task, failure: str | None) -> None:
+        if failure is not None:
+            self._end(task, failure, f"TASK ERROR: {failure.strip()}")
+        elif task.warnings:
+            verdict = f"WARNINGS: {task.warnings}"
+            self._end(task, verdict, f"TASK {verdict}")
+        else:
+            self._end(task, "OK", "TASK OK")
+
+    def _end(self, task: Task, exitstatus: str, line: str) -> None:
+        task.end(exitstatus, last_line=line, now=self._clock.now())
+        self._note(task.record())
+
+    def _note(self, record: TaskRecord) -> None:
+        with self._file.open("a") as file:
+            file.write(record.model_dump_json() + "\n")
+
+    def _restore(self) -> None:
+        if not self._file.exists():
+            return
+        records: dict[str, TaskRecord] = {}
+        for line in self._file.read_text().splitlines():
+            with contextlib.suppress(ValueError):  # a line cut short by a crash
+                record = TaskRecord.model_validate_json(line)
+                records[record.upid] = record
+        kept = list(records.values())[-KEPT:]
+        for record in kept:
+            self._tasks[record.upid] = self._revived(record)
+        self._file.write_text("".join(r.model_dump_json() + "\n" for r in kept))
+
+    def _revived(self, record: TaskRecord) -> Task:
+        return Task(
+            upid=parse(record.upid),
+            clock=self._clock,
+            machine=record.machine,
+            lines=record.lines,
+            exitstatus=record.exitstatus or INTERRUPTED,
+            endtime=record.endtime or int(self._clock.now()),
+            seconds=record.seconds,
+        )

@@ -1,0 +1,89 @@
+"""A lab that listens, and proxmoxer as its client."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proxmoxer import ProxmoxAPI
+
+from proxmox_lab.call import Lab
+from proxmox_lab.house import Plan, running
+from proxmox_lab.release import RELEASES
+from tests.fakes.guests import FakeGuests
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    lab: Lab
+    guests: FakeGuests
+    plan: Plan
+    api: Any
+
+    async def call(self, ask: Callable[..., Any], **parameters: Any) -> Any:
+        return await asyncio.to_thread(ask, **parameters)
+
+    async def finished(self, upid: str) -> dict[str, Any]:
+        async with asyncio.timeout(10):
+            while True:
+                status = await self.call(self.api.nodes("pve").tasks(upid).status.get)
+                if status["status"] == "stopped":
+                    return status
+                await asyncio.sleep(0.02)
+
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def open_lab(tmp_path: Path) -> Opened:
+    """Open a lab on the test's own data directory; again and again if the test likes."""
+
+    @asynccontextmanager
+    async def opened(*, pve: str = "9.2", speed: float = 50.0) -> AsyncIterator[Site]:
+        guests = FakeGuests()
+        plan = Plan(
+            data=tmp_path / "lab",
+            guests=guests,
+            release=RELEASES[pve],
+            port=free_port(),
+            speed=speed,
+        )
+        async with running(plan) as lab:
+            yield Site(lab, guests, plan, client(plan))
+
+    return opened
+
+
+def client(plan: Plan) -> Any:
+    token = json.loads((plan.data / "token.json").read_text())
+    user, _, name = token["token_id"].partition("!")
+    return ProxmoxAPI(
+        plan.host,
+        port=plan.port,
+        user=user,
+        token_name=name,
+        token_value=token["secret"],
+        verify_ssl=str(plan.data / "tls" / "ca.pem"),
+        timeout=30,
+    )
+
+
+@pytest.fixture
+async def site(open_lab: Opened) -> AsyncIterator[Site]:
+    async with open_lab() as opened:
+        yield opened
+
+
+Finish = Callable[[str], Awaitable[dict[str, Any]]]

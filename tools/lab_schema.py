@@ -1,0 +1,92 @@
+"""Cut the lab's parameter table out of a full description of the Proxmox API."""
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+KEPT: Final = re.compile(
+    r"^(GET /(version|nodes|pools|storage|access|cluster)$"
+    r"|GET /cluster/(nextid|resources|status|tasks|options)$"
+    r"|(GET|POST) /access/(ticket|permissions|users|roles|acl|domains)$|PUT /access/acl$"
+    r"|\w+ /access/users/\{userid\}(/token(/\{tokenid\})?)?$"
+    r"|GET /nodes/\{node\}(/(status|version|time|network))?$"
+    r"|GET /nodes/\{node\}/storage(/\{storage\}(/status)?)?$"
+    r"|(GET|POST) /nodes/\{node\}/storage/\{storage\}/content$"
+    r"|DELETE /nodes/\{node\}/storage/\{storage\}/content/\{volume\}$"
+    r"|\w+ /nodes/\{node\}/tasks(/\{upid\}(/status|/log)?)?$"
+    r"|\w+ /nodes/\{node\}/qemu$"
+    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}(/(config|pending|clone|resize|template|feature|snapshot|status|"
+    r"agent|cloudinit|cloudinit/dump))?$"
+    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/snapshot/\{snapname\}(/\w+)?$"
+    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/status/\w+$"
+    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/agent/[\w-]+$"
+    r"|\w+ /pools(/\{poolid\})?$|GET /storage/\{storage\}$)"
+)
+METHOD_KEYS: Final = ("allowtoken", "proxyto", "parameters", "permissions", "since", "only_in")
+OLD_KEYS: Final = ("params_absent_in_8.4", "params_as_in_8.4", "permissions_in_8.4")
+RULE_NOISE: Final = ("default", "note", "description", "src")
+
+
+def trimmed(full: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the methods the lab answers and the formats they name; facts only."""
+    methods = {name: _method(body) for name, body in full.items() if KEPT.match(name)}
+    methods["GET /"] = {"parameters": {}, "permissions": {"user": "all"}}
+    formats: dict[str, Any] = {}
+    _follow(_formats_named(methods), full["_formats"], formats)
+    return {"methods": methods, "formats": formats}
+
+
+def _method(body: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: body[key] for key in METHOD_KEYS if key in body}
+    kept["permissions"] = _without(kept.get("permissions", {}), ("description",))
+    kept["parameters"] = {n: _without(r, RULE_NOISE) for n, r in body["parameters"].items()}
+    old = {key: value for key, value in body.get("pve8.4", {}).items() if key in OLD_KEYS}
+    if "params_as_in_8.4" in old:
+        rules = old["params_as_in_8.4"].items()
+        old["params_as_in_8.4"] = {n: _without(rule, RULE_NOISE) for n, rule in rules}
+    return kept | ({"pve8.4": old} if old else {})
+
+
+def _without(rule: Mapping[str, Any], noise: Iterable[str]) -> dict[str, Any]:
+    return {key: value for key, value in rule.items() if key not in set(noise)}
+
+
+def _formats_named(node: object) -> set[str]:
+    if isinstance(node, dict):
+        named = {str(node[key]) for key in ("format", "of") if isinstance(node.get(key), str)}
+        return named.union(*(_formats_named(value) for value in node.values()))
+    if isinstance(node, list):
+        return set[str]().union(*(_formats_named(value) for value in node))
+    return set()
+
+
+def _follow(names: set[str], known: Mapping[str, Any], into: dict[str, Any]) -> None:
+    for name in sorted(names):
+        key = name.removeprefix("#")
+        if key in into or key not in known:
+            continue
+        body = _without(known[key], RULE_NOISE)
+        if "properties" in body:
+            body["properties"] = {n: _without(r, RULE_NOISE) for n, r in body["properties"].items()}
+        into[key] = body
+        _follow(_formats_named(body) | set(body.get("accepts", ())), known, into)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("full", type=Path, help="the full description (JSON)")
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    table = trimmed(json.loads(arguments.full.read_text()))
+    lines = [f'{{"formats": {json.dumps(table["formats"], sort_keys=True)},', '"methods": {']
+    rows = [
+        f"{json.dumps(n)}: {json.dumps(b, sort_keys=True)}" for n, b in table["methods"].items()
+    ]
+    arguments.out.write_text("\n".join([*lines, ",\n".join(rows), "}}\n"]))
+
+
+if __name__ == "__main__":
+    main()
