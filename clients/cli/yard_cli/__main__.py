@@ -1,3 +1,6 @@
 """Runs the command line: ``python -m yard_cli``."""
 
-print("hi")
+from yard_cli.main import main
+
+if __name__ == "__main__":
+    main()

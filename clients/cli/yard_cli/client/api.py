@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from yard_cli.client.credentials import Credentials, Login
 from yard_cli.client.models import Answer, Game, LogTicket, Operation, Problem, Server, Tokens
@@ -33,7 +34,7 @@ class Gateway:
         """Make the first user; false if there is one already."""
         body = {"setup_token": setup_token, "username": username, "password": password}
         response = await self._http.post("/v1/setup", json=body)
-        if response.status_code in {httpx.codes.CONFLICT, httpx.codes.NOT_FOUND}:
+        if response.status_code in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
             return False
         _check(response)
         return True
@@ -92,7 +93,7 @@ class Gateway:
         for _ in range(pages):
             query = {"limit": "100", **({"after": after} if after else {})}
             page = Page.model_validate((await self._call("GET", path, query=query)).json())
-            found += TypeAdapter(list[kind]).validate_python(page.items)
+            found += [kind.model_validate(item) for item in page.items]
             after = page.next_cursor
             if after is None:
                 break
@@ -114,7 +115,7 @@ class Gateway:
             response = await self._http.request(
                 method, path, headers=headers, params=query, json=body
             )
-            if response.status_code != httpx.codes.UNAUTHORIZED or last:
+            if response.status_code != HTTPStatus.UNAUTHORIZED or last:
                 break
             token = await self._renewed(self._login())
         return _check(response)
@@ -132,7 +133,7 @@ class Gateway:
     async def _renewed(self, login: Login) -> str:
         body = {"refresh_token": login.refresh_token}
         response = await self._http.post("/v1/auth/refresh", json=body)
-        if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}:
+        if response.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
             raise Failure("the login has ended", "yard login")
         tokens = _read(Tokens, response)
         self._credentials.keep(self._url, Login.of(login.username, tokens))

@@ -8,7 +8,7 @@ data/
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ class DataFolder:
             ) from error
 
     @contextmanager
-    def held(self, *, ports: Ports, guests: str) -> Iterator[None]:
+    def held(self, *, ports: Ports, guests: str) -> Generator[None]:
         """Keep every other supervisor out for as long as the block lasts."""
         note = os.open(self.path / "stack.json", os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -101,7 +101,9 @@ def _lab(site: Site) -> ProcessSpec:
         log_file=site.folder.log("lab"),
         environment=inherited(BIN),
         is_ready=answers_http(
-            f"{site.ports.url('lab')}/api2/json/version", ca=_lab_ca(site), statuses=(200, 401)
+            f"{site.ports.url('lab')}/api2/json/version",
+            ca=lab_ca(site.folder),
+            statuses=(200, 401),
         ),
         stops_in=STOPS_IN["lab"],
         patience=PATIENCE["lab"],
@@ -137,7 +139,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "PROXMOX_URL": site.ports.url("lab"),
             "PROXMOX_TOKEN_ID": token.token_id,
             "PROXMOX_TOKEN_SECRET": token.secret,
-            "PROXMOX_CA_FILE": str(_lab_ca(site)),
+            "PROXMOX_CA_FILE": str(lab_ca(site.folder)),
             "PROXMOX_TEMPLATE": "9000",
             "PROXMOX_POOL": "spawnyard",
             "ADDRESS_POOL": "10.77.0.0/16",
@@ -160,8 +162,9 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _lab_ca(site: Site) -> Path:
-    return site.folder.lab / "tls" / "ca.pem"
+def lab_ca(folder: DataFolder) -> Path:
+    """Where the lab keeps the certificate that vouches for it."""
+    return folder.lab / "tls" / "ca.pem"
 
 
 def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,53 @@
+"""What a bench is, and finding one: ``tests/bench/<name>.py`` with an ``async measure``."""
+
+import importlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Literal, Protocol, cast
+
+from pydantic import BaseModel
+
+from yard_cli.failure import Failure
+
+NAMES: Final = ("demo", "memory", "pipeline")
+
+
+class Figure(BaseModel, frozen=True):
+    """One figure. ``goal`` is a bound on it; ``compared_with`` was measured in the same run."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+    better: Literal["lower", "higher"] = "lower"
+    compared_with: str | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Tell whether the goal is met, if there is one."""
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
+
+
+class Options(BaseModel, frozen=True):
+    """How to measure."""
+
+    cold: bool = False
+    runs: int = 3
+    port_base: int = 18_080
+
+
+Measure = Callable[[Options], Awaitable[Sequence[Figure]]]
+
+
+class Bench(Protocol):
+    """A module with figures to tell."""
+
+    measure: Measure
+
+
+def find(name: str) -> Measure:
+    """Return the bench of that name."""
+    if name not in NAMES:
+        raise Failure(f"there is no bench called {name!r}", f"choose one of: {', '.join(NAMES)}")
+    return cast("Bench", importlib.import_module(f"tests.bench.{name}")).measure

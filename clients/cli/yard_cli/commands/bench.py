@@ -1,0 +1,43 @@
+"""``yard bench``: measure, and say whether the goals hold."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from yard_cli.bench import NAMES, Figure, Options, find
+from yard_cli.commands import options
+from yard_cli.interrupts import run
+from yard_cli.render import show_json, show_table
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
+    cold: Annotated[bool, typer.Option("--cold", help="Include the set-up of .venv.")] = False,
+    runs: Annotated[int, typer.Option(help="Runs of which the median is taken.", min=1)] = 3,
+    port_base: options.PortBase = 18_080,
+    as_json: options.Json = False,
+) -> None:
+    """Measure one thing; every figure comes with its goal and what it was compared with."""
+
+    async def measure() -> list[Figure]:
+        return list(await find(name)(Options(cold=cold, runs=runs, port_base=port_base)))
+
+    figures = run(measure())
+    if as_json:
+        show_json({"bench": name, "figures": [_as_json(figure) for figure in figures]})
+        return
+    columns = ("FIGURE", "VALUE", "UNIT", "GOAL", "HOLDS", "COMPARED WITH")
+    show_table(columns, [_row(figure) for figure in figures])
+
+
+def _as_json(figure: Figure) -> Mapping[str, object]:
+    return {**figure.model_dump(exclude={"better"}), "holds": figure.holds}
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    sign = "≤" if figure.better == "lower" else "≥"
+    goal = "" if figure.goal is None else f"{sign} {figure.goal:g}"
+    holds = {None: "", True: "yes", False: "no"}[figure.holds]
+    value = f"{figure.value:.3g}" if abs(figure.value) < 100 else f"{figure.value:.0f}"  # noqa: PLR2004  three digits
+    return (figure.name, value, figure.unit, goal, holds, figure.compared_with or "")

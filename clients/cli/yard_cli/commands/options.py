@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yard_cli.stack.ports import DEFAULT_BASE
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data folder of the embedded stack.", show_default="./data"),
+]
+Url = Annotated[
+    str | None, typer.Option("--url", help="Gateway to speak to.", show_default="the local stack")
+]
+PortBase = Annotated[
+    int,
+    typer.Option("--port-base", help="First of six ports in a row.", min=1024, max=65_530),
+]
+PORT_BASE = DEFAULT_BASE
+Vm = Annotated[bool, typer.Option("--vm", help="Real virtual machines, by QEMU.")]

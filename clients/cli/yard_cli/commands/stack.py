@@ -1,0 +1,73 @@
+"""Commands that start things on this machine: the whole stack, or the lab alone."""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from yard_cli.commands import options
+from yard_cli.commands.target import data_folder
+from yard_cli.interrupts import run
+from yard_cli.render import console
+from yard_cli.settings import ROOT
+from yard_cli.show.panel import where_to_go
+from yard_cli.show.plain import PlainShow
+from yard_cli.stack.plan import Site
+from yard_cli.stack.ports import Ports
+from yard_cli.stack.secrets import load_or_make
+from yard_cli.stack.session import running
+
+
+def site(*, data: Path | None, port_base: int, guests: str = "simulated") -> Site:
+    """Describe the installation on a data folder, making the folder if it is new."""
+    folder = data_folder(data)
+    folder.make()
+    return Site(folder=folder, ports=Ports(port_base), secrets=load_or_make(folder), guests=guests)
+
+
+def up(
+    data: options.Data = None,
+    port_base: options.PortBase = options.PORT_BASE,
+    vm: options.Vm = False,
+) -> None:
+    """Start everything and stay until Ctrl-C."""
+    here = site(data=data, port_base=port_base, guests="qemu" if vm else "simulated")
+    out = console()
+    show = PlainShow(out)
+
+    async def stay() -> None:
+        async with running(here, tell=show.news) as stack:
+            out.print(where_to_go(stack.site))
+            await stack.watch()
+
+    try:
+        run(stay())
+    except KeyboardInterrupt:
+        out.print("stopped")
+
+
+def lab(context: typer.Context) -> None:
+    """Run the Proxmox-compatible lab alone; its own options follow."""
+    os.execv(sys.executable, [sys.executable, "-m", "proxmox_lab", *context.args])  # noqa: S606  our own
+
+
+def run_tests(
+    context: typer.Context,
+    quick: bool = typer.Option(False, "--quick", help="Unit and contract tests only."),
+) -> None:
+    """Run the project's tests; pytest's own options follow."""
+    where = ["tests/unit", "tests/contract"] if quick else ["tests"]
+    named = any(not word.startswith("-") for word in context.args)
+    os.chdir(ROOT)
+    arguments = [*context.args] if named else [*where, *context.args]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606  our own
+
+
+def setup(
+    dev: bool = typer.Option(False, "--dev", help="With the tools of development."),
+) -> None:
+    """Make the Python environment; ``./yard`` has done so before it came here."""
+    console().print(
+        "the Python environment is ready" + (" (with development tools)" if dev else "")
+    )

@@ -1,0 +1,59 @@
+"""Which gateway a command speaks to, and as whom."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from yard_cli.client.api import Gateway, gateway
+from yard_cli.client.credentials import Credentials
+from yard_cli.failure import Failure
+from yard_cli.settings import CliSettings
+from yard_cli.stack.folder import DataFolder
+from yard_cli.stack.ports import Ports
+from yard_cli.stack.secrets import load_or_make
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A gateway and the logins kept for it. ``folder`` is set if its stack runs here."""
+
+    url: str
+    credentials: Credentials
+    folder: DataFolder | None = None
+
+
+def data_folder(data: Path | None) -> DataFolder:
+    """Return the data folder a command means."""
+    return DataFolder((data or CliSettings().data).expanduser().resolve())
+
+
+def target(url: str | None, data: Path | None) -> Target:
+    """Find the gateway: the one named, or that of the stack running on the data folder."""
+    settings = CliSettings()
+    if named := url or settings.url:
+        kept = Credentials(settings.config / "credentials.json")
+        return Target(url=named.rstrip("/"), credentials=kept)
+    folder = data_folder(data)
+    running = folder.running()
+    if running is None:
+        raise Failure(
+            f"no stack is running on {folder.path}",
+            "start one with: yard up   (or name a gateway elsewhere: --url)",
+        )
+    return Target(
+        url=Ports(running.base_port).url("gateway"),
+        credentials=Credentials(folder.credentials),
+        folder=folder,
+    )
+
+
+@asynccontextmanager
+async def api(url: str | None, data: Path | None) -> AsyncGenerator[Gateway]:
+    """Open the gateway a command speaks to. The local stack's owner is logged in by itself."""
+    found = target(url, data)
+    async with gateway(found.url, credentials=found.credentials) as opened:
+        if found.folder is not None and found.credentials.find(found.url) is None:
+            secrets = load_or_make(found.folder)
+            await opened.log_in(username=secrets.username, password=secrets.password)
+        yield opened

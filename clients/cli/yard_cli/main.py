@@ -1,0 +1,53 @@
+"""The ``yard`` command, put together."""
+
+import sys
+from typing import Any, Final
+
+import typer
+
+from yard_cli.commands import account, bench, demo, operations, servers, stack, status
+from yard_cli.failure import Failure
+from yard_cli.render import show_failure
+
+PASSES_ON: Final[dict[str, Any]] = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+
+
+def command_line() -> typer.Typer:
+    """Return the command line."""
+    app = typer.Typer(
+        name="yard",
+        help="Game servers on request: one command, one VM, every step live.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    here = "On this machine"
+    app.command(rich_help_panel=here)(demo.demo)
+    app.command(rich_help_panel=here)(stack.up)
+    app.command(rich_help_panel=here)(status.status)
+    app.command(rich_help_panel=here, context_settings=PASSES_ON)(stack.lab)
+    api = "Servers"
+    for command in (servers.games, servers.deploy, servers.servers, servers.delete):
+        app.command(rich_help_panel=api)(command)
+    for command in (operations.operations, operations.logs, operations.cancel, account.login):
+        app.command(rich_help_panel=api)(command)
+    project = "The project"
+    app.command("test", rich_help_panel=project, context_settings=PASSES_ON)(stack.run_tests)
+    app.command(rich_help_panel=project)(bench.bench)
+    app.command("setup", rich_help_panel=project)(stack.setup)
+    return app
+
+
+def main() -> None:
+    """Run the command typed; a failure is shown with its remedy, never as a traceback."""
+    try:
+        command_line()(prog_name="yard")
+    except Failure as failure:
+        show_failure(failure, as_json="--json" in sys.argv)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,96 @@
+"""How the command line shows things: tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from pydantic import BaseModel, TypeAdapter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from yard_cli.client.models import Line
+from yard_cli.failure import Failure
+
+COLOURS: Final[Mapping[str, str]] = {
+    "running": "green",
+    "succeeded": "green",
+    "ready": "green",
+    "yes": "green",
+    "failed": "red",
+    "crashed": "red",
+    "no": "red",
+    "down": "red",
+    "cancelled": "yellow",
+    "cancelling": "yellow",
+    "failing": "yellow",
+    "error": "red",
+    "warning": "yellow",
+    "debug": "bright_black",
+}
+
+_anything: Final = TypeAdapter(object)
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Return a console that knows whether it speaks to a terminal; wide where it does not."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else 200
+    return Console(stderr=to_stderr, highlight=False, width=width, soft_wrap=not stream.isatty())
+
+
+def show_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, object]) -> None:
+    """Print a value as one line of JSON."""
+    sys.stdout.write(json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def plain(value: object) -> object:
+    """Turn models, at any depth, into what JSON knows."""
+    return _anything.dump_python(value, mode="json")
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their headings; known words are coloured."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    console().print(table)
+
+
+def line_text(line: Line) -> Text:
+    """Lay a log line out: when, who, where, what."""
+    return Text.assemble(
+        (f"{line.time.astimezone():%H:%M:%S.%f}"[:-3] + " ", "bright_black"),
+        (f"{line.writer:<12}"[:12] + " ", "cyan"),
+        (f"{line.step or '':<10} ", "blue"),
+        (line.text, COLOURS.get(line.level, "")),
+    )
+
+
+def show_failure(failure: Failure, *, as_json: bool) -> None:
+    """Print what ended the command."""
+    if as_json:
+        show_json(
+            {
+                "error": {
+                    "reason": failure.reason,
+                    "remedy": failure.remedy,
+                    "details": failure.details,
+                }
+            }
+        )
+    err = console(to_stderr=True)
+    err.print(Text.assemble(("yard: ", "bold red"), failure.reason))
+    for detail in failure.details:
+        err.print(Text(f"  {detail}"))
+    if failure.remedy:
+        err.print(Text.assemble(("  remedy: ", "bold"), failure.remedy))
+
+
+def seconds(value: float | None) -> str:
+    """Write a span of time, or nothing."""
+    return "" if value is None else f"{value:.1f} s"

@@ -1,0 +1,70 @@
+"""What a user needs once things run: addresses, credentials, what to try next."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from yard_cli.client.models import Operation, Server
+from yard_cli.render import seconds
+from yard_cli.settings import ROOT
+from yard_cli.stack.plan import Site
+
+DEFAULT_DATA: Final = ROOT / "data"
+
+
+def where_to_go(site: Site) -> Panel:
+    """Tell where everything is, and as whom to come in."""
+    return Panel(_rows(_places(site)), title="Spawnyard is up", border_style="green", expand=False)
+
+
+def it_runs(site: Site, server: Server, operation: Operation) -> Panel:
+    """Tell how to join the server just deployed, and everything else."""
+    rows = [
+        ("server", f"{server.name} ({server.game})"),
+        ("address", server.host or "unknown"),
+        ("connect", server.connect or "unknown"),
+        ("ready after", seconds(operation.seconds)),
+        ("", ""),
+        *_places(site),
+        ("", ""),
+        *_next(site, server, operation),
+    ]
+    title = f"{server.name} is running"
+    return Panel(_rows(rows), title=title, border_style="green", expand=False)
+
+
+def _places(site: Site) -> Sequence[tuple[str, str]]:
+    gateway = site.ports.url("gateway")
+    return (
+        ("API", f"{gateway}/v1   (documentation: {gateway}/docs)"),
+        ("health", f"{gateway}/readyz   (all services: ./yard status{_where(site)})"),
+        ("lab", f"{site.ports.url('lab')}   (plays Proxmox; guests are {site.guests})"),
+        ("user", site.secrets.username),
+        ("password", site.secrets.password),
+        ("data, logs", str(site.folder.path)),
+    )
+
+
+def _next(site: Site, server: Server, operation: Operation) -> Sequence[tuple[str, str]]:
+    where = _where(site)
+    return (
+        ("try next", f"./yard servers{where}"),
+        ("", f"./yard logs {operation.id}{where}"),
+        ("", f"./yard games{where}"),
+        ("", f"./yard delete --follow {server.id}{where}"),
+    )
+
+
+def _where(site: Site) -> str:
+    """Say which data folder is meant, where it is not the usual one."""
+    return "" if site.folder.path == DEFAULT_DATA else f" --data {site.folder.path}"
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(name, style="bright_black"), Text(value, overflow="fold"))
+    return table
