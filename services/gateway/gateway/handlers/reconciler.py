@@ -1,10 +1,12 @@
 """Look after operations that have gone quiet: ask again, and end what took too long."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from common.contracts.base import now
 from gateway.domain.consequences import request_of
 from gateway.domain.failure import DeadlinePassed
 from gateway.handlers.transition import move
@@ -14,8 +16,24 @@ log = logging.getLogger(__name__)
 
 QUIET: Final = timedelta(seconds=30)
 BATCH: Final = 200
+CLEARING: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)
 INBOX_KEPT: Final = timedelta(days=100)  # longer than the bus keeps events
+
+
+async def keep_reconciling(*, work: UnitOfWork, every: float, quiet_after: float) -> None:
+    """Look after operations for ever, and clear up now and then."""
+    cleared = now() - CLEARING
+    while True:
+        try:
+            await reconcile(work=work, at=now(), quiet=timedelta(seconds=quiet_after))
+            if now() - cleared >= CLEARING:
+                await forget_old(work=work, at=now())
+                cleared = now()
+        except Exception:
+            # A database that is away for a while must not end the service.
+            log.exception("could not look after operations")
+        await asyncio.sleep(every)
 
 
 async def reconcile(*, work: UnitOfWork, at: datetime, quiet: timedelta = QUIET) -> int:

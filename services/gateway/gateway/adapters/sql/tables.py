@@ -1,5 +1,7 @@
-"""The gateway's tables. Operations and servers keep themselves whole in ``body``; the other
-columns repeat what is searched for.
+"""The gateway's tables.
+
+Operations and servers keep themselves whole in ``body``; the other columns repeat what is
+searched for.
 """
 
 from typing import Final

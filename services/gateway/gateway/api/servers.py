@@ -1,0 +1,57 @@
+"""``/v1/servers``: your game servers, and letting them go."""
+
+from fastapi import APIRouter, Response, status
+from pydantic import BaseModel
+
+from common.contracts.base import now
+from gateway.api.dependencies import Caller, Gateway, Parts
+from gateway.api.pages import AfterServer, Limit, ServerId, next_cursor, page
+from gateway.api.views import OperationView, ServerView, operation_path
+from gateway.domain.server import Server
+from gateway.handlers import servers
+
+router = APIRouter(prefix="/v1/servers", tags=["servers"])
+
+
+class Servers(BaseModel):
+    """A page of servers, newest first."""
+
+    items: list[ServerView]
+    next_cursor: str | None
+
+
+@router.get("")
+async def list_servers(
+    caller: Caller, gateway: Gateway, limit: Limit = 50, after: AfterServer = None
+) -> Servers:
+    """List your servers, newest first, without those that are deleted."""
+    found = await servers.servers_of(
+        caller.user_id, page=page(limit=limit, after=after), work=gateway.work
+    )
+    return Servers(
+        items=[_view(server, gateway) for server in found[:limit]],
+        next_cursor=next_cursor(found, limit=limit),
+    )
+
+
+@router.get("/{id}")
+async def get_server(id: ServerId, caller: Caller, gateway: Gateway) -> ServerView:
+    """Return one server."""
+    server = await servers.get_server(id, owner_id=caller.user_id, work=gateway.work)
+    return _view(server, gateway)
+
+
+@router.delete("/{id}", status_code=status.HTTP_202_ACCEPTED)
+async def request_deletion(
+    id: ServerId, caller: Caller, gateway: Gateway, response: Response
+) -> OperationView:
+    """Ask for a server and its VM to be deleted. Asking again changes nothing."""
+    operation = await servers.request_deletion(
+        id, owner_id=caller.user_id, work=gateway.work, at=now()
+    )
+    response.headers["Location"] = operation_path(operation.id)
+    return OperationView.of(operation)
+
+
+def _view(server: Server, gateway: Parts) -> ServerView:
+    return ServerView.of(server, game=gateway.catalogue.find(server.spec.game))

@@ -1,0 +1,101 @@
+"""The gateway, put together. Only this module knows every other.
+
+requests ---------------> operations ---> deployment.requested, removal.requested
+facts of the services --> folded in ----> operation.finished
+"""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from common.bell import Bell
+from common.contracts import events, topology
+from common.contracts.base import now
+from common.db import engine
+from common.db.engine import Sessions, database
+from common.db.migrate import migrate
+from common.db.work import UnitOfWork
+from common.health import health_routes
+from common.logging import configure
+from common.messaging import connection
+from common.messaging.connection import Bus, jetstream
+from common.messaging.consumer import Consumer
+from common.messaging.declare import keep_declared
+from common.messaging.relay import Relay
+from common.runtime import run
+from common.security.keys import keys_of_jwks
+from common.security.tokens import TokenVerifier
+from gateway.adapters.game_catalogue import FolderCatalogue
+from gateway.adapters.passwords import Argon2Passwords
+from gateway.adapters.sql.work import SqlWork
+from gateway.adapters.tokens import SignedTokens, read_or_make_key
+from gateway.api.app import create_app
+from gateway.api.dependencies import Parts
+from gateway.handlers.events import on_event
+from gateway.handlers.reconciler import keep_reconciling
+from gateway.settings import Settings
+
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+
+
+async def main(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    configure(service="gateway", level=settings.log_level)
+    url = settings.database_url.get_secret_value()
+    await migrate(url, MIGRATIONS)
+    password = settings.nats_password.get_secret_value() if settings.nats_password else None
+    async with (
+        database(url) as sessions,
+        jetstream(
+            settings.nats_url, name="gateway", user=settings.nats_user, password=password
+        ) as bus,
+    ):
+        bell = Bell()
+        work = UnitOfWork(sessions, bind=SqlWork, bell=bell)
+        await run(
+            _app(settings, work=work, sessions=sessions, bus=bus),
+            keep_declared(bus),
+            Relay(sessions, bus, bell).run(),
+            Consumer(
+                bus=bus,
+                durable=topology.GATEWAY,
+                decode=events.decode,
+                handle=partial(_fold, work=work),
+            ).run(),
+            keep_reconciling(
+                work=work, every=settings.reconcile_every, quiet_after=settings.quiet_after
+            ),
+            host=settings.host,
+            port=settings.port,
+        )
+
+
+async def _fold(event: events.AnyEvent, *, work: UnitOfWork[SqlWork]) -> None:
+    await on_event(event, work=work, at=now())
+
+
+def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus) -> FastAPI:
+    tokens = SignedTokens(read_or_make_key(settings.token_key_file), issuer=settings.issuer)
+    jwks = tokens.issuer.jwks()
+    parts = Parts(
+        work=work,
+        catalogue=FolderCatalogue(settings.games_dir),
+        passwords=Argon2Passwords(),
+        tokens=tokens,
+        verifier=TokenVerifier(keys_of_jwks(jwks), issuer=settings.issuer),
+        jwks=jwks,
+        public_log_url=settings.public_log_url,
+        setup_token=settings.setup_token.get_secret_value() if settings.setup_token else None,
+    )
+    checks = {
+        "database": partial(engine.ping, sessions),
+        "messages": partial(connection.ping, bus),
+    }
+    return create_app(parts, health=health_routes(checks, service="gateway"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Settings()))  # pyright: ignore[reportCallIssue]  the environment fills it
