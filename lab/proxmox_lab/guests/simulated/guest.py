@@ -1,0 +1,214 @@
+"""One simulated guest: its power, its agent, and its disk's way to the real disk.
+
+off --start--> booting --(agent answers)--> --(SSH answers)--> up --stop/shutdown--> off
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from proxmox_lab.guests.port import (
+    ExecResult,
+    GuestConfig,
+    GuestFailure,
+    Interface,
+    Reach,
+    ReachedPort,
+)
+from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
+from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
+from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
+from proxmox_lab.guests.simulated.model.jobs import boot_units, halt_units
+from proxmox_lab.guests.simulated.model.machine import Disk, Hardware, Machine
+from proxmox_lab.guests.simulated.model.saved import disk_as_json, write_state
+from proxmox_lab.guests.simulated.modules.runner import Python
+from proxmox_lab.guests.simulated.shell.session import Input, Session
+from proxmox_lab.guests.simulated.ssh.server import SshServer
+
+AGENT_SHARE = 0.7  # of the boot time passes before the agent answers
+WRITE_BACK = 0.2  # seconds a change of the disk may wait to be written
+NO_AGENT = "QEMU guest agent is not running"
+
+
+class SimulatedGuest:
+    """A ``Guest`` made of a model, a few sockets and one JSON file."""
+
+    def __init__(self, config: GuestConfig, disk: Disk, *, boot_seconds: float) -> None:
+        """Stand there with power off."""
+        self._config = config
+        self._boot_seconds = boot_seconds
+        self._machine = Machine(disk, changed=self._schedule_write)
+        self._shell = Python().shell
+        self._server = SshServer(self._machine)
+        self._foothold: Foothold | None = None
+        self._boot: asyncio.Task[None] | None = None
+        self._power: asyncio.Task[None] | None = None
+        self._write: asyncio.TimerHandle | None = None
+        self._agent = False
+        self._since = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether the power is on."""
+        return self._foothold is not None
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since power on."""
+        return time.monotonic() - self._since if self.running else 0.0
+
+    async def start(self, config: GuestConfig) -> None:
+        """Power on; the agent and SSH answer after the boot time."""
+        if self.running:
+            return
+        self._config = config
+        self._foothold = take_foothold(config.vmid)
+        self._since = time.monotonic()
+        machine = self._machine
+        machine.hardware = Hardware(
+            cores=config.cores,
+            memory_mib=config.memory_mib,
+            disk_bytes=config.disk_bytes,
+            mac=config.mac,
+            address=config.address,
+            gateway=config.gateway,
+            loopback=self._foothold.address,
+        )
+        machine.booted_at, machine.boot_id = time.time(), str(uuid.uuid4())
+        machine.power_request = self._requested_from_inside
+        self._boot = asyncio.create_task(self._come_up(self._foothold))
+        self.save()
+
+    async def _come_up(self, foothold: Foothold) -> None:
+        await asyncio.sleep(self._boot_seconds * AGENT_SHARE)
+        run_cloud_init(self._machine, self._config)
+        self.save()
+        self._agent = True
+        await asyncio.sleep(self._boot_seconds * (1 - AGENT_SHARE))
+        await boot_units(self._machine)
+        await self._server.listen(foothold.ssh)
+
+    async def stop(self) -> None:
+        """Cut the power."""
+        await self.halt()
+        self.save()
+
+    async def halt(self) -> None:
+        """End what runs, without a word about it on the disk."""
+        if self._boot is not None:
+            self._boot.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._boot
+            self._boot = None
+        self._agent = False
+        await self._server.close()
+        await halt_units(self._machine)
+        if self._foothold is not None:
+            self._foothold.close()
+            self._foothold = None
+
+    async def shutdown(self, timeout: float) -> bool:
+        """Ask the guest to power off; a guest that has booted always does."""
+        await self.stop()
+        return True
+
+    async def reset(self) -> None:
+        """Power off and on again."""
+        await self.halt()
+        await self.start(self._config)
+
+    async def reboot(self, timeout: float) -> None:
+        """Restart from inside."""
+        await self.reset()
+
+    def _requested_from_inside(self, verb: str) -> None:
+        async def obey() -> None:
+            await asyncio.sleep(WRITE_BACK)
+            await (self.reset() if verb == "reboot" else self.stop())
+
+        self._power = asyncio.create_task(obey())
+
+    async def agent_ping(self) -> bool:
+        """Whether the agent answers."""
+        return self._agent
+
+    async def agent_interfaces(self) -> Sequence[Interface]:
+        """Loopback, and the card with the address that cloud-init was given."""
+        self._demand_agent()
+        addresses = (self._config.address,) if self._config.address else ()
+        return (
+            Interface(name="lo", mac="00:00:00:00:00:00", addresses=("127.0.0.1/8",)),
+            Interface(name="eth0", mac=self._config.mac, addresses=addresses),
+        )
+
+    async def agent_read_file(self, path: str) -> bytes:
+        """A file of the guest."""
+        self._demand_agent()
+        try:
+            return self._machine.files.read(path)
+        except (NoSuchPath, NotADirectory, IsADirectoryError) as error:
+            reason = str(error).partition("] ")[2].partition(":")[0]
+            text = f"Agent error: failed to open file '{path}' (mode: 'r'): {reason}"
+            raise GuestFailure(text) from error
+
+    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
+        """Run a command as root."""
+        self._demand_agent()
+        session = Session(
+            machine=self._machine, actor=self._machine.actor("root"), stdin=Input(stdin)
+        )
+        outcome = await self._shell.execute(list(command), session)
+        return ExecResult(exit_code=outcome.code, out=outcome.out, err=outcome.err)
+
+    def _demand_agent(self) -> None:
+        if not self._agent:
+            raise GuestFailure(NO_AGENT)
+
+    def reach(self) -> Reach:
+        """Every port is on the guest's own loopback address."""
+        if self._foothold is None:
+            raise GuestFailure(f"VM {self._config.vmid} not running")
+        ports = tuple(
+            ReachedPort(protocol=protocol, guest_port=port, public_port=port)
+            for protocol, port in self._config.ports
+        )
+        address = self._foothold.address
+        return Reach(
+            ssh_host=address, ssh_port=self._foothold.ssh_port, public_host=address, ports=ports
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The whole model in JSON's types, for tests and the curious."""
+        machine = self._machine
+        units = {
+            name: {"activity": str(state.activity), "journal": list(state.journal)}
+            for name, state in machine.units.states.items()
+        }
+        listening = {
+            kind: machine.listening(kind) if self.running else [] for kind in ("udp", "tcp")
+        }
+        return {
+            **disk_as_json(machine.disk),
+            "powered": self.running,
+            "units": units,
+            "listening": listening,
+        }
+
+    def save(self) -> None:
+        """Write the disk and the power switch now."""
+        if self._write is not None:
+            self._write.cancel()
+            self._write = None
+        state = {**disk_as_json(self._machine.disk), "powered": self.running}
+        write_state(self._config.directory, state)
+
+    def grow(self, config: GuestConfig) -> None:
+        """Take note of a larger disk."""
+        self._config = config
+
+    def _schedule_write(self) -> None:
+        if self._write is None:
+            self._write = asyncio.get_running_loop().call_later(WRITE_BACK, self.save)

@@ -1,0 +1,61 @@
+"""Makes, finds and forgets simulated guests."""
+
+import shutil
+from pathlib import Path
+
+from proxmox_lab.guests.port import GuestConfig
+from proxmox_lab.guests.simulated.guest import SimulatedGuest
+from proxmox_lab.guests.simulated.model.machine import fresh_disk
+from proxmox_lab.guests.simulated.model.saved import BLOBS, disk_from_json, read_state
+
+BOOT_SECONDS = 0.5
+
+
+class SimulatedGuests:
+    """All simulated guests of one lab; they end with its process and boot again with it."""
+
+    def __init__(self, directory: Path, *, boot_seconds: float = BOOT_SECONDS) -> None:
+        """``directory`` is the lab's; each guest keeps its state in its own folder."""
+        self._directory = directory
+        self._boot_seconds = boot_seconds
+        self._guests: dict[int, SimulatedGuest] = {}
+
+    async def create(self, config: GuestConfig) -> SimulatedGuest:
+        """Make the disk of a fresh Debian; every template is that one."""
+        config.directory.mkdir(parents=True, exist_ok=True)
+        disk = fresh_disk(config.directory / BLOBS)
+        guest = SimulatedGuest(config, disk, boot_seconds=self._boot_seconds)
+        guest.save()
+        self._guests[config.vmid] = guest
+        return guest
+
+    async def adopt(self, config: GuestConfig) -> SimulatedGuest:
+        """Find a guest by its saved state; one that had power is started again."""
+        if (known := self._guests.get(config.vmid)) is not None:
+            return known
+        state = read_state(config.directory)
+        if state is None:
+            return await self.create(config)
+        disk = disk_from_json(state, blobs=config.directory / BLOBS)
+        guest = SimulatedGuest(config, disk, boot_seconds=self._boot_seconds)
+        self._guests[config.vmid] = guest
+        if state["powered"]:
+            await guest.start(config)
+        return guest
+
+    async def resize(self, config: GuestConfig, size: int) -> None:
+        """The model's disk is as large as it is said to be: at the next start the guest sees it."""
+
+    async def destroy(self, config: GuestConfig) -> None:
+        """Forget the guest and delete its folder."""
+        guest = self._guests.pop(config.vmid, None)
+        if guest is not None:
+            await guest.stop()
+        shutil.rmtree(config.directory, ignore_errors=True)
+
+    async def close(self) -> None:
+        """Let the guests end; those that had power will boot with the next lab."""
+        for guest in self._guests.values():
+            guest.save()
+            await guest.halt()
+        self._guests.clear()

@@ -1,0 +1,1 @@
+"""A Debian guest as a model: files, accounts, packages, units, and how they hang together."""

@@ -1,0 +1,159 @@
+"""systemd's jobs on the machine: start and stop units, and what stands in their way."""
+
+import contextlib
+import posixpath
+import re
+import time
+
+from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
+from proxmox_lab.guests.simulated.model.machine import Machine
+from proxmox_lab.guests.simulated.model.unit_files import UnitFile
+from proxmox_lab.guests.simulated.model.units import Activity, UnitState, environment
+from proxmox_lab.guests.simulated.programs.process import (
+    SHELLS,
+    Launch,
+    Process,
+    ProgramFailed,
+    launch,
+)
+from proxmox_lab.guests.simulated.shell.syntax import first_command
+
+STATE_FOLDERS = {
+    "StateDirectory": "/var/lib",
+    "LogsDirectory": "/var/log",
+    "CacheDirectory": "/var/cache",
+    "RuntimeDirectory": "/run",
+    "ConfigurationDirectory": "/etc",
+}
+VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+
+
+class JobFailed(Exception):
+    """systemctl's own words for a job that did not succeed."""
+
+
+async def start_unit(machine: Machine, name: str) -> None:
+    """Start a unit; raises ``JobFailed`` when its program cannot run or ends with an error."""
+    unit = machine.units.find(name)
+    if unit is None:
+        raise JobFailed(f"Failed to start {name}: Unit {name} not found.")
+    if machine.units.masked(name):
+        raise JobFailed(f"Failed to start {name}: Unit {name} is masked.")
+    state = machine.units.state(name)
+    if state.activity is Activity.ACTIVE:
+        return
+    state.loaded, state.since = unit, time.time()
+    try:
+        process = await _run(machine, unit, state)
+    except ProgramFailed as failure:
+        _fail(state, failure)
+        if failure.code:
+            raise JobFailed(_blame(machine.units.canonical(name))) from failure
+        return
+    remains = unit.get("Service", "Type") != "oneshot"
+    if remains:
+        machine.processes[process.pid] = process
+    stays = remains or unit.get("Service", "RemainAfterExit") in ("yes", "true", "1")
+    state.activity = Activity.ACTIVE if stays else Activity.INACTIVE
+    state.pid, state.result = process.pid if remains else 0, "success"
+
+
+async def stop_unit(machine: Machine, name: str) -> None:
+    """Stop a unit and close what it listens on."""
+    state = machine.units.state(name)
+    process = machine.processes.pop(state.pid, None)
+    if process is not None:
+        process.close()
+    state.activity, state.pid, state.since = Activity.INACTIVE, 0, time.time()
+
+
+async def boot_units(machine: Machine) -> None:
+    """Start what is enabled, as at boot: a unit that fails does not stop the others."""
+    for name in machine.units.wanted_at_boot():
+        with contextlib.suppress(JobFailed):
+            await start_unit(machine, name)
+
+
+async def halt_units(machine: Machine) -> None:
+    """Close everything at once, as a power cut does."""
+    for process in machine.processes.values():
+        process.close()
+    machine.processes.clear()
+    machine.units.states.clear()
+
+
+async def _run(machine: Machine, unit: UnitFile, state: UnitState) -> Process:
+    owner = _owner(machine, unit)
+    for key, base in STATE_FOLDERS.items():
+        for folder in unit.get("Service", key).split():
+            machine.files.make_directories(f"{base}/{folder}", owner=owner)
+    cwd = _working_directory(machine.files, unit)
+    argv = _command(machine, unit)
+    if not argv:
+        return Process(pid=machine.next_pid(), argv=("(none)",), owner=owner)
+    order = Launch(
+        argv=tuple(argv),
+        cwd=cwd,
+        owner=owner,
+        files=machine.files,
+        address=machine.hardware.loopback,
+        log=state.journal.append,
+    )
+    process = await launch(order, pid=machine.next_pid())
+    _write_pid_file(machine.files, unit, process)
+    return process
+
+
+def _owner(machine: Machine, unit: UnitFile) -> str:
+    if unit.get("Service", "DynamicUser") in ("yes", "true", "1"):
+        return "nobody"
+    name = unit.get("Service", "User", "root")
+    if machine.accounts.user_named(name) is None:
+        raise ProgramFailed(f"Failed to determine user credentials: {name}", code=217)
+    return name
+
+
+def _working_directory(files: FileTree, unit: UnitFile) -> str:
+    wanted = unit.get("Service", "WorkingDirectory", "/")
+    if files.is_directory(wanted.removeprefix("-")):
+        return wanted.removeprefix("-")
+    if wanted.startswith("-"):
+        return "/"
+    raise ProgramFailed(f"Changing to the requested working directory failed: {wanted}", code=200)
+
+
+def _command(machine: Machine, unit: UnitFile) -> list[str]:
+    def read(path: str) -> str | None:
+        node = machine.files.find(path)
+        return None if node is None else machine.files.text(path)
+
+    try:
+        variables = environment(unit, read)
+    except FileNotFoundError as missing:
+        raise ProgramFailed(f"Failed to load environment files: {missing}", code=209) from missing
+    argv = [VARIABLE.sub(lambda m: variables.get(m[1], ""), word) for word in unit.argv()]
+    if len(argv) > 2 and argv[0] in SHELLS and argv[1] in ("-c", "-ec"):  # noqa: PLR2004  sh -c TEXT
+        return first_command(argv[2])
+    return argv
+
+
+def _write_pid_file(files: FileTree, unit: UnitFile, process: Process) -> None:
+    path = unit.get("Service", "PIDFile")
+    if path:
+        files.make_directories(posixpath.dirname(path))
+        node = Node(kind=Kind.FILE, mode=0o644)
+        files.write(path, f"{process.pid}\n".encode(), template=node)
+
+
+def _fail(state: UnitState, failure: ProgramFailed) -> None:
+    state.journal.append(str(failure))
+    state.activity = Activity.FAILED if failure.code else Activity.INACTIVE
+    state.result = "exit-code" if failure.code else "success"
+    state.pid = 0
+
+
+def _blame(name: str) -> str:
+    return (
+        f"Job for {name} failed because the control process exited with error code.\n"
+        f'See "systemctl status {name}" and "journalctl -xeu {name}" for details.'
+    )

@@ -1,0 +1,81 @@
+"""The disk on disk: one JSON file that is replaced whole, with large contents beside it."""
+
+import base64
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from proxmox_lab.guests.simulated.model.accounts import Accounts, Group, User
+from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
+from proxmox_lab.guests.simulated.model.machine import Disk
+
+STATE = "guest.json"
+BLOBS = "blobs"
+DEFAULTS = {f.name: f.default for f in fields(Node)}
+
+
+def disk_as_json(disk: Disk) -> dict[str, Any]:
+    """The disk in JSON's types."""
+    return {
+        "hostname": disk.hostname,
+        "instance": disk.instance,
+        "lists_updated": disk.lists_updated,
+        "packages": disk.packages,
+        "held": sorted(disk.held),
+        "users": [asdict(user) for user in disk.accounts.users.values()],
+        "groups": [asdict(group) for group in disk.accounts.groups.values()],
+        "files": {path: _node_as_json(node) for path, node in disk.files.nodes.items()},
+    }
+
+
+def disk_from_json(state: dict[str, Any], *, blobs: Path) -> Disk:
+    """The disk that ``disk_as_json`` described."""
+    users = {row["name"]: User(**row) for row in state["users"]}
+    groups = {
+        row["name"]: Group(name=row["name"], gid=row["gid"], members=tuple(row["members"]))
+        for row in state["groups"]
+    }
+    nodes = {path: _node_from_json(row) for path, row in state["files"].items()}
+    return Disk(
+        files=FileTree(blobs=blobs, nodes=nodes),
+        accounts=Accounts(users, groups),
+        packages=state["packages"],
+        hostname=state["hostname"],
+        lists_updated=state["lists_updated"],
+        instance=state["instance"],
+        held=set(state["held"]),
+    )
+
+
+def write_state(directory: Path, state: dict[str, Any]) -> None:
+    """Replace the state file; a crash leaves the old one or the new one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    part = directory / f"{STATE}.part"
+    part.write_text(json.dumps(state, separators=(",", ":")), encoding="utf-8")
+    os.replace(part, directory / STATE)  # noqa: PTH105  Path.replace says the same, less plainly
+
+
+def read_state(directory: Path) -> dict[str, Any] | None:
+    """The saved state, or none when there is no guest here."""
+    path = directory / STATE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _node_as_json(node: Node) -> dict[str, Any]:
+    row = {name: value for name, value in asdict(node).items() if value != DEFAULTS[name]}
+    if node.content:
+        try:
+            row["content"] = node.content.decode()
+        except UnicodeDecodeError:
+            del row["content"]
+            row["base64"] = base64.b64encode(node.content).decode()
+    return row
+
+
+def _node_from_json(row: dict[str, Any]) -> Node:
+    row = dict(row)
+    packed = row.pop("base64", None)
+    content = base64.b64decode(packed) if packed else str(row.pop("content", "")).encode()
+    return Node(**{**row, "kind": Kind(row["kind"]), "content": content})

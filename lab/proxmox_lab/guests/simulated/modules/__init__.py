@@ -1,0 +1,1 @@
+"""Ansible's modules, applied to the model instead of a machine."""

@@ -1,0 +1,1 @@
+"""Programs of the guest that listen: real sockets on its address, modelled answers."""

@@ -1,0 +1,128 @@
+"""A real SSH server for one guest: its host key, its users' keys, its shell."""
+
+import contextlib
+import socket
+from functools import partial
+
+import asyncssh
+
+from proxmox_lab.guests.simulated.model.machine import Machine
+from proxmox_lab.guests.simulated.modules.runner import Python
+from proxmox_lab.guests.simulated.shell.guest_shell import GuestShell
+from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
+from proxmox_lab.guests.simulated.ssh.sftp import GuestFiles
+
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+VERSION = "SimulatedGuest_1"
+LOGIN_TIMEOUT = 30
+KEY_EXCHANGE = ("curve25519-sha256", "curve25519-sha256@libssh.org")
+
+
+class GuestLogin(asyncssh.SSHServer):
+    """Lets in those whose key the user's authorized_keys holds, as it is at that moment."""
+
+    def __init__(self, machine: Machine, connections: set[asyncssh.SSHServerConnection]) -> None:
+        """Know the guest, and the set in which open connections are kept."""
+        self._machine = machine
+        self._connections = connections
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Remember the connection, so that a power cut can end it."""
+        self._connection = conn
+        self._connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self._connection is not None:
+            self._connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        """Everybody must prove a key."""
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        """Keys are the only way in."""
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the user's authorized_keys holds the key."""
+        user = self._machine.accounts.users.get(username)
+        if user is None or user.shell.endswith("nologin"):
+            return False
+        text = self._machine.files.text(f"{user.home}/.ssh/authorized_keys")
+        offered = key.export_public_key().decode().split()[1]
+        return any(
+            offered in line.split() for line in text.splitlines() if not line.startswith("#")
+        )
+
+
+class SshServer:
+    """The listening server; one a guest, all in this process."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Nothing listens yet."""
+        self._machine = machine
+        self._shell: GuestShell = Python().shell
+        self._connections: set[asyncssh.SSHServerConnection] = set()
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Serve on a bound socket with the host key that the guest's disk holds."""
+        key = asyncssh.import_private_key(self._machine.files.read(HOST_KEY))
+        self._acceptor = await asyncssh.listen(
+            sock=listener,
+            server_factory=lambda: GuestLogin(self._machine, self._connections),
+            server_host_keys=[key],
+            process_factory=self._serve,
+            sftp_factory=lambda channel: GuestFiles(channel, self._machine),
+            encoding=None,
+            line_editor=False,
+            server_version=VERSION,
+            login_timeout=LOGIN_TIMEOUT,
+            kex_algs=KEY_EXCHANGE,
+            gss_host=None,
+            agent_forwarding=False,
+        )
+
+    async def close(self) -> None:
+        """End every connection and stop listening."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+            await self._acceptor.wait_closed()
+            self._acceptor = None
+        for connection in list(self._connections):
+            connection.abort()
+        self._connections.clear()
+
+    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        name = str(process.get_extra_info("username"))
+        user = self._machine.accounts.users.get(name)
+        home = user.home if user and self._machine.files.is_directory(user.home) else "/"
+        with contextlib.suppress(OSError, asyncssh.Error):
+            outcome = await self._run(process, name=name, home=home)
+            _say(process, outcome)
+            process.exit(outcome.code)
+
+    async def _run(
+        self, process: asyncssh.SSHServerProcess[bytes], *, name: str, home: str
+    ) -> Outcome:
+        if process.command is None:
+            return failed("a simulated guest runs commands (ssh HOST COMMAND); no login shell")
+        session = Session(
+            machine=self._machine,
+            actor=self._machine.actor(name),
+            cwd=home,
+            variables=dict(process.env),
+            stdin=Input(source=process.stdin.read),
+            sink=partial(_say, process),
+        )
+        try:
+            return await self._shell.run(process.command, session)
+        finally:
+            self._machine.changed()
+
+
+def _say(process: asyncssh.SSHServerProcess[bytes], outcome: Outcome) -> None:
+    process.stdout.write(outcome.out)
+    process.stderr.write(outcome.err)
