@@ -83,7 +83,6 @@ class DataFolder:
             os.ftruncate(note, 0)
             os.pwrite(note, running.model_dump_json().encode(), 0)
             yield
-            os.ftruncate(note, 0)
         finally:
             os.close(note)
 

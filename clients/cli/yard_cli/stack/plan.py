@@ -1,6 +1,5 @@
 """Which processes make the stack, and what each is told: the wiring as one table."""
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -144,7 +143,6 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "PROXMOX_POOL": "spawnyard",
             "ADDRESS_POOL": "10.77.0.0/16",
             "ADDRESS_GATEWAY": "10.77.0.1",
-            "NAMESERVERS": json.dumps([]),
             "SSH_PUBLIC_KEY_FILE": str(site.folder.ssh_key.with_suffix(".pub")),
             "GUEST_USER": "yard",
             "REACH": "url",
@@ -153,6 +151,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
         "provisioner": {
             "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
             "PLAYBOOKS_DIR": str(ROOT / "playbooks"),
+            "GUEST_USER": "yard",
             "RUNS_DIR": str(site.folder.path / "runs"),
         },
         "log-service": {
