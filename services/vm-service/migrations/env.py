@@ -1,0 +1,3 @@
+from common.db.migrate import run_env
+
+run_env()

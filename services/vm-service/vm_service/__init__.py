@@ -1,0 +1,1 @@
+"""vm-service: everything outside the guest. The only service that talks to Proxmox."""

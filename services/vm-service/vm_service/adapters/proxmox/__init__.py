@@ -1,0 +1,1 @@
+"""Proxmox VE behind the ``Hypervisor`` port. The only proxmoxer."""

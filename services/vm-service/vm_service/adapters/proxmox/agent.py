@@ -1,0 +1,43 @@
+"""The guest agent, through Proxmox: what a guest says about itself, which may be anything."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from vm_service.adapters.proxmox.answers import FILE, INTERFACES, read
+from vm_service.adapters.proxmox.client import Client
+from vm_service.domain.host_key import HOST_KEY_FILE
+from vm_service.domain.trouble import Trouble, Verdict
+
+AT_ONCE: Final = 2  # each unanswered call holds one of Proxmox's three workers for 3 s
+LONGEST: Final = 4096
+FEW: Final = 256
+
+
+class ProxmoxAgent:
+    """The agents of all guests; silence is ``NOT_YET``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
+        """Return what the guest claims to be its addresses."""
+        async with self._turns:
+            await self._client.post(f"nodes/{node}/qemu/{vmid}/agent/ping")
+            answer = await self._client.get(
+                f"nodes/{node}/qemu/{vmid}/agent/network-get-interfaces"
+            )
+        try:
+            interfaces = read(INTERFACES, answer).result
+        except Trouble as trouble:
+            raise Trouble(Verdict.NOT_YET, "the agent cannot tell its addresses") from trouble
+        return [each.address for one in interfaces for each in one.addresses][:FEW]
+
+    async def guest_host_key(self, node: str, vmid: int) -> str:
+        """Return the text of the guest's SSH host key file."""
+        async with self._turns:
+            answer = await self._client.get(
+                f"nodes/{node}/qemu/{vmid}/agent/file-read", file=HOST_KEY_FILE
+            )
+        return read(FILE, answer).content[:LONGEST]

@@ -1,0 +1,111 @@
+"""Proxmox's answers, read tolerantly: numbers may be strings, keys may be missing."""
+
+import re
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+
+from vm_service.domain.ownership import Disk, Sighting
+from vm_service.domain.trouble import Trouble, Verdict
+
+T = TypeVar("T")
+
+UNITS: Final[Mapping[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+_ORDER: Final = re.compile(r"order=([\w;]+)")
+_SIZE: Final = re.compile(r"(?:^|,)size=(\d+(?:\.\d+)?)([KMGT]?)(?:,|$)")
+_DISK_NAMES: Final = ("scsi0", "virtio0", "sata0", "ide0")
+
+
+class Resource(BaseModel):
+    """A VM in the list of the cluster."""
+
+    vmid: int
+    node: str
+
+
+class TaskStatus(BaseModel):
+    """A task, as its status call tells it."""
+
+    status: str
+    exitstatus: str | None = None
+
+
+class ListedTask(BaseModel):
+    """A task, as the node's list tells it."""
+
+    upid: str
+    starttime: int = 0
+
+
+class LogEntry(BaseModel):
+    """A line of a task's log."""
+
+    t: str = ""
+
+
+class GuestAddress(BaseModel):
+    """An address a guest claims."""
+
+    address: str = Field(default="", alias="ip-address")
+
+
+class GuestInterface(BaseModel):
+    """An interface a guest claims; without a cable it has no addresses."""
+
+    addresses: list[GuestAddress] = Field(default=[], alias="ip-addresses")
+
+
+class GuestInterfaces(BaseModel):
+    """The agent's answer; an agent's error comes as an object in place of the list."""
+
+    result: list[GuestInterface]
+
+
+class GuestFile(BaseModel):
+    """The head of a file in the guest."""
+
+    content: str = ""
+
+
+RESOURCES: Final = TypeAdapter(list[Resource])
+TASKS: Final = TypeAdapter(list[ListedTask])
+TASK_STATUS: Final = TypeAdapter(TaskStatus)
+LOG: Final = TypeAdapter(list[LogEntry])
+CONFIG: Final = TypeAdapter(dict[str, JsonValue])
+INTERFACES: Final = TypeAdapter(GuestInterfaces)
+FILE: Final = TypeAdapter(GuestFile)
+UPID: Final = TypeAdapter(str)
+
+
+def read(adapter: TypeAdapter[T], answer: JsonValue) -> T:
+    """Return the answer as what it should be; what is not understood proves nothing."""
+    try:
+        return adapter.validate_python(answer)
+    except ValidationError as error:
+        text = f"Proxmox's answer is not understood ({error.error_count()} errors)"
+        raise Trouble(Verdict.UNKNOWN, text) from error
+
+
+def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
+    """Return what a VM's config shows."""
+    lock = config.get("lock")
+    return Sighting(
+        node=node,
+        description=str(config.get("description") or ""),
+        lock=str(lock) if lock else None,
+        disk=_system_disk(config),
+    )
+
+
+def _system_disk(config: Mapping[str, JsonValue]) -> Disk | None:
+    """Find the disk the VM boots from."""
+    order = _ORDER.search(str(config.get("boot") or ""))
+    names = (*(order[1].split(";") if order else ()), *_DISK_NAMES)
+    for name in names:
+        text = str(config.get(name) or "")
+        size = _SIZE.search(text)
+        if size and "media=cdrom" not in text:
+            return Disk(name=name, size=int(float(size[1]) * UNITS[size[2]]))
+    return None

@@ -1,0 +1,38 @@
+"""A few threads for blocking calls, which never keep the process from ending."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DaemonThreads(Executor):
+    """An executor whose threads die with the process, even in the middle of a read."""
+
+    def __init__(self, count: int, *, name: str) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        for number in range(count):
+            threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue the call; one that is cancelled in the queue never runs."""
+        future: Future[T] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001  it is raised where the result is awaited
+                future.set_exception(error)
+
+        self._calls.put(call)
+        return future
+
+    def _serve(self) -> None:
+        while True:
+            self._calls.get()()

@@ -1,0 +1,1 @@
+"""What a machine is and how it lives; knows no Proxmox, no database, no bus."""

@@ -1,0 +1,75 @@
+"""Whose VM is this? What Proxmox shows under a VM id, judged before anything is touched.
+
+Every VM of ours carries a mark in its description: ``spawnyard:<install>:<server>:<operation>``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from common.contracts.servers import Port
+
+
+class Standing(StrEnum):
+    """What a VM id holds, from our point of view."""
+
+    ABSENT = "absent"
+    OURS = "ours"
+    UNPROVEN = "unproven"  # a clone under way or broken off, or hidden from our token
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A VM's system disk."""
+
+    name: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What was seen under a VM id. ``hidden``: it is taken, but we may not look at it."""
+
+    node: str
+    description: str = ""
+    lock: str | None = None
+    disk: Disk | None = None
+    hidden: bool = False
+
+
+UNFINISHED: Final = frozenset({"clone", "create"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Ours, for one server, made by one operation."""
+
+    install: str
+    server_id: str
+    operation_id: str
+
+    @property
+    def text(self) -> str:
+        """The line that stands first in the VM's description."""
+        return f"{self.stem}{self.operation_id}"
+
+    @property
+    def stem(self) -> str:
+        """What identifies the server, whatever the operation."""
+        return f"spawnyard:{self.install}:{self.server_id}:"
+
+    def describe(self, ports: tuple[Port, ...]) -> str:
+        """Return the whole description: the mark, then the ports the guest listens on."""
+        listed = " ".join(f"{port.protocol}/{port.number}" for port in ports)
+        return f"{self.text}\nports: {listed}" if ports else self.text
+
+
+def standing(sighting: Sighting | None, mark: Mark) -> Standing:
+    """Judge what was seen. Only the mark proves that a VM is ours."""
+    if sighting is None:
+        return Standing.ABSENT
+    if sighting.hidden or sighting.lock in UNFINISHED:
+        return Standing.UNPROVEN
+    marked = any(line.startswith(mark.stem) for line in sighting.description.splitlines())
+    return Standing.OURS if marked else Standing.FOREIGN

@@ -1,0 +1,1 @@
+"""What the vm-service does when it hears something, and the long work that follows."""

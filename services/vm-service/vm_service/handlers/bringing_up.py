@@ -1,0 +1,175 @@
+"""The steps that bring a machine up. Each looks, acts, looks again, and may be repeated."""
+
+from datetime import timedelta
+from typing import Final
+
+from vm_service.domain.host_key import HOST_KEY_FILE, host_key
+from vm_service.domain.machine import Machine
+from vm_service.domain.network import is_address
+from vm_service.domain.ownership import Standing
+from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.handlers.job import Change, Job, by_hand, keeping
+from vm_service.handlers.waiting import pause, turn, wait, wait_for_end, warn
+from vm_service.ports import Work
+
+GUEST_LIMIT: Final = timedelta(minutes=5)
+CLONE_LIMIT: Final = 1800.0
+SETTLING: Final = 2.0  # seconds after which a task that was started is listed for certain
+
+
+class NotOurs(Exception):
+    """The VM id holds somebody else's VM, which is not to be touched."""
+
+
+async def reserve(job: Job) -> Change:
+    """Choose a node; the id and the address are taken in the transaction that records it."""
+    node = await job.tools.hypervisor.choose_node()
+
+    async def change(tx: Work, machine: Machine) -> Machine:
+        return await tx.machines.reserve(await keeping(node=node)(tx, machine))
+
+    return change
+
+
+async def clone(job: Job) -> Change:
+    """Bring about one VM with our mark under the reserved id, whatever became of earlier tries."""
+    found, sighting = await job.sight()
+    if found is Standing.OURS and sighting is not None:
+        return keeping(owned=True, task=None, node=sighting.node)
+    task = job.machine.task
+    if task is None and found is Standing.UNPROVEN:
+        task = await _lost_task(job)
+    if task is None and found in {Standing.UNPROVEN, Standing.FOREIGN}:
+        raise NotOurs
+    if task is not None:
+        await _finish(job, task)
+    else:
+        async with turn(job, job.tools.clones):
+            await job.check()
+            task = await job.tools.hypervisor.clone(job.order)
+            await job.keep_task(task)
+            await _finish(job, task)
+    return await _cloned(job)
+
+
+async def _lost_task(job: Job) -> str | None:
+    """Find the task that makes this VM, if it is ours; its id never reached us."""
+    node, vmid = job.machine.place
+    assert job.machine.since is not None
+    await pause(job, SETTLING)
+    return await job.tools.hypervisor.find_clone(node, vmid, since=job.machine.since)
+
+
+async def _finish(job: Job, task: str) -> None:
+    """See the clone task to its end; one that failed is forgotten, unless it left something."""
+    state = await wait_for_end(job, task, limit=CLONE_LIMIT, with_progress=True)
+    if state.failed is None:
+        await warn(job, state)
+        return
+    trouble = judge(state.failed)
+    if trouble.verdict is Verdict.UNKNOWN:
+        await _refuse_half_clone(job, trouble)
+    await job.keep_task(None)
+    raise trouble
+
+
+async def _refuse_half_clone(job: Job, trouble: Trouble) -> None:
+    """Give up if the worker died and left a locked VM: no API token can unlock it."""
+    found, _ = await job.sight()
+    if found is Standing.UNPROVEN:
+        node, vmid = job.machine.place
+        raise Trouble(
+            Verdict.REFUSED,
+            f"the clone was broken off ({trouble.text}); VM {vmid} is left half-made and locked",
+            by_hand(node, vmid),
+        ) from trouble
+
+
+async def _cloned(job: Job) -> Change:
+    found, sighting = await job.sight()
+    if found is Standing.OURS and sighting is not None:
+        return keeping(owned=True, task=None, node=sighting.node)
+    _, vmid = job.machine.place
+    if found is Standing.UNPROVEN:
+        text = f"the clone has ended, but our token may not see VM {vmid}"
+        raise Trouble(Verdict.DENIED, text, "grant VM.Audit on the pool of the servers")
+    await job.keep_task(None)
+    raise Trouble(Verdict.FAULT, f"the clone has ended, but VM {vmid} is {found}")
+
+
+async def configure(job: Job) -> Change:
+    """Set everything the plan says, all at once."""
+    upid = await job.tools.hypervisor.configure(job.order)
+    if upid is not None:
+        await wait(job, upid)
+    return keeping()
+
+
+async def resize(job: Job) -> Change:
+    """Bring the disk to the plan's absolute size."""
+    _, sighting = await job.sight()
+    if sighting is None:
+        raise Trouble(Verdict.ABSENT, "the VM has vanished")
+    upid = await job.tools.hypervisor.grow(job.order, sighting)
+    if upid is not None:
+        await wait(job, upid)
+    return keeping()
+
+
+async def start(job: Job) -> Change:
+    """Switch the VM on; one that runs already is as good."""
+    try:
+        await wait(job, await job.tools.hypervisor.start(*job.machine.place))
+    except Trouble as trouble:
+        if trouble.verdict is not Verdict.ALREADY:
+            raise
+    return keeping()
+
+
+async def address(job: Job) -> Change:
+    """Wait until the guest has introduced itself, then find out from where it is reached."""
+    delay = 0.2
+    while (keys := await _introduction(job)) is None:
+        await pause(job, delay)
+        delay = min(delay * 1.5, 5.0)
+    if job.tools.tofu:
+        await job.remark("HOST KEY NOT VERIFIED (tofu): the first key seen will be trusted")
+    machine = job.machine
+    _, vmid = machine.place
+    assert machine.address is not None
+    endpoint = await job.tools.reach.endpoint(
+        vmid=vmid, address=machine.address, ports=machine.wanted.ports
+    )
+    return keeping(host_keys=keys, endpoint=endpoint)
+
+
+async def _introduction(job: Job) -> tuple[str, ...] | None:
+    """Return the guest's host keys, or nothing while it is not ready to tell them."""
+    try:
+        return await _introduced(job)
+    except Trouble as trouble:
+        if trouble.verdict is not Verdict.NOT_YET:
+            raise
+        if job.age() < GUEST_LIMIT:
+            return None
+        raise Trouble(
+            Verdict.REFUSED,
+            f"the guest was not ready within {GUEST_LIMIT}: {trouble.text}",
+            "see the VM's console in Proxmox; the template needs cloud-init, qemu-guest-agent "
+            "and a network in which its address is valid",
+        ) from trouble
+
+
+async def _introduced(job: Job) -> tuple[str, ...]:
+    hypervisor, expected = job.tools.hypervisor, job.machine.address
+    assert expected is not None
+    claimed = await hypervisor.guest_addresses(*job.machine.place)
+    if not any(is_address(text, expected) for text in claimed):
+        # Never use what it claims: a guest could name any host of ours.
+        raise Trouble(Verdict.NOT_YET, f"the guest does not have its address {expected}")
+    if job.tools.tofu:
+        return ()
+    key = host_key(await hypervisor.guest_host_key(*job.machine.place))
+    if key is None:
+        raise Trouble(Verdict.NOT_YET, f"{HOST_KEY_FILE} of the guest holds no host key")
+    return (key,)

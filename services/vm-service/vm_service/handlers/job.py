@@ -1,0 +1,197 @@
+"""One machine under work, and everything that is recorded of it.
+
+Every transaction here is fenced by the worker's lease. Only the handlers of requests write to
+the record besides us, and all they do is to turn a machine towards its end.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from common.contracts.base import now
+from vm_service.domain.machine import BEING_REMOVED, Machine, given_up, moved_on, sent_back
+from vm_service.domain.ownership import Mark, Sighting, Standing, standing
+from vm_service.domain.telling import Entry, announcement, begin, ending, step_changed
+from vm_service.domain.trouble import Trouble
+from vm_service.ports import Hypervisor, Order, Reach, UnitOfWork, Work
+
+Change = Callable[[Work, Machine], Awaitable[Machine]]
+
+
+class Overtaken(Exception):
+    """The record has moved on without us: look at it again before doing anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every job works with."""
+
+    hypervisor: Hypervisor
+    reach: Reach
+    install: str
+    clones: asyncio.Semaphore
+    tofu: bool = False
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = now
+
+
+def by_hand(node: str, vmid: int) -> str:
+    """Return the command that removes what an API token cannot remove."""
+    return f"qm unlock {vmid} && qm destroy {vmid} (as root on node {node})"
+
+
+def keeping(**fields: object) -> Change:
+    """Return the change that sets these fields and nothing else."""
+
+    async def change(_tx: Work, machine: Machine) -> Machine:
+        return replace(machine, **fields)
+
+    return change
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A machine whose next step has begun."""
+
+    machine: Machine
+    work: UnitOfWork
+    tools: Tools
+    attended: float = float("-inf")  # when the record was last looked at
+
+    @property
+    def step(self) -> str:
+        """Name of the step that runs."""
+        assert self.machine.step is not None
+        return self.machine.step.name
+
+    @property
+    def mark(self) -> Mark:
+        """How the machine's VM is known to be ours."""
+        machine = self.machine
+        return Mark(
+            install=self.tools.install,
+            server_id=machine.server_id,
+            operation_id=machine.operation_id,
+        )
+
+    @property
+    def order(self) -> Order:
+        """The VM as it is to be made."""
+        node, vmid = self.machine.place
+        spec = self.machine.wanted
+        assert self.machine.address is not None
+        return Order(
+            vmid=vmid,
+            node=node,
+            name=spec.name,
+            description=self.mark.describe(spec.ports),
+            plan=spec.plan,
+            address=self.machine.address,
+        )
+
+    def age(self) -> timedelta:
+        """How long the step has been going on, restarts included."""
+        assert self.machine.since is not None
+        return self.tools.now() - self.machine.since
+
+    async def sight(self) -> tuple[Standing, Sighting | None]:
+        """Look at what the VM id holds, and judge it."""
+        sighting = await self.tools.hypervisor.look(*self.machine.place)
+        return standing(sighting, self.mark), sighting
+
+    @asynccontextmanager
+    async def _entry(self) -> AsyncGenerator[tuple[Work, Entry]]:
+        """Open an entry; it is committed with all it says, or not at all."""
+        async with self.work() as tx:
+            current = await tx.machines.get(self.machine.server_id)
+            if current.stage is not self.machine.stage:
+                raise Overtaken
+            entry = Entry(current)
+            yield tx, entry
+            await tx.machines.save(entry.machine)
+            await tx.outbox.add(*entry.messages())
+        self.machine = entry.machine
+
+    async def succeed(self, change: Change) -> None:
+        """Record the end of the step together with the beginning of the next, or the outcome."""
+        async with self._entry() as (tx, entry):
+            step = self.step
+            entry.machine = await change(tx, entry.machine)
+            entry.line(step, ending(step, entry.machine))
+            entry.facts.append(step_changed(entry.machine, step, "succeeded"))
+            entry.machine = moved_on(entry.machine)
+            begin(entry, at=self.tools.now())
+            self._announce(entry)
+
+    async def fail(self, trouble: Trouble) -> None:
+        """Record that the step cannot be done, and why."""
+        async with self._entry() as (_, entry):
+            remedy = trouble.remedy or self._by_hand()
+            entry.line(self.step, f"Failed: {trouble.text}", level="error")
+            if remedy:
+                entry.line(self.step, f"What helps: {remedy}", level="error")
+            detail = trouble.text
+            entry.facts.append(step_changed(entry.machine, self.step, "failed", detail=detail))
+            entry.machine = given_up(entry.machine, reason=trouble.text, remedy=remedy)
+            self._announce(entry)
+
+    async def retry(self, trouble: Trouble, *, pause: float) -> None:
+        """Record that the step is tried again, and why."""
+        async with self._entry() as (_, entry):
+            text = f"Not yet ({trouble.verdict}): {trouble.text}; trying again in {pause:.1f} s"
+            entry.line(self.step, text, level="warning")
+            entry.machine = replace(entry.machine, attempt=entry.machine.attempt + 1)
+            entry.facts.append(
+                step_changed(entry.machine, self.step, "running", detail=trouble.text)
+            )
+
+    async def start_over(self, *, why: str) -> None:
+        """Give up the VM id for good, and go back to reserving another."""
+        _, vmid = self.machine.place
+        async with self._entry() as (tx, entry):
+            await tx.machines.burn(vmid, reason=why)
+            entry.line(self.step, f"VM id {vmid}: {why}; taking another", level="warning")
+            entry.machine = sent_back(entry.machine)
+            begin(entry, at=self.tools.now())
+
+    async def remark(self, *warnings: str) -> None:
+        """Write warnings into the operation's log."""
+        async with self._entry() as (_, entry):
+            for text in warnings:
+                entry.line(self.step, text, level="warning")
+
+    async def progress(self, share: float) -> None:
+        """Tell how far the step has come."""
+        async with self._entry() as (_, entry):
+            entry.facts.append(step_changed(entry.machine, self.step, "running", progress=share))
+
+    async def check(self) -> None:
+        """Raise ``Overtaken`` if the record has moved on."""
+        async with self.work() as tx:
+            current = await tx.machines.get(self.machine.server_id)
+        if current.stage is not self.machine.stage:
+            raise Overtaken
+
+    async def keep_task(self, task: str | None) -> None:
+        """Remember the clone's task; even a job that was overtaken must not forget it."""
+        async with self.work() as tx:
+            current = await tx.machines.get(self.machine.server_id)
+            await tx.machines.save(replace(current, task=task))
+        if current.stage is not self.machine.stage:
+            raise Overtaken
+        self.machine = replace(current, task=task)
+
+    def _announce(self, entry: Entry) -> None:
+        fact = announcement(entry.machine, tofu=self.tools.tofu)
+        if fact is not None:
+            entry.facts.append(fact)
+
+    def _by_hand(self) -> str | None:
+        """Return the command that removes what we cannot remove."""
+        if self.machine.stage not in BEING_REMOVED or not self.machine.vmid:
+            return None
+        return by_hand(*self.machine.place)

@@ -1,0 +1,92 @@
+"""How a job waits: for time to pass, for a task, for its turn; never through a change of plan."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.handlers.job import Job
+from vm_service.ports import TaskState
+
+ATTENTION: Final = 1.0  # seconds between two looks at the record
+FIRST_POLL: Final = 0.1
+LONGEST_POLL: Final = 5.0
+TASK_LIMIT: Final = 600.0
+LISTED: Final = 10.0  # seconds after which every task is known to Proxmox
+QUICK: Final = 2.0  # seconds within which nobody asks for progress
+NEWS: Final = 0.05  # progress worth telling
+
+
+async def attend(job: Job) -> None:
+    """Raise ``Overtaken`` if the record has moved on; looks once a second at most."""
+    now = job.tools.clock()
+    if now - job.attended >= ATTENTION:
+        job.attended = now
+        await job.check()
+
+
+async def pause(job: Job, seconds: float) -> None:
+    """Sleep, watching the record."""
+    until = job.tools.clock() + seconds
+    while (left := until - job.tools.clock()) > 0:
+        await job.tools.sleep(min(left, ATTENTION))
+        await attend(job)
+
+
+async def wait_for_end(
+    job: Job, upid: str, *, limit: float = TASK_LIMIT, with_progress: bool = False
+) -> TaskState:
+    """Wait until a task has ended, well or badly."""
+    started, delay, told = job.tools.clock(), FIRST_POLL, 0.0
+    while True:
+        age = job.tools.clock() - started
+        curious = with_progress and age > QUICK
+        state = await _state(job, upid, with_progress=curious, patient=age < LISTED)
+        if not state.running:
+            return state
+        if age > limit:
+            raise Trouble(Verdict.REFUSED, f"the task did not end within {limit:.0f} s: {upid}")
+        if state.progress is not None and state.progress >= told + NEWS:
+            told = state.progress
+            await job.progress(told)
+        await pause(job, delay)
+        delay = min(delay * 1.5, LONGEST_POLL)
+
+
+async def _state(job: Job, upid: str, *, with_progress: bool, patient: bool) -> TaskState:
+    try:
+        return await job.tools.hypervisor.task(upid, with_progress=with_progress)
+    except Trouble as trouble:
+        if "no such task" not in trouble.text:
+            raise
+        # A task may be listed late; one that is never listed has left no trace.
+        return TaskState(running=patient, failed=None if patient else trouble.text)
+
+
+async def wait(job: Job, upid: str) -> None:
+    """Wait for the good end of a task. A bad one is the ``Trouble`` that its text means."""
+    state = await wait_for_end(job, upid)
+    if state.failed is not None:
+        raise judge(state.failed)
+    await warn(job, state)
+
+
+async def warn(job: Job, state: TaskState) -> None:
+    """Pass on the warnings of a task that ended well."""
+    if state.warnings:
+        await job.remark(*state.warnings)
+
+
+@asynccontextmanager
+async def turn(job: Job, turns: asyncio.Semaphore) -> AsyncGenerator[None]:
+    """Wait in line for one of a few places, and hold it for the block."""
+    waiter = asyncio.ensure_future(turns.acquire())
+    try:
+        while not waiter.done():
+            await asyncio.wait({waiter}, timeout=ATTENTION)
+            await attend(job)
+        yield
+    finally:
+        if not waiter.cancel():
+            turns.release()

@@ -1,0 +1,160 @@
+"""The vm-service, put together. Only this module knows every other.
+
+deployment.requested --> a row --> the worker brings a VM up --> vm.ready | vm.failed
+removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm.removal_blocked
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from common import logging
+from common.bell import Bell
+from common.contracts import events
+from common.contracts.topology import VM_SERVICE
+from common.db import engine
+from common.db.engine import Sessions, database
+from common.db.leases import Lease
+from common.db.migrate import migrate
+from common.db.work import UnitOfWork
+from common.health import health_routes
+from common.messaging import connection
+from common.messaging.connection import Bus, jetstream
+from common.messaging.consumer import Consumer
+from common.messaging.relay import Relay
+from common.runtime import run
+from common.worker import Worker
+from vm_service.adapters.proxmox.client import Access, Client
+from vm_service.adapters.proxmox.hypervisor import Proxmox, Site
+from vm_service.adapters.reach import DirectReach, url_reach
+from vm_service.adapters.sql import FencedWork, SqlWork, binding, due_machines
+from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.handlers.job import Tools
+from vm_service.handlers.requests import on_event
+from vm_service.handlers.worker import work_on_machine
+from vm_service.ports import Reach
+from vm_service.settings import Settings
+
+NAME: Final = "vm-service"
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+AT_ONCE: Final = 64  # machines worked on; most of the time they wait
+
+
+async def main(settings: Settings) -> None:
+    """Run the service until it is told to stop."""
+    logging.configure(service=NAME, level=settings.log_level)
+    url = settings.database_url.get_secret_value()
+    await migrate(url, MIGRATIONS)
+    async with database(url) as sessions, _bus(settings) as bus, _reach(settings) as reach:
+        bell = Bell()
+        work = unit_of_work(settings, sessions, bell)
+        hypervisor = proxmox(settings)
+        app = FastAPI(title="Spawnyard vm-service", docs_url=None, redoc_url=None)
+        checks = {
+            "database": partial(engine.ping, sessions),
+            "messages": partial(connection.ping, bus),
+            "hypervisor": hypervisor.ping,
+        }
+        app.include_router(health_routes(checks, service=NAME))
+        tools = Tools(
+            hypervisor=hypervisor,
+            reach=reach,
+            install=settings.install_id,
+            clones=asyncio.Semaphore(settings.clone_limit),
+            tofu=settings.host_key_policy == "tofu",
+        )
+        await run(
+            app,
+            consumer(bus, work, tofu=tools.tofu).run(),
+            Relay(sessions, bus, bell).run(),
+            worker(settings.instance_id, sessions, bell, work, tools).run(),
+            host=settings.host,
+            port=settings.port,
+        )
+
+
+def unit_of_work(settings: Settings, sessions: Sessions, bell: Bell) -> UnitOfWork[SqlWork]:
+    """Return the transactions of this service."""
+    vmids = VmidRange(first=settings.vmid_first, last=settings.vmid_last)
+    return UnitOfWork(sessions, bind=binding(vmids, _addresses(settings)), bell=bell)
+
+
+def consumer(bus: Bus, work: UnitOfWork[SqlWork], *, tofu: bool) -> Consumer[events.AnyEvent]:
+    """Return what hears the gateway's requests."""
+    handle = partial(on_event, work=work, tofu=tofu)
+    return Consumer(bus=bus, durable=VM_SERVICE, decode=events.decode, handle=handle)
+
+
+def worker(
+    owner: str, sessions: Sessions, bell: Bell, work: UnitOfWork[SqlWork], tools: Tools
+) -> Worker:
+    """Return what does the long work, one lease a machine."""
+
+    async def work_under(server_id: str, lease: Lease) -> None:
+        with logging.bind(server_id=server_id):
+            await work_on_machine(server_id, work=FencedWork(work, lease), tools=tools)
+
+    return Worker(
+        name="machines",
+        owner=owner,
+        sessions=sessions,
+        bell=bell,
+        find_due=partial(due_machines, sessions),
+        work=work_under,
+        concurrency=AT_ONCE,
+    )
+
+
+def proxmox(settings: Settings) -> Proxmox:
+    """Return the hypervisor the settings speak of."""
+    access = Access(
+        url=str(settings.proxmox_url),
+        token_id=settings.proxmox_token_id,
+        token_secret=settings.proxmox_token_secret.get_secret_value(),
+        ca_file=settings.proxmox_ca_file,
+    )
+    site = Site(
+        template=settings.proxmox_template,
+        pool=settings.proxmox_pool,
+        node=settings.proxmox_node,
+        token_id=settings.proxmox_token_id,
+        addresses=_addresses(settings),
+        nameservers=settings.nameservers,
+        guest_user=settings.guest_user,
+        ssh_keys=settings.ssh_public_key_file.read_text().strip(),
+    )
+    return Proxmox(Client(access), site)
+
+
+def _addresses(settings: Settings) -> AddressPool:
+    return AddressPool(network=settings.address_pool, gateway=settings.address_gateway)
+
+
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
+    password = settings.nats_password
+    async with jetstream(
+        settings.nats_url,
+        name=NAME,
+        user=settings.nats_user,
+        password=password.get_secret_value() if password else None,
+    ) as bus:
+        yield bus
+
+
+@asynccontextmanager
+async def _reach(settings: Settings) -> AsyncGenerator[Reach]:
+    if settings.reach == "direct" or settings.reach_url is None:
+        yield DirectReach()
+        return
+    async with url_reach(settings.reach_url, ca_file=settings.proxmox_ca_file) as reach:
+        yield reach
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Settings()))  # pyright: ignore[reportCallIssue]  the environment fills it

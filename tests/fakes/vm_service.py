@@ -1,0 +1,372 @@
+"""A world for the vm-service: a memory that rolls back, and a hypervisor that can be cut off."""
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network
+
+from common.contracts.base import Event, Message
+from common.contracts.logs import LogBatch
+from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
+from vm_service.domain.machine import Machine, Stage
+from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.ownership import Disk, Sighting
+from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.handlers.job import Tools
+from vm_service.ports import Order, TaskState
+
+INSTALL = "test"
+GIB = 2**30
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+SPEC = ServerSpec(
+    name="lobby",
+    game="some-game",
+    game_version="1",
+    plan=Plan(name="small", cores=2, memory_mib=2048, disk_gib=8),
+    ports=(Port(name="game", protocol="udp", number=30000),),
+)
+
+
+class Killed(Exception):
+    """The process died here."""
+
+
+# -- the memory ------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class FakeMachines:
+    rows: dict[str, Machine] = field(default_factory=dict)
+    burnt: dict[int, str] = field(default_factory=dict)
+    newest: int | None = None
+    vmids: VmidRange = field(default_factory=lambda: VmidRange(first=900_000, last=900_099))
+
+    async def find(self, server_id: str) -> Machine | None:
+        return self.rows.get(server_id)
+
+    async def get(self, server_id: str) -> Machine:
+        return self.rows[server_id]
+
+    async def add(self, machine: Machine) -> None:
+        assert machine.server_id not in self.rows
+        self.rows[machine.server_id] = machine
+
+    async def save(self, machine: Machine) -> None:
+        assert machine.server_id in self.rows
+        self.rows[machine.server_id] = machine
+
+    async def reserve(self, machine: Machine) -> Machine:
+        living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
+        pool = AddressPool(network=IPv4Network("10.77.0.0/16"), gateway=IPv4Address("10.77.0.1"))
+        vmid = self.vmids.pick(
+            newest=self.newest, taken={row.vmid for row in living if row.vmid} | set(self.burnt)
+        )
+        self.newest = vmid
+        taken = {row.address for row in living if row.address}
+        return replace(machine, vmid=vmid, address=pool.pick(hint=vmid, taken=taken))
+
+    async def burn(self, vmid: int, *, reason: str) -> None:
+        self.burnt[vmid] = reason
+
+
+@dataclass(slots=True)
+class FakeInbox:
+    claimed: set[str] = field(default_factory=set)
+
+    async def claim(self, message_id: str) -> bool:
+        if message_id in self.claimed:
+            return False
+        self.claimed.add(message_id)
+        return True
+
+
+@dataclass(slots=True)
+class FakeOutbox:
+    messages: list[Message] = field(default_factory=list)
+
+    async def add(self, *messages: Message) -> None:
+        self.messages.extend(messages)
+
+
+class FakeMemory:
+    """A unit of work that is one transaction: all of it, or none."""
+
+    def __init__(self) -> None:
+        self.machines = FakeMachines()
+        self.inbox = FakeInbox()
+        self.outbox = FakeOutbox()
+        self.fence: Callable[[], None] = lambda: None
+        self.before_commit: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator["FakeMemory"]:
+        self.fence()
+        before = copy.deepcopy((self.machines, self.inbox, self.outbox))
+        try:
+            yield self
+            self.before_commit()
+        except BaseException:
+            self.machines, self.inbox, self.outbox = before
+            raise
+
+    def facts(self, *kinds: type[Event]) -> list[Event]:
+        return [m for m in self.outbox.messages if isinstance(m, kinds or Event)]
+
+    def lines(self) -> list[str]:
+        batches = [m for m in self.outbox.messages if isinstance(m, LogBatch)]
+        return [line.text for batch in batches for line in batch.lines]
+
+    def line_keys(self) -> list[tuple[str, str]]:
+        batches = [m for m in self.outbox.messages if isinstance(m, LogBatch)]
+        return [(batch.stream_id, line.key) for batch in batches for line in batch.lines]
+
+
+# -- time ------------------------------------------------------------------------------
+
+
+class FakeTime:
+    """Sleeping is free; every sleep may be used to let something happen."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.on_sleep: Callable[[float], None] = lambda _: None
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.on_sleep(self.seconds)
+        await asyncio.sleep(0)
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+
+# -- the hypervisor --------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class FakeVM:
+    description: str
+    lock: str | None = None
+    running: bool = False
+    disk: int = 2 * GIB
+    hidden: bool = False
+    address: str | None = None
+    configured: int = 0
+
+
+@dataclass(slots=True)
+class FakeTask:
+    kind: str
+    vmid: int
+    polls: int
+    outcome: str = "OK"
+    effect: Callable[[], None] = lambda: None
+
+    def poll(self) -> bool:
+        """Return whether it runs; it takes effect as it ends."""
+        if self.polls > 0:
+            self.polls -= 1
+            return True
+        if self.polls == 0:
+            self.polls = -1
+            if self.outcome == "OK" or self.outcome.startswith("WARNINGS"):
+                self.effect()
+        return False
+
+
+class FakeHypervisor:
+    """Proxmox as far as the port shows it, on which every call can be cut off."""
+
+    def __init__(self) -> None:
+        self.vms: dict[int, FakeVM] = {}
+        self.tasks: dict[str, FakeTask] = {}
+        self.calls: list[str] = []
+        self.before: Callable[[str], None] = lambda _: None
+        self.after: Callable[[str], None] = lambda _: None
+        self.clone_polls = 2
+        self.clone_outcomes: list[str] = []
+        self.clones_made = 0
+        self.agent_silent_for = 2
+        self.host_key = HOST_KEY + " root@guest\n"
+        self.node = "pve"
+
+    @asynccontextmanager
+    async def _call(self, name: str) -> AsyncGenerator[None]:
+        self.calls.append(name)
+        self.before(name)
+        await asyncio.sleep(0)
+        yield
+        self.after(name)
+
+    def _new_task(self, kind: str, vmid: int, **kw) -> str:
+        upid = f"UPID:{self.node}:{len(self.tasks):08X}:0:0:{kind}:{vmid}:yard@pve!test:"
+        self.tasks[upid] = FakeTask(kind, vmid, **kw)
+        return upid
+
+    async def choose_node(self) -> str:
+        async with self._call("choose_node"):
+            return self.node
+
+    async def look(self, node: str, vmid: int) -> Sighting | None:
+        async with self._call("look"):
+            vm = self.vms.get(vmid)
+            if vm is None:
+                return None
+            if vm.hidden:
+                return Sighting(node=node, hidden=True)
+            return Sighting(
+                node=node,
+                description="" if vm.lock == "clone" else vm.description,
+                lock=vm.lock,
+                disk=Disk(name="scsi0", size=vm.disk),
+            )
+
+    async def clone(self, order: Order) -> str:
+        async with self._call("clone"):
+            if order.vmid in self.vms:
+                raise judge(
+                    f"unable to create VM {order.vmid}: config file already exists", status=500
+                )
+            self.vms[order.vmid] = FakeVM(order.description, lock="clone", address=order.address)
+            self.clones_made += 1
+            outcome = self.clone_outcomes.pop(0) if self.clone_outcomes else "OK"
+            if outcome != "OK" and not outcome.startswith(("WARNINGS", "unexpected")):
+                del self.vms[order.vmid]
+                self.clones_made -= 1
+
+            def finish() -> None:
+                self.vms[order.vmid].lock = None
+
+            return self._new_task(
+                "qmclone", order.vmid, polls=self.clone_polls, outcome=outcome, effect=finish
+            )
+
+    async def find_clone(self, node: str, vmid: int, *, since: datetime) -> str | None:
+        async with self._call("find_clone"):
+            for upid, task in reversed(self.tasks.items()):
+                fine = task.outcome in {"OK", "unexpected status"}
+                if task.kind == "qmclone" and task.vmid == vmid and fine:
+                    return upid
+            return None
+
+    async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
+        async with self._call("task"):
+            task = self.tasks[upid]
+            if task.poll():
+                return TaskState(running=True, progress=0.5 if with_progress else None)
+            if task.outcome == "OK":
+                return TaskState(running=False)
+            if task.outcome.startswith("WARNINGS"):
+                return TaskState(running=False, warnings=("WARN: something small",))
+            return TaskState(running=False, failed=task.outcome)
+
+    async def abort(self, upid: str) -> None:
+        async with self._call("abort"):
+            task = self.tasks[upid]
+            if task.polls >= 0:
+                task.polls, task.outcome = -1, "interrupted by signal"
+                self.vms.pop(task.vmid, None)
+                self.clones_made -= 1
+
+    async def configure(self, order: Order) -> str | None:
+        async with self._call("configure"):
+            vm = self._vm(order.vmid)
+            vm.description, vm.configured = order.description, vm.configured + 1
+            return self._new_task("qmconfig", order.vmid, polls=0)
+
+    async def grow(self, order: Order, sighting: Sighting) -> str | None:
+        async with self._call("grow"):
+            vm, wanted = self._vm(order.vmid), order.plan.disk_gib * GIB
+            if vm.disk >= wanted:
+                return None
+            vm.disk = wanted
+            return self._new_task("resize", order.vmid, polls=0)
+
+    async def start(self, node: str, vmid: int) -> str:
+        async with self._call("start"):
+            vm = self._vm(vmid)
+            outcome = f"VM {vmid} already running" if vm.running else "OK"
+            vm.running = True
+            return self._new_task("qmstart", vmid, polls=1, outcome=outcome)
+
+    async def stop(self, node: str, vmid: int) -> str:
+        async with self._call("stop"):
+            self._vm(vmid).running = False
+            return self._new_task("qmstop", vmid, polls=0)
+
+    async def destroy(self, node: str, vmid: int) -> str:
+        async with self._call("destroy"):
+            vm = self._vm(vmid)
+            if vm.running:
+                raise judge(f"VM {vmid} is running - destroy failed", status=500)
+            if vm.lock:
+                return self._new_task(
+                    "qmdestroy", vmid, polls=0, outcome=f"VM is locked ({vm.lock})"
+                )
+            del self.vms[vmid]
+            return self._new_task("qmdestroy", vmid, polls=0)
+
+    async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
+        async with self._call("guest_addresses"):
+            vm = self._vm(vmid)
+            if not vm.running:
+                raise judge(f"VM {vmid} is not running", status=500)
+            if self.agent_silent_for > 0:
+                self.agent_silent_for -= 1
+                raise judge("QEMU guest agent is not running", status=500)
+            return ("127.0.0.1", vm.address or "")
+
+    async def guest_host_key(self, node: str, vmid: int) -> str:
+        async with self._call("guest_host_key"):
+            return self.host_key
+
+    def _vm(self, vmid: int) -> FakeVM:
+        if vmid not in self.vms:
+            raise Trouble(Verdict.ABSENT, f"VM {vmid} does not exist")
+        return self.vms[vmid]
+
+
+class FakeReach:
+    async def endpoint(self, *, vmid: int, address: str, ports: Sequence[Port]) -> Endpoint:
+        return Endpoint(
+            address=address,
+            ssh_host="127.0.0.1",
+            ssh_port=2200,
+            public_host="127.0.0.1",
+            ports=tuple(
+                PublishedPort(
+                    name=p.name, protocol=p.protocol, guest_port=p.number, public_port=p.number
+                )
+                for p in ports
+            ),
+        )
+
+
+class FakeWorld:
+    """Everything the handlers and the worker need."""
+
+    def __init__(self) -> None:
+        self.memory = FakeMemory()
+        self.hypervisor = FakeHypervisor()
+        self.time = FakeTime()
+        self.tools = Tools(
+            hypervisor=self.hypervisor,
+            reach=FakeReach(),
+            install=INSTALL,
+            clones=asyncio.Semaphore(2),
+            sleep=self.time.sleep,
+            clock=self.time.clock,
+            now=self.time.now,
+        )
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        return self.memory.machines.rows

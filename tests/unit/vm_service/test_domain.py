@@ -1,0 +1,111 @@
+"""The tables and the small rules: life cycle, ownership, addresses, host keys."""
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+
+from common.contracts.servers import Port
+from tests.fakes.vm_service import HOST_KEY
+from vm_service.domain.host_key import host_key
+from vm_service.domain.machine import STEPS, UNSETTLED, Stage
+from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.ownership import Mark, Sighting, Standing, standing
+from vm_service.domain.telling import BEGINNINGS, ENDINGS
+from vm_service.domain.trouble import Trouble
+from vm_service.handlers.worker import ACTIONS
+
+MARK = Mark(install="home", server_id="srv_1", operation_id="op_1")
+POOL = AddressPool(network=IPv4Network("10.77.0.0/29"), gateway=IPv4Address("10.77.0.1"))
+
+
+class TestLifeCycle:
+    def test_every_unsettled_stage_leads_to_a_settled_one(self):
+        for first in UNSETTLED:
+            stage, seen = first, set[Stage]()
+            while stage in STEPS:
+                assert stage not in seen
+                seen.add(stage)
+                stage = STEPS[stage].leads_to
+            assert stage in {Stage.READY, Stage.GONE}
+
+    def test_every_step_has_an_action_and_its_sentences(self):
+        names = {step.name for step in STEPS.values()}
+
+        assert set(ACTIONS) == set(STEPS)
+        assert names == set(BEGINNINGS) == set(ENDINGS)
+
+
+class TestOwnership:
+    @pytest.mark.parametrize(
+        ("sighting", "verdict"),
+        [
+            (None, Standing.ABSENT),
+            (Sighting(node="pve", description="spawnyard:home:srv_1:op_9"), Standing.OURS),
+            (Sighting(node="pve", description="note\nspawnyard:home:srv_1:op_1"), Standing.OURS),
+            (Sighting(node="pve", description="spawnyard:home:srv_11:op_1"), Standing.FOREIGN),
+            (Sighting(node="pve", description="spawnyard:other:srv_1:op_1"), Standing.FOREIGN),
+            (Sighting(node="pve", description="a spawnyard:home:srv_1:op_1"), Standing.FOREIGN),
+            (Sighting(node="pve"), Standing.FOREIGN),
+            (Sighting(node="pve", lock="clone"), Standing.UNPROVEN),
+            (Sighting(node="pve", hidden=True), Standing.UNPROVEN),
+            (
+                Sighting(node="pve", description="spawnyard:home:srv_1:op_1", lock="backup"),
+                Standing.OURS,
+            ),
+        ],
+    )
+    def test_only_the_mark_proves_that_a_vm_is_ours(
+        self, sighting: Sighting | None, verdict: Standing
+    ):
+        assert standing(sighting, MARK) is verdict
+
+    def test_the_description_is_the_mark_and_then_the_ports(self):
+        ports = (
+            Port(name="a", protocol="udp", number=30000),
+            Port(name="b", protocol="tcp", number=1),
+        )
+
+        assert MARK.describe(ports) == "spawnyard:home:srv_1:op_1\nports: udp/30000 tcp/1"
+        assert MARK.describe(()) == "spawnyard:home:srv_1:op_1"
+
+
+class TestNetwork:
+    def test_every_usable_address_is_given_out_once_and_never_the_gateway(self):
+        taken = set[str]()
+        for hint in range(5):
+            taken.add(POOL.pick(hint=hint * 7, taken=taken))
+
+        assert taken == {f"10.77.0.{n}" for n in range(2, 7)}
+        with pytest.raises(Trouble, match="no address is free"):
+            POOL.pick(hint=0, taken=taken)
+
+    def test_vm_ids_go_on_and_begin_again_at_the_end(self):
+        vmids = VmidRange(first=10, last=13)
+
+        assert vmids.pick(newest=None, taken=set()) == 10
+        assert vmids.pick(newest=11, taken={12}) == 13
+        assert vmids.pick(newest=13, taken={10, 13}) == 11
+        with pytest.raises(Trouble, match="no VM id is free"):
+            vmids.pick(newest=12, taken={10, 11, 12, 13})
+
+
+class TestHostKey:
+    def test_one_key_is_taken_without_its_comment(self):
+        assert host_key(f"{HOST_KEY} root@guest\n") == HOST_KEY
+        assert host_key(HOST_KEY) == HOST_KEY
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "ssh-ed25519",
+            "ssh-ed25519 AAAA",
+            "ssh-ed25519 !!!!",
+            HOST_KEY.replace("ssh-ed25519", "ssh-rsa"),
+            f"{HOST_KEY} x\n{HOST_KEY} y\n",
+            f"@cert-authority * {HOST_KEY}",
+            f"{HOST_KEY} {'x' * 2000}",
+        ],
+    )
+    def test_anything_else_is_refused(self, text: str):
+        assert host_key(text) is None
