@@ -15,7 +15,6 @@ from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-NO_TASKS: Final = frozenset({"ansible.builtin.meta", "meta"})
 IMPORTS: Final = ("ansible.builtin.import_tasks", "import_tasks")
 BLOCKS: Final = ("block", "rescue", "always")
 
@@ -70,7 +69,7 @@ class GameFolders:
     def _count_tasks(self, folder: Path) -> int:
         """Count what a run of ``site.yml`` will start, without asking Ansible."""
         plays = yaml.safe_load((self.playbooks / "site.yml").read_text(encoding="utf-8"))
-        count = sum(1 for task in _tasks(folder / "install.yml") if not NO_TASKS & task.keys())
+        count = len(list(_tasks(folder / "install.yml")))
         for play in plays:
             for role in play.get("roles", ()):
                 count += len(list(_tasks(self.playbooks / f"roles/{role['role']}/tasks/main.yml")))

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from mcstatus import JavaServer
 from pydantic import JsonValue
@@ -38,14 +38,18 @@ class _Datagrams(asyncio.DatagramProtocol):
     """One UDP conversation."""
 
     received: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue[bytes])
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
     transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        # Not asserted: until Python 3.12 asyncio's own class does not admit to being one.
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  asyncio's
         self.received.put_nowait(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
+        self.closed.set()
 
     def say(self, data: bytes) -> None:
         assert self.transport is not None
@@ -57,25 +61,21 @@ class _Datagrams(asyncio.DatagramProtocol):
             return await self.received.get()
 
 
-@contextmanager
-def _closing(talk: _Datagrams) -> Generator[_Datagrams]:
+@asynccontextmanager
+async def _talk(host: str, port: int) -> AsyncGenerator[_Datagrams]:
+    loop = asyncio.get_running_loop()
+    transport, talk = await loop.create_datagram_endpoint(_Datagrams, remote_addr=(host, port))
     try:
         yield talk
     finally:
-        if talk.transport is not None:
-            talk.transport.close()
-
-
-async def _talk(host: str, port: int) -> _Datagrams:
-    loop = asyncio.get_running_loop()
-    _, talk = await loop.create_datagram_endpoint(_Datagrams, remote_addr=(host, port))
-    return talk
+        transport.close()
+        await talk.closed.wait()
 
 
 async def _luanti(host: str, port: int) -> Answer:
     """Ask for a peer id, as a client does first, and take leave."""
     protocol = b"\x4f\x45\x74\x03"
-    with _closing(await _talk(host, port)) as talk:
+    async with _talk(host, port) as talk:
         reply = await talk.exchange(protocol + b"\0\0\0\1")
         if reply[:4] != protocol or len(reply) < LUANTI_REPLY:
             raise ValueError(reply[:16].hex())
@@ -87,7 +87,7 @@ async def _luanti(host: str, port: int) -> Answer:
 async def _teeworlds(host: str, port: int) -> Answer:
     """Get a token, then ask for the server's information (protocol 0.7)."""
     mine, question = os.urandom(4), b"\x07"
-    with _closing(await _talk(host, port)) as talk:
+    async with _talk(host, port) as talk:
         # Padded: a server answers nothing that is shorter than its answer.
         reply = await talk.exchange(b"\4\0\0" + b"\xff" * 4 + b"\5" + mine + b"\0" * 512)
         if reply[3:8] != mine + b"\5":

@@ -126,7 +126,8 @@ def remedy(message: str) -> str | None:
 def reason(failures: Sequence[TaskEvent], ended: PlayEnded) -> str:
     """Say which task failed where and why."""
     if not failures:
-        last = ended.output[-1] if ended.output else ended.status
-        return f"the playbook could not be run (code {ended.code}): {last}"
+        errors = [text for text in ended.output if "ERROR" in text]
+        said = (*errors, *reversed(ended.output), ended.status)[0]
+        return f"the playbook could not be run (code {ended.code}): {said}"
     failed = failures[-1]
     return f"task {failed.task!r} {failed.kind} on {failed.host or 'the guest'}: {failed.message}"

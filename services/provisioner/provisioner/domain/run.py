@@ -114,7 +114,7 @@ def on_removal(known: Run | None, event: evt.RemovalRequested) -> Run | None:
             vm=None,
             stage=Stage.CANCELLED,
         )
-    if event.operation_id < known.operation_id or known.stage is Stage.CANCELLED:
+    if event.operation_id < known.operation_id:
         return None
     return replace(known, operation_id=event.operation_id, stage=Stage.CANCELLED, outcome=None)
 

@@ -114,6 +114,7 @@ def _prepare(job: Job) -> None:
         "inventory/hosts.json": json.dumps(job.inventory),
         "env/extravars": json.dumps(job.variables),
         "known_hosts": job.known_hosts,
+        "ansible.cfg": "",
     }
     job.directory.mkdir(mode=0o700, parents=True)
     for name, text in files.items():
@@ -137,7 +138,7 @@ def _environment(job: Job) -> dict[str, str]:
         MARK: job.name,
         "ANSIBLE_HOME": str(job.directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(job.directory / "ansible.cfg"),  # empty: nobody else's counts
         "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner switches it off unless told
         "ANSIBLE_SSH_COMMON_ARGS": shlex.join(common),
         "ANSIBLE_SSH_ARGS": shlex.join(shared if len(socket) < SOCKET_PATH_LIMIT else ("-C",)),

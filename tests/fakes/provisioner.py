@@ -1,0 +1,263 @@
+"""A provisioner's world in memory. Its transactions roll back, its guests can be lost."""
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from common.contracts import events as evt
+from common.contracts.base import Message, now
+from common.contracts.logs import LogBatch, LogLine
+from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
+from provisioner.domain.errors import NotYet, StepFailed
+from provisioner.domain.game import Game
+from provisioner.domain.inventory import Target, target
+from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.run import Run
+from provisioner.ports import Tools
+
+SERVER, OPERATION = "srv_1", "op_5"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake guest"
+GAME = Game(
+    id="pong",
+    version="1.0.0",
+    unit="pong",
+    connect="{host}:{port}",
+    query_protocol="ping",
+    query_port="game",
+    ready_timeout=0.2,
+    tasks=2,
+    secrets=frozenset({"password"}),
+)
+SPEC = ServerSpec(
+    name="lobby",
+    game="pong",
+    game_version="1.0.0",
+    settings={"motd": "{{ hello }}", "password": "hunter2"},
+    plan=Plan(name="small", cores=1, memory_mib=1024, disk_gib=4),
+    ports=(Port(name="game", protocol="udp", number=30000),),
+)
+ENDPOINT = Endpoint(
+    address="10.77.0.9",
+    ssh_host="127.0.0.9",
+    ssh_port=2222,
+    public_host="127.0.0.9",
+    ports=(PublishedPort(name="game", protocol="udp", guest_port=30000, public_port=31000),),
+)
+
+
+def vm_ready(**changes: Any) -> evt.VMReady:
+    ready = evt.VMReady(
+        server_id=SERVER,
+        operation_id=OPERATION,
+        vmid=900001,
+        node="pve",
+        endpoint=ENDPOINT,
+        host_keys=(HOST_KEY,),
+        host_key_policy="agent",
+        spec=SPEC,
+        deadline=now() + timedelta(minutes=5),
+    )
+    return ready.model_copy(update=changes)
+
+
+def removal(**changes: Any) -> evt.RemovalRequested:
+    request = evt.RemovalRequested(server_id=SERVER, operation_id=OPERATION, reason="cancelled")
+    return request.model_copy(update=changes)
+
+
+class PowerCut(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Power:
+    """Cut before the n-th thing that can be noticed from outside."""
+
+    left: int | None = None
+
+    def step(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left < 0:
+            self.left = None
+            raise PowerCut
+
+
+@dataclass
+class FakeRuns:
+    rows: dict[str, Run] = field(default_factory=dict)
+
+    async def find(self, server_id: str) -> Run | None:
+        return self.rows.get(server_id)
+
+    async def save(self, run: Run) -> None:
+        self.rows[run.server_id] = run
+
+
+@dataclass
+class FakeInbox:
+    claimed: set[str] = field(default_factory=set)
+
+    async def claim(self, message_id: str) -> bool:
+        new = message_id not in self.claimed
+        self.claimed.add(message_id)
+        return new
+
+
+@dataclass
+class FakeOutbox:
+    messages: list[Message] = field(default_factory=list)
+
+    async def add(self, *messages: Message) -> None:
+        self.messages += messages
+
+
+@dataclass
+class FakeLog:
+    lines: list[LogLine] = field(default_factory=list)
+
+    def write(self, line: LogLine, *, stream_id: str, server_id: str, writer: str) -> None:
+        self.lines.append(line)
+
+    async def flush(self) -> bool:
+        return True
+
+
+@dataclass
+class FakeGuests:
+    power: Power
+    silent: int = 0
+    impostor: bool = False
+    logins: int = 0
+    journal: Sequence[str] = ()
+
+    async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
+        self.power.step()
+        if self.impostor:
+            raise StepFailed("the host key is not the guest's")
+        if self.silent:
+            self.silent -= 1
+            raise NotYet("the port does not answer")
+        self.logins += 1
+        return (HOST_KEY,) if first_use else tuple(keys)
+
+    async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        return self.journal
+
+
+@dataclass
+class FakePlaybooks:
+    power: Power
+    plays: list[Play] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    fails: str = ""
+    hangs: bool = False
+    installed: set[str] = field(default_factory=set)
+
+    async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
+        self.plays.append(play)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            return await self._play(play, tell)
+        finally:
+            self.running -= 1
+
+    async def _play(self, play: Play, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
+        for number, task in enumerate(("Install", "Configure")):
+            self.power.step()
+            await tell(TaskEvent(counter=2 * number, kind="started", task=task))
+            if self.hangs:
+                await asyncio.sleep(3600)
+            if self.fails:
+                failed = TaskEvent(
+                    counter=1, kind="failed", task=task, host="guest", message=self.fails
+                )
+                await tell(failed)
+                return PlayEnded(status="failed", code=2)
+            await tell(TaskEvent(counter=2 * number + 1, kind="changed", task=task, host="guest"))
+        self.power.step()
+        self.installed.add(play.name)
+        return PlayEnded(status="successful", code=0)
+
+
+@dataclass
+class FakeGames:
+    def find(self, game_id: str) -> Game:
+        if game_id != GAME.id:
+            raise StepFailed(f"there is no game {game_id!r}")
+        return GAME
+
+    def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        return {"slots": 8, **settings}
+
+
+@dataclass
+class FakeQueries:
+    power: Power
+    silent: int = 0
+    asked: list[tuple[str, str, int]] = field(default_factory=list)
+
+    async def ask(self, protocol: str, host: str, port: int) -> dict[str, JsonValue]:
+        self.power.step()
+        self.asked.append((protocol, host, port))
+        if self.silent:
+            self.silent -= 1
+            raise NotYet("no answer")
+        return {"version": "5.10", "players": 0}
+
+
+class FakeProvisioner:
+    """The unit of work and all tools; ``power`` cuts everything off at any point."""
+
+    def __init__(self) -> None:
+        self.power = Power()
+        self.runs, self.inbox, self.outbox = FakeRuns(), FakeInbox(), FakeOutbox()
+        self.guests, self.log = FakeGuests(self.power), FakeLog()
+        self.playbooks, self.queries = FakePlaybooks(self.power), FakeQueries(self.power)
+        self.tools = Tools(
+            guests=self.guests,
+            playbooks=self.playbooks,
+            games=FakeGames(),
+            queries=self.queries,
+            log=self.log,
+            target=lambda endpoint: target(endpoint, user="yard", key_file=Path("/keys/id")),
+        )
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator["FakeProvisioner"]:
+        before = copy.deepcopy((self.runs.rows, self.inbox.claimed, self.outbox.messages))
+        try:
+            yield self
+            self.power.step()
+        except BaseException:
+            self.runs.rows, self.inbox.claimed, self.outbox.messages = before
+            raise
+        self.power.step()
+
+    @property
+    def run(self) -> Run:
+        return self.runs.rows[SERVER]
+
+    def said(self, kind: type[Any]) -> list[Any]:
+        return [message for message in self.outbox.messages if isinstance(message, kind)]
+
+    def steps(self) -> list[tuple[str, str]]:
+        return [
+            (changed.step, changed.state)
+            for changed in self.said(evt.StepChanged)
+            if changed.state != "running" or changed.detail is None
+        ]
+
+    def texts(self) -> list[str]:
+        batches = [line.text for batch in self.said(LogBatch) for line in batch.lines]
+        return batches + [line.text for line in self.log.lines]

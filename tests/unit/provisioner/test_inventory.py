@@ -1,0 +1,85 @@
+"""What Ansible and SSH are told, and what they are never told."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.contracts.servers import Endpoint
+from provisioner.domain.errors import StepFailed
+from provisioner.domain.inventory import (
+    inventory,
+    known_hosts,
+    ssh_options,
+    target,
+    unsafe,
+    variables,
+)
+from tests.fakes.provisioner import ENDPOINT, HOST_KEY, SPEC
+
+KEY = Path("/keys/id")
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(json)
+def test_no_text_stays_unwrapped_however_deep(value):
+    def bare(wrapped) -> bool:
+        match wrapped:
+            case {"__ansible_unsafe": str()} if len(wrapped) == 1:
+                return False
+            case dict():
+                return any(bare(inner) for inner in wrapped.values())
+            case list():
+                return any(bare(inner) for inner in wrapped)
+            case _:
+                return isinstance(wrapped, str)
+
+    assert not bare(unsafe(value))
+
+
+@pytest.mark.parametrize("name", ["ansible_host", "a b", "", "Ünsafe", "{{ x }}", "x" * 70])
+def test_a_setting_cannot_take_the_name_of_something_else(name: str):
+    with pytest.raises(StepFailed):
+        variables(SPEC, unit="u", settings={name: "x"}, download_base="", resumed=False)
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=id", "a b", "a\nb", "", "$(id)", "a'b"])
+def test_an_address_that_ssh_could_take_for_something_else_is_refused(host: str):
+    with pytest.raises(StepFailed):
+        target(
+            Endpoint(address="10.0.0.1", ssh_host=host, ssh_port=22, public_host="h"),
+            user="yard",
+            key_file=KEY,
+        )
+
+
+def test_the_known_hosts_name_the_port_unless_it_is_ssh_s_own():
+    there = target(ENDPOINT, user="yard", key_file=KEY)
+
+    assert known_hosts(there, [HOST_KEY]).startswith("[127.0.0.9]:2222 ssh-ed25519 AAAA")
+    assert known_hosts(there, [HOST_KEY]).count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["", "ssh-ed25519", "ssh-ed25519 A\nevil ssh-ed25519 A", "x y"])
+def test_what_is_no_host_key_is_refused(key: str):
+    with pytest.raises(StepFailed):
+        known_hosts(target(ENDPOINT, user="yard", key_file=KEY), [key])
+
+
+def test_the_host_key_is_checked_and_nobody_s_own_settings_are_read():
+    options = ssh_options(Path("/run/known hosts"))
+
+    assert "StrictHostKeyChecking=yes" in options
+    assert 'UserKnownHostsFile="/run/known hosts"' in options
+    assert options[:2] == ("-F", "/dev/null")
+
+
+def test_the_inventory_holds_one_guest_and_fixes_its_interpreter():
+    hosts = inventory(target(ENDPOINT, user="yard", key_file=KEY))["all"]["hosts"]  # type: ignore[index,call-overload]
+
+    assert list(hosts) == ["guest"]
+    assert hosts["guest"]["ansible_python_interpreter"] == "/usr/bin/python3"

@@ -1,0 +1,230 @@
+"""A run from its start to its end, undisturbed and cut off everywhere."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from common.contracts import events as evt
+from common.contracts.base import now
+from provisioner import patience, work
+from provisioner.domain.run import Stage
+from provisioner.handlers import on_event
+from provisioner.work import work_on
+from tests.fakes.provisioner import OPERATION, SERVER, SPEC, FakeProvisioner, removal, vm_ready
+from tests.fakes.provisioner import PowerCut as Cut
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSE", 0.001)
+    monkeypatch.setattr(work, "WATCH", 0.01)
+
+
+@pytest.fixture
+async def world() -> FakeProvisioner:
+    world = FakeProvisioner()
+    await on_event(vm_ready(), work=world)
+    return world
+
+
+async def finish(world: FakeProvisioner) -> None:
+    await work_on(SERVER, work=world, tools=world.tools)
+
+
+async def test_a_run_takes_its_three_steps_and_announces_the_server(world: FakeProvisioner):
+    await finish(world)
+
+    [ready] = world.said(evt.ServerReady)
+    assert world.run.stage is Stage.DONE
+    assert world.steps() == [
+        ("ssh", "running"),
+        ("ssh", "succeeded"),
+        ("playbook", "running"),
+        ("playbook", "succeeded"),
+        ("ready", "running"),
+        ("ready", "succeeded"),
+    ]
+    assert (ready.connect, ready.versions["game"]) == ("127.0.0.9:31000", "5.10")
+    assert world.queries.asked == [("ping", "127.0.0.9", 31000)]
+
+
+async def test_the_progress_counts_tasks(world: FakeProvisioner):
+    await finish(world)
+
+    told = [(s.progress, s.detail) for s in world.said(evt.StepChanged) if s.detail]
+    assert told == [(0, "task 1 of 2: Install"), (0.5, "task 2 of 2: Configure")]
+
+
+async def test_a_settled_run_is_left_alone(world: FakeProvisioner):
+    await finish(world)
+    said = list(world.outbox.messages)
+
+    await finish(world)
+
+    assert world.outbox.messages == said
+    assert len(world.playbooks.plays) == 1
+
+
+async def test_people_s_values_reach_the_playbook_wrapped(world: FakeProvisioner):
+    await finish(world)
+
+    [play] = world.playbooks.plays
+    assert play.variables["settings"] == {
+        "slots": 8,
+        "motd": {"__ansible_unsafe": "{{ hello }}"},
+        "password": {"__ansible_unsafe": "hunter2"},
+    }
+    assert play.variables["again"] is False
+
+
+async def test_cut_anywhere_it_heals():
+    for point in range(100):
+        world = FakeProvisioner()
+        await on_event(vm_ready(), work=world)
+        world.power.left = point
+        try:
+            await finish(world)
+        except Cut:
+            await finish(world)
+        else:
+            break
+
+        assert world.run.stage is Stage.DONE, point
+        assert len(world.said(evt.ServerReady)) == 1, point
+        assert world.playbooks.installed == {SERVER}
+        assert world.playbooks.most_running == 1
+    assert point > 15
+
+
+async def test_a_playbook_taken_up_again_restarts_what_may_be_half_done(world: FakeProvisioner):
+    world.runs.rows[SERVER] = world.run.begun().advanced().begun()
+
+    await finish(world)
+
+    assert world.playbooks.plays[0].variables["again"] is True
+
+
+async def test_a_guest_that_comes_up_slowly_is_waited_for(world: FakeProvisioner):
+    world.guests.silent = world.queries.silent = 3
+
+    await finish(world)
+
+    assert world.run.stage is Stage.DONE
+
+
+async def test_a_failed_task_is_told_with_its_reason_remedy_and_last_lines(world: FakeProvisioner):
+    world.playbooks.fails = "Failed to update apt cache: hunter2"
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert failed.step == "playbook"
+    assert failed.reason == ("task 'Install' failed on guest: Failed to update apt cache: [masked]")
+    assert "package mirror" in failed.remedy
+    assert failed.last_lines[-1].startswith("failed: Install")
+    assert world.steps()[-1] == ("playbook", "failed")
+
+
+async def test_no_secret_is_ever_told(world: FakeProvisioner):
+    world.playbooks.fails = "the password hunter2 is wrong"
+
+    await finish(world)
+
+    said = " ".join(m.model_dump_json() for m in world.outbox.messages)
+    assert "hunter2" not in said + " ".join(world.texts())
+
+
+async def test_an_impostor_fails_the_run_before_any_playbook(world: FakeProvisioner):
+    world.guests.impostor = True
+
+    await finish(world)
+
+    assert world.said(evt.ServerFailed)[0].step == "ssh"
+    assert world.playbooks.plays == []
+
+
+async def test_without_a_host_key_nobody_is_trusted():
+    world = FakeProvisioner()
+    await on_event(vm_ready(host_keys=()), work=world)
+
+    await finish(world)
+
+    assert "host key" in world.said(evt.ServerFailed)[0].reason
+    assert world.guests.logins == 0
+
+
+async def test_trust_on_first_use_is_said_aloud_and_pinned():
+    world = FakeProvisioner()
+    await on_event(vm_ready(host_keys=(), host_key_policy="tofu"), work=world)
+
+    await finish(world)
+
+    assert "HOST KEY NOT VERIFIED (tofu)" in world.texts()
+    assert world.run.host_keys
+    assert "ssh-ed25519" in world.playbooks.plays[0].known_hosts
+
+
+async def test_a_game_that_does_not_answer_fails_with_its_last_words(world: FakeProvisioner):
+    world.queries.silent = 10_000
+    world.guests.journal = ("ERROR: no world\x1b[31m",)
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert (failed.step, failed.last_lines) == ("ready", ("ERROR: no world\\x1b[31m",))
+
+
+async def test_an_unknown_game_fails_with_a_reason():
+    world = FakeProvisioner()
+    await on_event(vm_ready(spec=SPEC.model_copy(update={"game": "chess"})), work=world)
+
+    await finish(world)
+
+    assert "chess" in world.said(evt.ServerFailed)[0].reason
+
+
+async def test_past_its_deadline_a_run_fails():
+    world = FakeProvisioner()
+    await on_event(vm_ready(deadline=now() + timedelta(seconds=0.1)), work=world)
+    world.playbooks.hangs = True
+
+    await finish(world)
+
+    assert "in time" in world.said(evt.ServerFailed)[0].reason
+    assert world.playbooks.running == 0
+
+
+async def test_a_removal_stops_the_playbook_and_nothing_is_announced(world: FakeProvisioner):
+    world.playbooks.hangs = True
+    working = asyncio.ensure_future(finish(world))
+    while not world.playbooks.running:
+        await asyncio.sleep(0.01)
+
+    await on_event(removal(), work=world)
+    await working
+
+    assert world.playbooks.running == 0
+    assert world.run.stage is Stage.CANCELLED
+    assert world.said(evt.ServerReady) == world.said(evt.ServerFailed) == []
+    assert any(text.startswith("stopped:") for text in world.texts())
+
+
+async def test_a_step_cut_off_too_often_fails_instead_of_going_round_for_ever(
+    world: FakeProvisioner,
+):
+    for _ in range(work.MOST_ATTEMPTS):
+        world.runs.rows[SERVER] = world.run.begun()
+
+    await finish(world)
+
+    assert "cut off" in world.said(evt.ServerFailed)[0].reason
+    assert world.run.operation_id == OPERATION
+
+
+async def test_lines_keep_their_keys_when_an_attempt_is_told_again(world: FakeProvisioner):
+    await finish(world)
+
+    keys = [line.key for line in world.log.lines]
+    assert len(keys) == len(set(keys))
+    assert "playbook:1:0" in keys
