@@ -16,9 +16,9 @@ from yard_cli.interrupts import run
 from yard_cli.render import show_json, show_table
 from yard_cli.settings import CliSettings
 from yard_cli.stack.folder import DataFolder
-from yard_cli.stack.plan import MODULES, lab_ca
+from yard_cli.stack.plan import MODULES, lab_answers
 from yard_cli.stack.ports import HOST, Ports
-from yard_cli.stack.readiness import answers_http, answers_nats
+from yard_cli.stack.readiness import answers_nats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,8 @@ async def _nats(ports: Ports) -> Health:
 async def _lab(folder: DataFolder, ports: Ports) -> Health:
     began = time.monotonic()
     url = ports.url("lab")
-    probe = answers_http(f"{url}/api2/json/version", ca=lab_ca(folder), statuses=(200, 401))
-    return _health("lab", "ready" if await probe() else "down", url, began=began)
+    state = "ready" if await lab_answers(folder, ports)() else "down"
+    return _health("lab", state, url, began=began)
 
 
 def _health(

@@ -2,24 +2,22 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
 
-def answers_http(
-    url: str, *, ca: Path | None = None, statuses: Collection[int] = (200,)
-) -> Callable[[], Awaitable[bool]]:
-    """Return a probe that tells whether a GET of ``url`` gives one of ``statuses``."""
+def answers_http(url: str, *, ca: Path | None = None) -> Callable[[], Awaitable[bool]]:
+    """Return a probe that tells whether a GET of ``url`` succeeds."""
 
     async def probe() -> bool:
         with suppress(httpx.HTTPError, OSError):
             # A certificate that is not there yet raises, and means: not ready.
             verify = ssl.create_default_context(cafile=ca) if ca else False
             async with httpx.AsyncClient(verify=verify, trust_env=False, timeout=2) as client:
-                return (await client.get(url)).status_code in statuses
+                return (await client.get(url)).is_success
         return False
 
     return probe
