@@ -1,0 +1,153 @@
+"""Real Ansible runs the real playbooks against a simulated guest."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.contracts import events as evt
+from common.contracts.servers import Port
+from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
+from provisioner.adapters.games import GameFolders
+from provisioner.adapters.query import GameQueries
+from provisioner.adapters.ssh import SshGuests
+from provisioner.domain.errors import NotYet, StepFailed
+from provisioner.domain.inventory import inventory, known_hosts, variables
+from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.run import Stage
+from provisioner.handlers import on_event
+from provisioner.ports import Tools
+from provisioner.work import work_on
+from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, vm_ready
+from tests.integration.provisioner.conftest import PLAYBOOKS, Site
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+GAMES = GameFolders(PLAYBOOKS)
+UGLY = "{{ lookup('pipe', 'touch /tmp/pwned') }} \"quoted\" 'single' \\back $(id) #; %s {% raw %} é"
+
+
+async def install(
+    site: Site, runs: Path, *, game: str, settings: Mapping[str, Any]
+) -> tuple[PlayEnded, list[TaskEvent]]:
+    found = GAMES.find(game)
+    spec = SPEC.model_copy(
+        update={"game": game, "ports": (Port(name="game", protocol="udp", number=30000),)}
+    )
+    told: list[TaskEvent] = []
+
+    async def tell(event: TaskEvent) -> None:
+        told.append(event)
+
+    ended = await AnsiblePlaybooks(project=PLAYBOOKS, runs=runs).play(
+        Play(
+            name=SERVER,
+            playbook="site.yml",
+            inventory=inventory(site.target()),
+            variables=variables(
+                spec,
+                unit=found.unit,
+                settings=GAMES.complete(found, settings),
+                download_base="",
+                resumed=False,
+            ),
+            known_hosts=known_hosts(site.target(), [site.host_key]),
+        ),
+        tell=tell,
+    )
+    return ended, told
+
+
+async def login(site: Site, **changes: Any) -> None:
+    guests, keys = SshGuests(), changes.get("keys", (site.host_key,))
+    while True:
+        try:
+            await guests.login(site.target(), keys, first_use=changes.get("first_use", False))
+        except NotYet:
+            continue
+        return
+
+
+@pytest.mark.parametrize(
+    ("game", "file", "name", "expected"),
+    [
+        ("luanti", "/etc/luanti/default.conf", "server_name", f"server_name = {UGLY}\n"),
+        (
+            "teeworlds",
+            "/etc/teeworlds/server.cfg",
+            "server_name",
+            'sv_name "' + UGLY.replace("\\", "\\\\").replace('"', '\\"') + '"\n',
+        ),
+    ],
+)
+async def test_a_second_run_changes_nothing_and_hostile_values_land_as_text(
+    site: Site, runs: Path, game: str, file: str, name: str, expected: str
+):
+    await login(site)
+
+    first, told = await install(site, runs, game=game, settings={name: UGLY})
+    again, told_again = await install(site, runs, game=game, settings={name: UGLY})
+
+    assert (first.status, first.output) == ("successful", ())
+    assert any(event.kind == "changed" for event in told)
+    assert (again.status, again.output) == ("successful", ())
+    assert [event.task for event in told_again if event.kind == "changed"] == []
+    assert expected in await site.read(file)
+    assert not Path("/tmp/pwned").exists()
+    started = [e for e in told_again if e.kind == "started"]
+    assert len(started) == GAMES.find(game).tasks
+    assert list(runs.glob(SERVER)) == [], "the private folder is gone"
+
+
+async def test_a_run_brings_a_server_up_that_answers_a_client(site: Site, runs: Path):
+    world = FakeProvisioner()
+    tools = Tools(
+        guests=SshGuests(),
+        playbooks=AnsiblePlaybooks(project=PLAYBOOKS, runs=runs),
+        games=GAMES,
+        queries=GameQueries(),
+        log=world.log,
+        target=site.target,
+    )
+    spec = SPEC.model_copy(update={"game": "luanti", "settings": {"motd": "hi"}})
+    event = vm_ready(endpoint=site.endpoint, host_keys=(site.host_key,), spec=spec)
+    await on_event(event, work=world)
+
+    await work_on(SERVER, work=world, tools=tools)
+
+    [ready] = world.said(evt.ServerReady)
+    assert world.run.stage is Stage.DONE
+    assert ready.connect == f"{site.endpoint.public_host}:30000"
+    assert ready.query["peer_id"] > 0
+    assert "motd = hi\n" in await site.read("/etc/luanti/default.conf")
+
+
+async def test_a_guest_with_another_key_is_not_logged_in_to(site: Site):
+    await login(site)
+    other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHgkjKwjQEhicRQlDQCGgc3XiLocJxkfxxWbtx9WpAMn x"
+
+    with pytest.raises(StepFailed, match="host key"):
+        await SshGuests().login(site.target(), (other,), first_use=False)
+
+
+async def test_on_first_use_the_key_is_learnt(site: Site):
+    await login(site)
+
+    [learnt] = await SshGuests().login(site.target(), (), first_use=True)
+
+    assert learnt.split()[:2] == site.host_key.split()[:2]
+
+
+async def test_a_key_the_guest_does_not_know_is_not_let_in_yet(site: Site, tmp_path: Path):
+    await login(site)
+    stranger = tmp_path / "stranger"
+    stranger.write_bytes(site.key_file.read_bytes().replace(b"OPENSSH", b"OPENSSH"))
+    target = site.target()
+
+    with pytest.raises(NotYet):
+        await SshGuests().login(
+            type(target)(host=target.host, port=target.port, user="nobody", key_file=stranger),
+            (site.host_key,),
+            first_use=False,
+        )
