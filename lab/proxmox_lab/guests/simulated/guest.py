@@ -20,6 +20,7 @@ from proxmox_lab.guests.port import (
 )
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
+from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.model.jobs import boot_units, halt_units
 from proxmox_lab.guests.simulated.model.machine import Disk, Hardware, Machine
@@ -43,6 +44,7 @@ class SimulatedGuest:
         self._machine = Machine(disk, changed=self._schedule_write)
         self._shell = Python().shell
         self._server = SshServer(self._machine)
+        self._machine.run_command = self._run_command
         self._foothold: Foothold | None = None
         self._boot: asyncio.Task[None] | None = None
         self._power: asyncio.Task[None] | None = None
@@ -157,11 +159,14 @@ class SimulatedGuest:
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command as root."""
         self._demand_agent()
-        session = Session(
-            machine=self._machine, actor=self._machine.actor("root"), stdin=Input(stdin)
-        )
+        session = Session(machine=self._machine, actor=ROOT, stdin=Input(stdin))
         outcome = await self._shell.execute(list(command), session)
         return ExecResult(exit_code=outcome.code, out=outcome.out, err=outcome.err)
+
+    async def _run_command(self, words: list[str], actor: Actor) -> tuple[int, str]:
+        session = Session(machine=self._machine, actor=actor)
+        outcome = await self._shell.execute(words, session)
+        return outcome.code, (outcome.out + outcome.err).decode(errors="replace")
 
     def _demand_agent(self) -> None:
         if not self._agent:

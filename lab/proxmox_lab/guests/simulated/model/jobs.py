@@ -3,19 +3,18 @@
 import contextlib
 import posixpath
 import re
+import shlex
 import time
+from dataclasses import replace
 
+from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
 from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
+from proxmox_lab.guests.simulated.model.image import base_image
 from proxmox_lab.guests.simulated.model.machine import Machine
-from proxmox_lab.guests.simulated.model.unit_files import UnitFile
+from proxmox_lab.guests.simulated.model.unit_files import EXEC_PREFIXES, UnitFile
 from proxmox_lab.guests.simulated.model.units import Activity, UnitState, environment
-from proxmox_lab.guests.simulated.programs.process import (
-    SHELLS,
-    Launch,
-    Process,
-    ProgramFailed,
-    launch,
-)
+from proxmox_lab.guests.simulated.programs.order import Order, Process, ProgramFailed
+from proxmox_lab.guests.simulated.programs.process import launch
 from proxmox_lab.guests.simulated.shell.syntax import first_command
 
 STATE_FOLDERS = {
@@ -25,6 +24,8 @@ STATE_FOLDERS = {
     "RuntimeDirectory": "/run",
     "ConfigurationDirectory": "/etc",
 }
+TRUE = ("yes", "true", "1", "on")
+SHELLS = ("/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash", "/usr/bin/dash")
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
@@ -53,7 +54,7 @@ async def start_unit(machine: Machine, name: str) -> None:
     remains = unit.get("Service", "Type") != "oneshot"
     if remains:
         machine.processes[process.pid] = process
-    stays = remains or unit.get("Service", "RemainAfterExit") in ("yes", "true", "1")
+    stays = remains or unit.get("Service", "RemainAfterExit") in TRUE
     state.activity = Activity.ACTIVE if stays else Activity.INACTIVE
     state.pid, state.result = process.pid if remains else 0, "success"
 
@@ -69,6 +70,8 @@ async def stop_unit(machine: Machine, name: str) -> None:
 
 async def boot_units(machine: Machine) -> None:
     """Start what is enabled, as at boot: a unit that fails does not stop the others."""
+    for name in base_image().running:
+        machine.units.state(name).activity = Activity.ACTIVE
     for name in machine.units.wanted_at_boot():
         with contextlib.suppress(JobFailed):
             await start_unit(machine, name)
@@ -83,18 +86,20 @@ async def halt_units(machine: Machine) -> None:
 
 
 async def _run(machine: Machine, unit: UnitFile, state: UnitState) -> Process:
-    owner = _owner(machine, unit)
+    actor = _actor(machine, unit)
     for key, base in STATE_FOLDERS.items():
         for folder in unit.get("Service", key).split():
-            machine.files.make_directories(f"{base}/{folder}", owner=owner)
+            machine.files.make_directories(f"{base}/{folder}", owner=actor.name)
+    _demand_writable_paths(machine.files, unit)
     cwd = _working_directory(machine.files, unit)
     argv = _command(machine, unit)
+    await _run_before(machine, unit, state, actor)
     if not argv:
-        return Process(pid=machine.next_pid(), argv=("(none)",), owner=owner)
-    order = Launch(
+        return Process(pid=machine.next_pid(), argv=("(none)",), owner=actor.name)
+    order = Order(
         argv=tuple(argv),
         cwd=cwd,
-        owner=owner,
+        actor=actor,
         files=machine.files,
         address=machine.hardware.loopback,
         log=state.journal.append,
@@ -104,13 +109,35 @@ async def _run(machine: Machine, unit: UnitFile, state: UnitState) -> Process:
     return process
 
 
-def _owner(machine: Machine, unit: UnitFile) -> str:
-    if unit.get("Service", "DynamicUser") in ("yes", "true", "1"):
-        return "nobody"
-    name = unit.get("Service", "User", "root")
-    if machine.accounts.user_named(name) is None:
-        raise ProgramFailed(f"Failed to determine user credentials: {name}", code=217)
-    return name
+async def _run_before(machine: Machine, unit: UnitFile, state: UnitState, actor: Actor) -> None:
+    for line in unit.all("Service", "ExecStartPre"):
+        words = shlex.split(line.lstrip(EXEC_PREFIXES))
+        whom = ROOT if line.startswith(("+", "!")) else actor
+        code, said = await machine.run_command(words, whom)
+        state.journal.extend(said.splitlines())
+        if code and not line.startswith("-"):
+            raise ProgramFailed(f"{words[0]} ended with {code}", code=code)
+
+
+def _actor(machine: Machine, unit: UnitFile) -> Actor:
+    if unit.get("Service", "DynamicUser") in TRUE:
+        return machine.actor("nobody")
+    name = machine.accounts.user_named(unit.get("Service", "User", "root"))
+    group = unit.get("Service", "Group")
+    if name is None:
+        wanted = unit.get("Service", "User")
+        raise ProgramFailed(f"Failed to determine user credentials: {wanted}", code=217)
+    if group and machine.accounts.group_named(group) is None:
+        raise ProgramFailed(f"Failed to determine group credentials: {group}", code=216)
+    actor = machine.actor(name)
+    return replace(actor, groups=(group, *actor.groups)) if group else actor
+
+
+def _demand_writable_paths(files: FileTree, unit: UnitFile) -> None:
+    for line in unit.all("Service", "ReadWritePaths"):
+        for path in line.split():
+            if not path.startswith(("-", "+")) and files.find(path) is None:
+                raise ProgramFailed(f"Failed to set up mount namespacing: {path}", code=226)
 
 
 def _working_directory(files: FileTree, unit: UnitFile) -> str:

@@ -1,7 +1,7 @@
 """One Debian guest: the parts that remember, and the jobs that involve several of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from proxmox_lab.guests.simulated.model.actor import Actor
 from proxmox_lab.guests.simulated.model.files import FileTree
 from proxmox_lab.guests.simulated.model.image import fresh_accounts, fresh_files, fresh_packages
 from proxmox_lab.guests.simulated.model.units import Units
-from proxmox_lab.guests.simulated.programs.process import Process
+from proxmox_lab.guests.simulated.programs.order import Process
 
 FIRST_PID = 400
 MIB = 1024 * 1024
+
+# runs a command as somebody; exit code and what it wrote
+CommandRunner = Callable[[list[str], Actor], Awaitable[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class Machine:
         self.booted_at = time.time()
         self.boot_id = ""
         self.power_request: Callable[[str], None] = lambda _verb: None
+        self.run_command: CommandRunner = _no_shell_yet
         self._changed = changed
         self._last_pid = FIRST_PID
 
@@ -84,6 +88,10 @@ class Machine:
         """The ports that are open, the SSH server's among them."""
         ports = [p.port for p in self.processes.values() if p.port and p.transport == transport]
         return sorted([*ports, 22] if transport == "tcp" else ports)
+
+
+async def _no_shell_yet(_words: list[str], _actor: Actor) -> tuple[int, str]:
+    return 127, "this machine has no shell"
 
 
 def fresh_disk(blobs: Path) -> Disk:

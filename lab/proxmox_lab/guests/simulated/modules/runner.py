@@ -8,11 +8,15 @@ from proxmox_lab.guests.simulated.model.actor import PermissionRefused
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.modules import (
     account_modules,
+    archive_modules,
     command_modules,
+    download_modules,
     fact_modules,
     file_modules,
     package_modules,
     service_modules,
+    system_modules,
+    text_modules,
 )
 from proxmox_lab.guests.simulated.modules.arguments import BadArguments, checked
 from proxmox_lab.guests.simulated.modules.payload import NotAModule, read_payload
@@ -38,6 +42,16 @@ MODULES: Mapping[str, Module] = {
     "systemd_service": service_modules.systemd,
     "service": service_modules.service,
     "service_facts": service_modules.service_facts,
+    "get_url": download_modules.get_url,
+    "uri": download_modules.uri,
+    "unarchive": archive_modules.unarchive,
+    "lineinfile": text_modules.lineinfile,
+    "blockinfile": text_modules.blockinfile,
+    "replace": text_modules.replace,
+    "hostname": system_modules.hostname,
+    "cron": system_modules.cron,
+    "getent": system_modules.getent,
+    "find": system_modules.find,
 }
 VERSION = "Python 3.13.5"
 

@@ -1,20 +1,43 @@
 """The configuration files of game servers, read into names and texts."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 
 Settings = dict[str, str]
+BLOCK_MARK = '"""'
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
 
 
-def assignments(text: str) -> Settings:
-    """``name = value`` lines: Luanti's conf, Java properties."""
+def blocks(text: str) -> Settings:
+    """Luanti's ``name = value`` lines; three quotes open a text of several lines."""
+    settings: Settings = {}
+    lines = iter(text.splitlines())
+    for raw in lines:
+        name, found, value = (part.strip() for part in raw.partition("="))
+        if not found or name.startswith("#"):
+            continue
+        if value == BLOCK_MARK:
+            value = "\n".join(iter(lambda: next(lines, BLOCK_MARK), BLOCK_MARK))
+        settings[name] = value
+    return settings
+
+
+def properties(text: str) -> Settings:
+    """Java's properties: ``name=value`` with backslash escapes."""
     settings: Settings = {}
     for raw in text.splitlines():
-        line = raw.strip()
+        line = raw.lstrip()
         if line and not line.startswith(("#", "!")) and "=" in line:
             name, _, value = line.partition("=")
-            settings[name.strip()] = value.strip()
+            settings[name.strip()] = ESCAPE.sub(_unescaped, value.lstrip())
     return settings
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    text = escape[1]
+    return chr(int(text[1:], 16)) if len(text) > 1 else CONTROLS.get(text, text)
 
 
 def words(text: str) -> Settings:
@@ -35,7 +58,11 @@ def words(text: str) -> Settings:
     return settings
 
 
-SYNTAXES: Mapping[str, Callable[[str], Settings]] = {"assignments": assignments, "words": words}
+SYNTAXES: Mapping[str, Callable[[str], Settings]] = {
+    "blocks": blocks,
+    "properties": properties,
+    "words": words,
+}
 
 
 def number(settings: Mapping[str, str], name: str, default: int) -> int:

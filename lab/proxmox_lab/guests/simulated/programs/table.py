@@ -23,6 +23,7 @@ class Consent(BaseModel, frozen=True, extra="forbid"):
     path: str
     setting: str
     value: str
+    refusal: str
 
 
 class ServingProgram(BaseModel, frozen=True, extra="forbid"):
@@ -38,6 +39,7 @@ class ServingProgram(BaseModel, frozen=True, extra="forbid"):
     consent: Consent | None = None
     writes: Mapping[str, str] = {}
     log: str = ""
+    log_option: str = ""
     ready: str = ""
 
 

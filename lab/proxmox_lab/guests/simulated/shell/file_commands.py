@@ -130,12 +130,46 @@ async def cp(words: list[str], session: Session) -> Outcome:
     _, (source, target) = options(words[1:])
     files, end = session.machine.files, session.path(target)
     end = posixpath.join(end, posixpath.basename(source)) if files.is_directory(end) else end
-    demand_write(files, end, actor=session.actor)
     start, owner = session.path(source), session.actor.name
+    demand_read(files, start, actor=session.actor)
+    demand_write(files, end, actor=session.actor)
     files.write(
         end, files.read(start), template=replace(files.get(start), owner=owner, group=owner)
     )
     return Outcome()
+
+
+async def install(words: list[str], session: Session) -> Outcome:
+    """Copy one file (or make directories with -d), with mode, owner and group."""
+    mode, owner, group, directory, names = 0o755, "", "", False, list[str]()
+    rest = iter(words[1:])
+    for word in rest:
+        letter, _, value = word.partition("=")
+        match letter:
+            case "-m" | "--mode":
+                mode = int(value or next(rest), 8)
+            case "-o" | "--owner":
+                owner = value or next(rest)
+            case "-g" | "--group":
+                group = value or next(rest)
+            case "-d" | "--directory":
+                directory = True
+            case _ if word.startswith("-") and word not in ("-D", "-p", "-v"):
+                return failed(f"the simulated guest does not model install {word}", code=127)
+            case _:
+                names.append(word)
+    outcome = await (mkdir if directory else cp)(
+        ["install", *(["-p"] if directory else []), *names], session
+    )
+    if outcome.code:
+        return outcome
+    files = session.machine.files
+    path = session.path(names[-1])
+    if not directory and files.is_directory(path):
+        path = posixpath.join(path, posixpath.basename(names[0]))
+    node = files.get(path)
+    files.change(path, mode=mode, owner=owner or node.owner, group=group or node.group)
+    return outcome
 
 
 async def ln(words: list[str], session: Session) -> Outcome:
@@ -253,6 +287,6 @@ async def grep(words: list[str], session: Session) -> Outcome:
 
 FILE_COMMANDS: Mapping[str, Command] = {
     "echo": echo, "cat": cat, "mkdir": mkdir, "chmod": chmod, "chown": chown, "rm": rm, "mv": mv,
-    "cp": cp, "ln": ln, "touch": touch, "dd": dd, "tee": tee, "test": test, "[": test, "ls": ls,
+    "cp": cp, "install": install, "ln": ln, "touch": touch, "dd": dd, "tee": tee, "test": test, "[": test, "ls": ls,
     "sha1sum": checksum, "sha256sum": checksum, "md5sum": checksum, "grep": grep,
 }  # fmt: skip

@@ -110,7 +110,9 @@ class Interpreter:
         text, splits, quoted = "", False, any(piece.quoted for piece in word)
         for place, piece in enumerate(word):
             if piece.sort is Sort.COMMAND:
-                outcome = await self._line(parse(piece.value), replace(session, stdin=Input(), sink=None))
+                outcome = await self._line(
+                    parse(piece.value), replace(session, stdin=Input(), sink=None)
+                )
                 text += outcome.out.decode(errors="replace").rstrip("\n")
                 splits |= not piece.quoted
             elif piece.sort is Sort.VARIABLE:

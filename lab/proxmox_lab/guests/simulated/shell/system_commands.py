@@ -1,6 +1,7 @@
 """Commands of the guest's shell that ask about the system and its services."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 
 from proxmox_lab.guests.simulated.model.catalogue import catalogue
@@ -198,14 +199,9 @@ PRIVILEGED = frozenset({"start", "stop", "restart", "enable", "disable", "daemon
 
 async def journalctl(words: list[str], session: Session) -> Outcome:
     """The last lines of a unit."""
-    unit = next(
-        (
-            word
-            for before, word in zip(words, words[1:], strict=False)
-            if before in ("-u", "--unit")
-        ),
-        "",
-    )
+    after = {before: word for before, word in itertools.pairwise(words)}
+    joined = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    unit = joined.get("--unit") or after.get("--unit") or after.get("-u", "")
     lines = session.machine.units.state(unit).journal if unit else []
     return said("".join(f"{line}\n" for line in lines) or "-- No entries --")
 
