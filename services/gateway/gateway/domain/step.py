@@ -82,11 +82,9 @@ def _folded(step: Step, event: StepChanged) -> Step:
     if event.attempt > step.attempt:
         step = Step(name=step.name, attempt=event.attempt, started_at=step.started_at)
     state = StepState(event.state)
-    if _RANK[state] < _RANK[step.state]:
-        # Overtaken by its own end: all it still tells is when the step began.
+    if not _moves_on(step, event):
+        # Overtaken: all it still tells is when the step began.
         return replace(step, started_at=_earlier(step.started_at, event.time))
-    if _RANK[state] == _RANK[step.state] and not _moves_on(step, event):
-        return step
     ended = _RANK[state] == _RANK[StepState.SUCCEEDED]
     return replace(
         step,
@@ -99,6 +97,9 @@ def _folded(step: Step, event: StepChanged) -> Step:
 
 
 def _moves_on(step: Step, event: StepChanged) -> bool:
+    rank, known = _RANK[StepState(event.state)], _RANK[step.state]
+    if rank != known:
+        return rank > known
     return step.state is StepState.RUNNING and (event.progress or 0) >= (step.progress or 0)
 
 

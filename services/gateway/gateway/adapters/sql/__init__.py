@@ -1,1 +1,5 @@
 """The gateway's memory, in SQLite or PostgreSQL."""
+
+from gateway.adapters.sql.tables import metadata
+
+__all__ = ["metadata"]
