@@ -9,7 +9,10 @@ from common.contracts.ids import new_id
 class ServiceSettings(BaseSettings):
     """Settings common to all services; each variable is prefixed ``SPAWNYARD_``."""
 
-    model_config = SettingsConfigDict(env_prefix="SPAWNYARD_", extra="ignore")
+    # An empty variable is an unset one: compose files cannot leave one out.
+    model_config = SettingsConfigDict(
+        env_prefix="SPAWNYARD_", extra="ignore", env_ignore_empty=True
+    )
 
     database_url: SecretStr = Field(
         description="SQLAlchemy URL: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`"

@@ -142,7 +142,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("name", ["ticket", "token", "access_token"])
     async def test_a_ticket_in_the_url_is_refused(self, client: Client, name: str):
-        answer = await client.get(**{name: "good"})
+        answer = await client.get(GOOD, **{name: "good"})
 
         assert (answer.status_code, answer.json()["code"]) == (400, "secret_in_url")
 
