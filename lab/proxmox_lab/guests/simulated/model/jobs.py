@@ -1,5 +1,6 @@
 """systemd's jobs on the machine: start and stop units, and what stands in their way."""
 
+import asyncio
 import contextlib
 import posixpath
 import re
@@ -65,6 +66,8 @@ async def stop_unit(machine: Machine, name: str) -> None:
     process = machine.processes.pop(state.pid, None)
     if process is not None:
         process.close()
+        # A transport lets go of its port in the loop's next turn; a restart needs it now.
+        await asyncio.sleep(0)
     state.activity, state.pid, state.since = Activity.INACTIVE, 0, time.time()
 
 
@@ -159,7 +162,7 @@ def _command(machine: Machine, unit: UnitFile) -> list[str]:
     except FileNotFoundError as missing:
         raise ProgramFailed(f"Failed to load environment files: {missing}", code=209) from missing
     argv = [VARIABLE.sub(lambda m: variables.get(m[1], ""), word) for word in unit.argv()]
-    if len(argv) > 2 and argv[0] in SHELLS and argv[1] in ("-c", "-ec"):  # noqa: PLR2004  sh -c TEXT
+    if len(argv) > 2 and argv[0] in SHELLS and argv[1] in ("-c", "-ec"):
         return first_command(argv[2])
     return argv
 
