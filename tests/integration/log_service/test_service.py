@@ -3,22 +3,45 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from common.contracts.logs import LogLine
-from common.messaging.connection import Bus
+from common.contracts.topology import ACCESS
+from common.messaging.connection import Bus, jetstream
+from common.messaging.declare import declare
 from common.messaging.log_writer import log_writer
 from tests.conftest import free_port
 from tests.integration.log_service.service import Service, gateway, publish, ticket
 from tests.servers import NatsServer, end
+from tools import nats_conf
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
 OPERATION = "op_1"
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Generator[NatsServer]:
+    """A bus with a user per service, each allowed what the deployed one allows it."""
+    passwords = "".join(f'{nats_conf.variable(name)}: "secret"\n' for name in ACCESS)
+    _, users = nats_conf.render().split("authorization {", 1)
+    config = f"{passwords}authorization {{{users}"
+    server = NatsServer(directory=tmp_path / "nats", config=config).start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncGenerator[Bus]:
+    async with jetstream(nats_server.url, name="gateway", user="gateway", password="secret") as bus:
+        await declare(bus)
+        yield bus
 
 
 @pytest.fixture
@@ -28,6 +51,8 @@ async def service(nats_server: NatsServer, bus: Bus, tmp_path: Path) -> AsyncGen
         environment = {
             "SPAWNYARD_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/logs.db",
             "SPAWNYARD_NATS_URL": nats_server.url,
+            "SPAWNYARD_NATS_USER": "log-service",
+            "SPAWNYARD_NATS_PASSWORD": "secret",
             "SPAWNYARD_PORT": str(port),
             "SPAWNYARD_JWKS_URL": jwks_url,
         }
@@ -159,3 +184,14 @@ async def test_a_service_that_stops_sends_its_viewers_elsewhere(service: Service
     assert viewer.code == 1012
     assert await stopping == 0
     assert "Traceback" not in service.log.read_text()
+
+
+async def test_what_nobody_understands_is_buried_and_holds_up_nothing(service: Service, bus: Bus):
+    await bus.js.publish(f"log.{OPERATION}", b"nonsense")
+    async with service.watching(OPERATION) as viewer:
+        await publish(bus, OPERATION, 1, 2, final=True)
+        await viewer.until_closed()
+
+    assert viewer.seen == [1, 2]
+    assert (await bus.js.stream_info("DEAD")).state.messages == 1
+    assert "Permissions Violation" not in service.log.read_text()
