@@ -104,7 +104,8 @@ class Scene:
 
     def _report(self, result: Result) -> None:
         if result.is_running:
-            self._out.print(it_runs(self._here, result.server, result.operation))
+            panel = it_runs(self._here, result.server, result.operation, stays=not self._once)
+            self._out.print(panel)
         else:
             try:
                 check(result.operation)

@@ -92,7 +92,7 @@ def _steps(operation: Operation) -> Table:
             Text(step.name, style=COLOURS.get(step.state, "bold")),
             _progress(step),
             Text(seconds(_so_far(step)), style="bright_black"),
-            Text(step.detail or "", style="bright_black", overflow="ellipsis", no_wrap=True),
+            Text(_detail(step), style="bright_black", overflow="ellipsis", no_wrap=True),
         )
     return table
 
@@ -113,3 +113,8 @@ def _so_far(step: Step) -> float | None:
     if step.state == "running" and step.started_at is not None:
         return max(0.0, time.time() - step.started_at.timestamp())
     return step.seconds
+
+
+def _detail(step: Step) -> str:
+    """Tell more of a step only while that matters."""
+    return step.detail or "" if step.state in {"running", "failed"} else ""

@@ -20,8 +20,9 @@ def where_to_go(site: Site) -> Panel:
     return Panel(_rows(_places(site)), title="Spawnyard is up", border_style="green", expand=False)
 
 
-def it_runs(site: Site, server: Server, operation: Operation) -> Panel:
+def it_runs(site: Site, server: Server, operation: Operation, *, stays: bool) -> Panel:
     """Tell how to join the server just deployed, and everything else."""
+    again = (("try next", f"./yard up{_where(site)}   (the server is still there)"),)
     rows = [
         ("server", f"{server.name} ({server.game})"),
         ("address", server.host or "unknown"),
@@ -30,7 +31,7 @@ def it_runs(site: Site, server: Server, operation: Operation) -> Panel:
         ("", ""),
         *_places(site),
         ("", ""),
-        *_next(site, server, operation),
+        *(_next(site, server, operation) if stays else again),
     ]
     title = f"{server.name} is running"
     return Panel(_rows(rows), title=title, border_style="green", expand=False)
@@ -39,7 +40,7 @@ def it_runs(site: Site, server: Server, operation: Operation) -> Panel:
 def _places(site: Site) -> Sequence[tuple[str, str]]:
     gateway = site.ports.url("gateway")
     return (
-        ("API", f"{gateway}/v1   (documentation: {gateway}/docs)"),
+        ("API", f"{gateway}/v1   (described in: {gateway}/openapi.json)"),
         ("health", f"{gateway}/readyz   (all services: ./yard status{_where(site)})"),
         ("lab", f"{site.ports.url('lab')}   (plays Proxmox; guests are {site.guests})"),
         ("user", site.secrets.username),

@@ -25,7 +25,8 @@ MODULES: Final = {
 }
 # Those who take in work stop first, then who records it, then what they all stand on.
 STOPS_IN: Final = {"log-service": 1, "lab": 2, "nats": 3}
-PATIENCE: Final = {"log-service": 2.0, "lab": 4.0, "nats": 2.0}
+PATIENCE: Final = {"log-service": 3.0, "lab": 3.0, "nats": 2.0}
+DRAINS: Final = 9.0  # a little more than a service gives its open requests
 
 
 class LabToken(BaseModel, frozen=True):
@@ -62,7 +63,7 @@ def services(site: Site) -> list[ProcessSpec]:
             environment=inherited(BIN) | _common(site, name) | _prefixed(settings[name]),
             is_ready=answers_http(f"{site.ports.url(name)}/readyz"),
             stops_in=STOPS_IN.get(name, 0),
-            patience=PATIENCE.get(name, 6.0),
+            patience=PATIENCE.get(name, DRAINS),
         )
         for name, module in MODULES.items()
     ]
