@@ -1,0 +1,152 @@
+"""One real guest: a QEMU process that goes on without us, and what we know of it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface, Reach
+from proxmox_lab.guests.qemu import image
+from proxmox_lab.guests.qemu.agent import NOT_RUNNING, GuestAgent
+from proxmox_lab.guests.qemu.boot_slots import BootSlots
+from proxmox_lab.guests.qemu.command import start_command
+from proxmox_lab.guests.qemu.network import choose_reach, may_bind
+from proxmox_lab.guests.qemu.power import Powered
+from proxmox_lab.guests.qemu.probe import Accelerator
+from proxmox_lab.guests.qemu.process import run
+from proxmox_lab.guests.qemu.runs import Run, Runs
+from proxmox_lab.guests.qemu.seed import seed_of, write_seed
+from proxmox_lab.template.built import Template
+
+
+class QemuGuest:
+    """Its power, its agent, its reach. A guest found alive is taken over as it is."""
+
+    def __init__(
+        self, config: GuestConfig, *, template: Template, accelerator: Accelerator, slots: BootSlots
+    ) -> None:
+        self._config = config
+        self._template = template
+        self._accelerator = accelerator
+        self._slots = slots
+        self._runs = Runs(config.directory)
+        self._changing = asyncio.Lock()
+        alive = self._runs.find_alive()
+        self._powered = Powered(alive) if alive else None
+
+    @property
+    def running(self) -> bool:
+        return self._powered is not None and self._powered.alive
+
+    @property
+    def uptime(self) -> float:
+        if self._powered is None or not self._powered.alive:
+            return 0.0
+        return max(0.0, time.time() - self._powered.run.began)
+
+    async def start(self, config: GuestConfig) -> None:
+        """Power on with this config; waits for its turn while many others boot."""
+        async with self._changing:
+            self._config = config
+            if self.running:
+                return
+            write_seed(seed_of(config), config.directory / "seed.iso")
+            slot = await self._slots.take()
+            try:
+                self._powered = Powered(self._runs.find_alive() or await self._launch(config))
+            except BaseException:
+                slot.give_back()
+                raise
+            self._slots.watch(slot, self._powered)
+
+    async def _launch(self, config: GuestConfig) -> Run:
+        reach = self._runs.last_reach()
+        if reach is None or not _still_fits(reach, config):
+            reach = choose_reach(config, may_bind)
+        files = self._runs.prepare(reach)
+        command = start_command(
+            config,
+            template=self._template,
+            accel=await self._accelerator.choose(),
+            files=files,
+            reach=reach,
+        )
+        done = await run(*command)
+        started = self._runs.find_alive()
+        if done.code != 0 or started is None:
+            raise GuestFailure(f"start failed: {done.err.decode(errors='replace').strip()}")
+        return started
+
+    async def shutdown(self, timeout: float) -> bool:
+        """Ask for power off; True if the guest is off within ``timeout`` seconds."""
+        return self._powered is None or await self._powered.shut_down(timeout)
+
+    async def stop(self) -> None:
+        """Cut the power; a guest that is off stays off."""
+        if self._powered is not None and self._powered.alive:
+            await self._powered.cut()
+
+    async def reset(self) -> None:
+        """Press the reset button."""
+        await self._on().monitor.execute("system_reset")
+
+    async def reboot(self, timeout: float) -> None:
+        """Shut down and start again, as Proxmox does, so that a changed config takes effect."""
+        if not await self._on().shut_down(timeout):
+            raise GuestFailure("VM quit/powerdown failed")
+        await self.start(self._config)
+
+    async def grow_disk(self, size: int) -> None:
+        """Grow the disk; a running guest sees the new size at once."""
+        disk = self._config.directory / "disk.qcow2"
+        if self._powered is None or not self._powered.alive:
+            await image.grow(disk, size)
+        elif await image.virtual_size(disk) < size:
+            await self._powered.monitor.execute("block_resize", device="d0", size=size)
+
+    async def agent_ping(self) -> bool:
+        """Tell whether the agent answers; it does about when SSH does."""
+        return self.running and await self._on().agent.ping()
+
+    async def agent_interfaces(self) -> Sequence[Interface]:
+        """Return the guest's own view of its network."""
+        return await self._agent().interfaces()
+
+    async def agent_read_file(self, path: str) -> bytes:
+        """Return a file's content; raises ``GuestFailure`` with the guest's error text."""
+        return await self._agent().read_file(path)
+
+    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
+        """Run a command in the guest as root."""
+        return await self._agent().execute(command, stdin)
+
+    def reach(self) -> Reach:
+        """Return from where the guest is reached; it stays the same from start to start."""
+        if self._powered is not None and self._powered.alive:
+            return self._powered.run.reach
+        return self._runs.last_reach() or choose_reach(self._config, may_bind)
+
+    def forget(self) -> None:
+        """Remove what its starts left behind."""
+        self._runs.forget()
+
+    def _agent(self) -> GuestAgent:
+        if not self.running:
+            raise GuestFailure(NOT_RUNNING)
+        return self._on().agent
+
+    def _on(self) -> Powered:
+        if self._powered is None or not self._powered.alive:
+            raise GuestFailure(f"VM {self._config.vmid} not running")
+        return self._powered
+
+
+def _still_fits(reach: Reach, config: GuestConfig) -> bool:
+    """Tell whether a former start's reach covers the ports of now and is free."""
+    outside = [("tcp", reach.ssh_port), *((p.protocol, p.public_port) for p in reach.ports)]
+    inside = {(port.protocol, port.guest_port) for port in reach.ports}
+    wanted = {port for port in config.ports if port != ("tcp", 22)}
+    try:
+        free = all(may_bind(reach.ssh_host, protocol, port) for protocol, port in outside)
+    except PermissionError:
+        return False
+    return free and inside == wanted

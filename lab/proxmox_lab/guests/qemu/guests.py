@@ -1,0 +1,96 @@
+"""Makes, finds and forgets real guests."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+from proxmox_lab.guests.port import GuestConfig, GuestFailure
+from proxmox_lab.guests.qemu import image
+from proxmox_lab.guests.qemu.boot_slots import BootSlots
+from proxmox_lab.guests.qemu.guest import QemuGuest
+from proxmox_lab.guests.qemu.probe import Accelerator
+from proxmox_lab.guests.qemu.settings import QemuSettings
+from proxmox_lab.template.built import Template, latest_template
+from proxmox_lab.template.required_tools import TO_RUN, missing_tools, remedy
+
+_OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json")
+
+
+class QemuGuests:
+    """All real guests of a lab. Every template name of the lab means the one built template."""
+
+    def __init__(
+        self,
+        *,
+        template: Template,
+        accelerator: Accelerator,
+        boots: int = 2,
+        stop_on_close: bool = False,
+    ) -> None:
+        self._template = template
+        self._accelerator = accelerator
+        self._slots = BootSlots(boots)
+        self._stop_on_close = stop_on_close
+        self._known: dict[int, QemuGuest] = {}
+
+    async def create(self, config: GuestConfig) -> QemuGuest:
+        """Make the guest's disk as a linked clone; asked again, keep the one there is."""
+        config.directory.mkdir(parents=True, exist_ok=True)
+        disk = config.directory / "disk.qcow2"
+        if not disk.exists():
+            await image.clone(self._template.disk, disk, config.disk_bytes)
+        return self._know(config)
+
+    async def adopt(self, config: GuestConfig) -> QemuGuest:
+        """Find the guest again, running or not."""
+        if not (config.directory / "disk.qcow2").exists():
+            raise GuestFailure(f"VM {config.vmid} has lost its disk in {config.directory}")
+        return self._know(config)
+
+    async def resize(self, config: GuestConfig, size: int) -> None:
+        """Grow the disk; before the first boot cloud-init then grows the file system too."""
+        await self._know(config).grow_disk(size)
+
+    async def destroy(self, config: GuestConfig) -> None:
+        """Stop the guest if it still runs, and remove all there is of it."""
+        guest = self._know(config)
+        await guest.stop()
+        guest.forget()
+        del self._known[config.vmid]
+        for name in _OURS:
+            (config.directory / name).unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Let go. Guests go on and are adopted later, unless this lab was told to stop them."""
+        await self._slots.close()
+        if self._stop_on_close:
+            await asyncio.gather(*(guest.stop() for guest in self._known.values()))
+
+    def _know(self, config: GuestConfig) -> QemuGuest:
+        if config.vmid not in self._known:
+            self._known[config.vmid] = QemuGuest(
+                config, template=self._template, accelerator=self._accelerator, slots=self._slots
+            )
+        return self._known[config.vmid]
+
+
+def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
+    """Return real guests on the template in ``cache``; raise with the remedy if there is none."""
+    lacking = missing_tools(root=os.geteuid() == 0, tools=TO_RUN)
+    if lacking:
+        names = ", ".join(tool.name for tool in lacking)
+        what_helps = remedy(lacking, root=os.geteuid() == 0)
+        raise GuestFailure(f"missing: {names}; install it: {what_helps}")
+    template = latest_template(cache)
+    if template is None:
+        raise GuestFailure(
+            f"no template in {cache}; build it: python -m proxmox_lab.template --cache {cache}"
+        )
+    settings = QemuSettings()
+    return QemuGuests(
+        template=template,
+        accelerator=Accelerator(template, cache / "accel.json", override=settings.accel),
+        boots=settings.boots,
+        stop_on_close=stop_on_close,
+    )

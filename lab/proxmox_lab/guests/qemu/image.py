@@ -1,0 +1,36 @@
+"""Disk images: a clone holds only what it changes; the template below it is never written."""
+
+import json
+from pathlib import Path
+
+from proxmox_lab.guests.port import GuestFailure
+from proxmox_lab.guests.qemu.process import run
+
+
+async def clone(base: Path, disk: Path, size: int) -> None:
+    """Make ``disk`` a linked clone of ``base``, at least ``size`` bytes large."""
+    size = max(size, await virtual_size(base))
+    fresh = disk.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    create = ("create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(fresh), str(size))
+    await _image(*create)
+    fresh.replace(disk)
+
+
+async def grow(disk: Path, size: int) -> None:
+    """Make the image at least ``size`` bytes large; it is in nobody's use."""
+    if await virtual_size(disk) < size:
+        await _image("resize", "-q", "-f", "qcow2", str(disk), str(size))
+
+
+async def virtual_size(disk: Path) -> int:
+    """Return the size the guest sees. May be asked while a guest uses the image."""
+    told = await _image("info", "--force-share", "--output=json", str(disk))
+    return int(json.loads(told)["virtual-size"])
+
+
+async def _image(*words: str) -> bytes:
+    done = await run("qemu-img", *words)
+    if done.code != 0:
+        raise GuestFailure(done.err.decode(errors="replace").strip() or f"qemu-img {words[0]}")
+    return done.out

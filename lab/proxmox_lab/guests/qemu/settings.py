@@ -1,0 +1,17 @@
+"""What the environment may say about real guests."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class QemuSettings(BaseSettings):
+    """Each variable is prefixed ``LAB_``."""
+
+    model_config = SettingsConfigDict(env_prefix="LAB_", extra="ignore")
+
+    accel: Literal["", "kvm", "tcg"] = Field(
+        default="", description="Accelerator for real guests; empty: find out by a probe"
+    )
+    boots: int = Field(default=2, ge=1, description="How many real guests boot at the same time")

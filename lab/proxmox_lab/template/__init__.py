@@ -1,0 +1,1 @@
+"""Build the Debian template which real guests are cloned from."""
