@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 KEPT: Final = re.compile(
     r"^(GET /(version|nodes|pools|storage|access|cluster)$"
@@ -18,8 +18,8 @@ KEPT: Final = re.compile(
     r"|DELETE /nodes/\{node\}/storage/\{storage\}/content/\{volume\}$"
     r"|\w+ /nodes/\{node\}/tasks(/\{upid\}(/status|/log)?)?$"
     r"|\w+ /nodes/\{node\}/qemu$"
-    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}(/(config|pending|clone|resize|template|feature|snapshot|status|"
-    r"agent|cloudinit|cloudinit/dump))?$"
+    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}(/(config|pending|clone|resize|template|feature|snapshot"
+    r"|status|agent|cloudinit|cloudinit/dump))?$"
     r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/snapshot/\{snapname\}(/\w+)?$"
     r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/status/\w+$"
     r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/agent/[\w-]+$"
@@ -56,10 +56,11 @@ def _without(rule: Mapping[str, Any], noise: Iterable[str]) -> dict[str, Any]:
 
 def _formats_named(node: object) -> set[str]:
     if isinstance(node, dict):
-        named = {str(node[key]) for key in ("format", "of") if isinstance(node.get(key), str)}
-        return named.union(*(_formats_named(value) for value in node.values()))
+        body = cast("dict[str, object]", node)
+        named = {str(body[key]) for key in ("format", "of") if isinstance(body.get(key), str)}
+        return named.union(*(_formats_named(value) for value in body.values()))
     if isinstance(node, list):
-        return set[str]().union(*(_formats_named(value) for value in node))
+        return set[str]().union(*(_formats_named(value) for value in cast("list[object]", node)))
     return set()
 
 

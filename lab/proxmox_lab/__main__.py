@@ -17,6 +17,7 @@ from proxmox_lab.guests.port import Guests
 from proxmox_lab.guests.simulated import SimulatedGuests
 from proxmox_lab.house import TOKEN_FILE, Plan, running
 from proxmox_lab.release import RELEASES
+from proxmox_lab.replay.command import replay
 
 PORT_TAKEN: Final = 3
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
@@ -27,9 +28,12 @@ GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and do as it says; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["replay"]:
+        return replay(given[1:])
     parser = argparse.ArgumentParser(prog="python -m proxmox_lab", description=__doc__)
     _add_serving(parser)
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(given)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )

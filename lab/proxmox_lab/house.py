@@ -95,6 +95,7 @@ def application(lab: Lab, faults: Faults) -> web.Application:
     app = web.Application(client_max_size=BODY_LIMIT * 2, middlewares=[loopback_only])
     app.add_routes(Panel(lab, faults).routes())
     exchange = Exchange(lab, ROUTES, faults)
+    app.on_cleanup.append(exchange.hang_up)
     app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
     return app
 

@@ -18,6 +18,10 @@ class Refusal(Exception):
         self.errors = errors
 
 
+class PlainRefusal(Refusal):
+    """A refusal of the HTTP layer itself: the body is text, or nothing."""
+
+
 class TaskAborted(Exception):
     """Somebody stopped the task; it ends without a last line."""
 

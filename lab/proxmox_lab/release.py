@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+MODERN: Final = 9
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -15,6 +17,11 @@ class Release:
     @property
     def major(self) -> int:
         return int(self.version.split(".")[0])
+
+    @property
+    def is_modern(self) -> bool:
+        """Tell 9 and later, where agent rights, locks and bridge checks changed."""
+        return self.major >= MODERN
 
     @property
     def short(self) -> str:

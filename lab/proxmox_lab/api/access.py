@@ -9,7 +9,7 @@ from proxmox_lab.http.permission import need
 from proxmox_lab.refusal import unauthorized
 from proxmox_lab.schema.formats import full_match
 from proxmox_lab.site.people import built_in_roles
-from proxmox_lab.site.rights import TOP_PATHS, Caller
+from proxmox_lab.site.rights import Caller
 
 _REALMS: Final = ("pam", "pve")
 _CAPABILITIES: Final = {
@@ -32,11 +32,15 @@ async def ticket(call: Call) -> dict[str, Any]:
         raise unauthorized("authentication failure", with_body=True)
     issued, csrf = call.lab.doorkeeper.login(name, call.text("password"))
     caller = Caller(name)
+    asked = call.text("path")
+    if asked and not call.lab.rights.has(caller, asked, *call.text("privs").split(",")):
+        raise unauthorized("authentication failure", with_body=True)
     cap = {
         kind: dict.fromkeys(filter(fits.match, sorted(call.lab.rights.on(path, caller))), 1)
         for kind, (path, fits) in _CAPABILITIES.items()
     }
-    return {"username": name, "ticket": issued, "CSRFPreventionToken": csrf, "cap": cap}
+    shown: dict[str, Any] = {"username": name, "cap": cap}
+    return shown if asked else shown | {"ticket": issued, "CSRFPreventionToken": csrf}
 
 
 async def ticket_index(_: Call) -> None:
@@ -52,7 +56,7 @@ async def permissions(call: Call) -> dict[str, dict[str, int]]:
         if user != call.caller.user:
             need(rights, call.caller, "/access", "Sys.Audit")
         whose = Caller(user, token or None)
-    paths = [call.text("path")] if call.text("path") else sorted(rights.paths() | set(TOP_PATHS))
+    paths = [call.text("path")] if call.text("path") else sorted(rights.paths())
     found = {path: dict.fromkeys(sorted(rights.on(path, whose)), 1) for path in paths}
     return found if call.text("path") else {path: have for path, have in found.items() if have}
 

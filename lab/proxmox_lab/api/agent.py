@@ -6,7 +6,7 @@ from typing import Any, Final
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.guests.port import Guest, GuestFailure, Interface
 from proxmox_lab.machines import config
-from proxmox_lab.refusal import Refusal
+from proxmox_lab.refusal import PlainRefusal, Refusal
 
 SILENCE: Final = 3.0
 _FAMILY: Final = {True: "ipv6", False: "ipv4"}
@@ -66,8 +66,7 @@ async def file_read(call: Call) -> dict[str, Any]:
     except GuestFailure as failure:
         raise Refusal(f"Agent error: {failure}") from failure
     text = content.decode("utf-8", "replace")
-    extra = {} if call.lab.release.major < 9 else {"bytes-read": len(content)}  # noqa: PLR2004
-    return {"content": text, **extra}
+    return {"content": text, "bytes-read": len(content)}
 
 
 async def execute(call: Call) -> dict[str, Any]:
@@ -78,7 +77,7 @@ async def execute(call: Call) -> dict[str, Any]:
         pid = await call.lab.executions.start(call.vmid, guest, command, given)
     except GuestFailure:
         # The real one dies of the typographic quotes in the guest's error text.
-        raise Refusal("Broken pipe", status=596) from None
+        raise PlainRefusal("Broken pipe", status=596) from None
     return {"pid": pid}
 
 
@@ -96,6 +95,8 @@ async def command(call: Call) -> dict[str, Any]:
     verb = call.text("command")
     if verb == "network-get-interfaces":
         return await interfaces(call)
+    if verb == "get-host-name":
+        return await host_name(call)
     await answering(call)
     return {"result": {}}
 

@@ -9,7 +9,13 @@ from proxmox_lab.machines import status
 from proxmox_lab.refusal import invalid
 from proxmox_lab.site.site import Rules
 
+_KERNEL: Final = "6.8.0-lab"
+_BUILD: Final = "#1 SMP PREEMPT_DYNAMIC @0"
 _BOOT: Final = 1_700_000_000
+_PLAIN: Final = {
+    "iface": "dummy0", "type": "unknown", "priority": 3, "method": "manual", "method6": "manual",
+    "families": ["inet"],
+}  # fmt: skip
 _FINGERPRINT: Final = ":".join(["AB"] * 32)
 
 
@@ -42,10 +48,9 @@ async def cluster_status(call: Call) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-async def options(call: Call) -> dict[str, Any]:
+async def options(_: Call) -> dict[str, Any]:
     """Tell the cluster's settings."""
-    shown: dict[str, Any] = {"mac_prefix": "BC:24:11", "allowed-tags": []}
-    return shown | ({"description": ""} if call.lab.release.major > 8 else {})  # noqa: PLR2004
+    return {"mac_prefix": "BC:24:11", "allowed-tags": [], "description": ""}
 
 
 async def resources(call: Call) -> list[dict[str, Any]]:
@@ -91,17 +96,21 @@ def _networks(call: Call) -> list[dict[str, Any]]:
     if not call.lab.rights.has(call.caller, zone, "SDN.Audit", "SDN.Use"):
         return []
     shown: dict[str, Any] = {"node": node, "status": "ok"}
-    if call.lab.release.major > 8:  # noqa: PLR2004 (release)
-        id = f"network/{node}/zone/localnetwork"
-        shown |= {"id": id, "type": "network", "network": "localnetwork", "network-type": "zone"}
+    if call.lab.release.is_modern:
+        zone_id = f"network/{node}/zone/localnetwork"
+        shown |= {
+            "id": zone_id,
+            "type": "network",
+            "network": "localnetwork",
+            "network-type": "zone",
+        }
         return [shown]
     return [shown | {"id": f"sdn/{node}/localnetwork", "type": "sdn", "sdn": "localnetwork"}]
 
 
 def _nodes(call: Call) -> list[dict[str, Any]]:
     shown = _node(call)
-    for absent in ("ssl_fingerprint",):
-        shown.pop(absent, None)
+    del shown["ssl_fingerprint"]
     return [shown | ({"cgroup-mode": 2} if "maxcpu" in shown else {})]
 
 
@@ -130,26 +139,29 @@ async def node_status(call: Call) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "uptime": _uptime(call), "cpu": 0.05, "wait": 0, "idle": 0,
         "loadavg": [f"{load:.2f}" for load in os.getloadavg()],
-        "memory": _memory(rules, major=release.major), "swap": {"total": 0, "used": 0, "free": 0},
+        "memory": _memory(rules, modern=release.is_modern),
+        "swap": {"total": 0, "used": 0, "free": 0},
         "rootfs": {"total": rules.disk, "used": rules.disk // 8, "free": rules.disk // 8 * 7,
                    "avail": rules.disk // 8 * 7},
         "ksm": {"shared": 0},
-        "cpuinfo": {"model": "Lab", "vendor": "Lab", "family": "1", "mhz": "2500.000", "hvm": "",
+        "cpuinfo": {"model": "Lab", "mhz": "2500.000", "hvm": "",
                     "cpus": rules.cpus, "cores": rules.cpus, "sockets": 1, "user_hz": 100,
                     "flags": ""},
         "pveversion": f"pve-manager/{release.version}/{release.repoid}",
-        "kversion": "Linux 6.0.0-lab #1 SMP",
-        "current-kernel": {"sysname": "Linux", "release": "6.0.0-lab", "version": "#1 SMP",
+        "kversion": f"Linux {_KERNEL} {_BUILD}",
+        "current-kernel": {"sysname": "Linux", "release": _KERNEL, "version": _BUILD,
                            "machine": "x86_64"},
         "boot-info": {"mode": "legacy-bios"},
     }  # fmt: skip
+    if release.is_modern:
+        shown["cpuinfo"] |= {"vendor": "Lab", "family": "1"}
     return shown
 
 
-def _memory(rules: Rules, *, major: int) -> dict[str, int]:
+def _memory(rules: Rules, *, modern: bool) -> dict[str, int]:
     free = rules.memory // 4 * 3
     shown = {"total": rules.memory, "used": rules.memory - free, "free": free}
-    return shown | ({"available": free} if major > 8 else {})  # noqa: PLR2004 (release)
+    return shown | ({"available": free} if modern else {})
 
 
 async def time(call: Call) -> dict[str, Any]:
@@ -164,11 +176,12 @@ async def network(call: Call) -> list[dict[str, Any]]:
     if wanted not in ("bridge", "any_bridge", "any_local_bridge", "include_sdn"):
         return []
     rights, zone = call.lab.rights, "/sdn/zones/localnetwork"
-    return [
+    bridges = [
         _bridge(name, cidr)
         for name, cidr in call.lab.site.rules.bridges.items()
         if rights.has(call.caller, f"{zone}/{name}", "SDN.Audit", "SDN.Use")
     ]
+    return bridges if call.text("type") else [*bridges, dict(_PLAIN)]
 
 
 def _bridge(name: str, cidr: str) -> dict[str, Any]:

@@ -79,8 +79,7 @@ async def feature(call: Call) -> dict[str, Any]:
     wanted = call.text("feature")
     raw = any(volume.format == "raw" for volume in machine.volumes.values())
     able = {"clone": machine.is_template, "snapshot": not raw, "copy": True}[wanted]
-    nodes = [call.lab.site.node] if able and wanted != "snapshot" else []
-    return {"hasFeature": int(able), "nodes": nodes}
+    return {"hasFeature": int(able), "nodes": [call.lab.site.node]}
 
 
 _SUBDIRS: Final = (

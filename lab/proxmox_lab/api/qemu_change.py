@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.http.permission import need, need_any
+from proxmox_lab.http.permission import need
 from proxmox_lab.machines import change, config, removal
 from proxmox_lab.machines.change import Change
 from proxmox_lab.machines.clone import Order, clone, is_none, taken
@@ -41,6 +41,7 @@ async def request_clone(call: Call) -> str:
         storage=call.text("storage") or None,
         format=call.text("format") or None,
         pool=pool,
+        bwlimit=call.number("bwlimit", 0),
     )
     return call.start("qmclone", lambda task: clone(call.lab, order, task))
 
@@ -86,6 +87,9 @@ async def post_config(call: Call) -> str:
     """Change the configuration in the background."""
     wish = change.read(call)
     change.refuse_early(call, wish)
+    if not call.lab.release.is_modern:
+        async with call.lab.locks.config(call.vmid):
+            pass  # releases before 9 wait here already
 
     async def work(task: Task) -> None:
         task.say(f"update VM {call.vmid}: {_shown(wish)}")
@@ -142,9 +146,10 @@ async def request_creation(call: Call) -> str:
     """Make a machine from nothing in the background."""
     pool = call.text("pool")
     place = f"/pool/{pool}" if pool else f"/vms/{call.vmid}"
-    need_any(call.lab.rights, call.caller, place, "VM.Allocate")
+    if not call.lab.rights.has(call.caller, place, "VM.Allocate"):
+        raise forbidden()
     if call.text("archive"):
-        raise Refusal("restoring archives is not part of the lab yet", status=501)
+        raise Refusal(f"volume '{call.text('archive')}' does not exist")
     if call.vmid in call.lab.site.machines:
         node = call.lab.site.node
         text = f"unable to create VM {call.vmid} - VM {call.vmid} already exists on node '{node}'"

@@ -12,7 +12,10 @@ from proxmox_lab.site.things import Pool, Storage, Volume
 from proxmox_lab.tasks.task import Task
 
 _READ: Final = ("Datastore.Audit", "Datastore.AllocateSpace")
-_FORMATS: Final = [{"raw": 1, "qcow2": 1, "vmdk": 1, "subvol": 1}, "raw"]
+_FORMATS: Final[tuple[dict[str, int], str]] = (
+    {"raw": 1, "qcow2": 1, "vmdk": 1, "subvol": 1},
+    "raw",
+)
 
 
 async def storages(call: Call) -> list[dict[str, Any]]:
@@ -23,7 +26,12 @@ async def storages(call: Call) -> list[dict[str, Any]]:
         for name, storage in _visible(call).items()
         if (not wanted or wanted in storage.content) and named in ("", name)
     ]
-    return [entry | {"format": _FORMATS} for entry in shown] if call.switch("format") else shown
+    if not call.switch("format"):
+        return shown
+    extra: dict[str, Any] = {"format": _FORMATS}
+    if call.lab.release.is_modern:
+        extra["formats"] = {"supported": sorted(_FORMATS[0]), "default": "raw"}
+    return [entry | extra for entry in shown]
 
 
 def _visible(call: Call) -> dict[str, Storage]:
@@ -43,7 +51,7 @@ def _room(call: Call, storage: Storage) -> dict[str, Any]:
 async def storage_index(call: Call) -> list[dict[str, str]]:
     """Name what lies below a storage."""
     old = ("content", "download-url", "file-restore", "import-metadata", "prunebackups")
-    new = ("identity", "oci-registry-pull") if call.lab.release.major > 8 else ()  # noqa: PLR2004
+    new = ("identity", "oci-registry-pull") if call.lab.release.is_modern else ()
     names = (*old, *new, "rrd", "rrddata", "status", "upload")
     return [{"subdir": name} for name in names]
 

@@ -19,7 +19,8 @@ async def tasks(call: Call) -> Page:
     start, limit = call.number("start", 0), call.number("limit", 50)
     source = call.text("source", "archive")
     page = found[start : start + limit] if limit else found[start:]
-    return Page([_listed(task, source=source) for task in page], {"total": len(found)})
+    total = {"total": len(found)} if found else {}
+    return Page([_listed(task, source=source) for task in page], total)
 
 
 def _chosen(call: Call) -> Iterator[Task]:
@@ -94,14 +95,14 @@ async def log(call: Call) -> Page | Text:
     start, limit = call.number("start", 0), call.number("limit", 50)
     if task is None:
         line = {"n": 1, "t": _MISSING}
-        old = call.lab.release.major < 9  # noqa: PLR2004 (release)
+        old = not call.lab.release.is_modern
         return Page(line if old else [line], {"total": 1})
     lines = task.lines or ["no content"]
     if call.switch("download"):
         return Text("\n".join(lines) + "\n")
     end = start + limit if limit else len(lines)
     shown = [{"n": n + 1, "t": line} for n, line in enumerate(lines)][start:end]
-    return Page(shown, {"total": len(lines)} if limit else {})
+    return Page(shown, {"total": len(lines)})
 
 
 async def stop(call: Call) -> None:

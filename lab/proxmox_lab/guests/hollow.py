@@ -1,4 +1,4 @@
-"""Guests without an inside: they have power and nothing else. No agent, no SSH, deaf to shutdown."""
+"""Guests without an inside: they have power, but no agent, no SSH and no ear for shutdown."""
 
 import asyncio
 import time

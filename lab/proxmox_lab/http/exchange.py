@@ -1,17 +1,20 @@
 """One request through Proxmox's stations: identity, method, right, node, parameters, answer."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
+from weakref import WeakSet
 
 from aiohttp import web
 
 from proxmox_lab.call import Call, Handler, Lab
-from proxmox_lab.http.incoming import Incoming, PlainRefusal, read
+from proxmox_lab.http.incoming import Incoming, read
 from proxmox_lab.http.outgoing import failure, success
 from proxmox_lab.http.permission import require
 from proxmox_lab.panel.faults import FaultRule, Faults
-from proxmox_lab.refusal import Refusal, forbidden, invalid
+from proxmox_lab.refusal import PlainRefusal, Refusal, forbidden, invalid
 from proxmox_lab.schema.table import Method
 from proxmox_lab.schema.verify import verify
 from proxmox_lab.site.rights import Caller
@@ -29,9 +32,18 @@ class Exchange:
         self._lab = lab
         self._routes = routes
         self._faults = faults
+        self._lines: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def hang_up(self, _: web.Application) -> None:
+        """Cut what is still connected: a TLS goodbye may wait for its answer for long."""
+        for line in list(self._lines):
+            line.abort()
+        await asyncio.sleep(0)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with whatever the fault panel has in mind for it."""
+        if request.transport:
+            self._lines.add(request.transport)
         striking = self._faults.striking(request.method, request.rel_url.raw_path)
         refused = await self._trouble_before(striking)
         response = refused or await self._answer(request)
@@ -51,23 +63,20 @@ class Exchange:
         _, _, formatter, *rest = f"{request.rel_url.raw_path}//".split("/", 3)
         extjs = formatter == "extjs"
         try:
-            if formatter not in _FORMATTERS:
-                uri = f"/{'/'.join(rest).strip('/')}"
-                raise PlainRefusal(f"no formatter for uri {uri}, {formatter}", status=501)
+            _refuse_formatter(formatter, "/".join(rest))
             result = await self._run(request, "/".join(rest))
         except Refusal as refusal:
-            if refusal.status == 401:  # noqa: PLR2004 (status)
+            if refusal.status == HTTPStatus.UNAUTHORIZED:
                 await self._lab.clock.sleep(AUTH_DELAY)
             response = failure(refusal, extjs=extjs)
-            if refusal.status >= 400:  # noqa: PLR2004 (status)
-                response.force_close()
+            response.force_close()
             return response
         except Exception:
             log.exception("method failed", extra={"path": request.path})
             return failure(Refusal("internal error of the lab"), extjs=extjs)
         return success(result, extjs=extjs)
 
-    async def _run(self, request: web.Request, below: str) -> Any:
+    async def _run(self, request: web.Request, below: str) -> object:
         incoming = await read(request, below)
         found = self._lab.table.find(incoming.verb, incoming.path)
         world = found is not None and found[0].permissions.get("user") == "world"
@@ -87,7 +96,7 @@ class Exchange:
         self._refuse_other_nodes(method, said)
         return await self._call(method, caller, given)
 
-    async def _call(self, method: Method, caller: Caller, given: Mapping[str, Any]) -> Any:
+    async def _call(self, method: Method, caller: Caller, given: Mapping[str, Any]) -> object:
         parameters = verify(method, given, self._lab.table)
         call = Call(lab=self._lab, caller=caller, parameters=parameters)
         return await self._routes[method.name](call)
@@ -98,6 +107,12 @@ class Exchange:
             return
         why = f"failed to get address info for: {node}: Name or service not known"
         raise Refusal(f"hostname lookup '{node}' failed - {why}")
+
+
+def _refuse_formatter(formatter: str, below: str) -> None:
+    if formatter not in _FORMATTERS:
+        uri = f"/{below.strip('/')}"
+        raise PlainRefusal(f"no formatter for uri {uri}, {formatter}", status=501)
 
 
 def _merged(incoming: Incoming, said: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
-from proxmox_lab.refusal import Refusal
+from proxmox_lab.refusal import PlainRefusal
 
 BODY_LIMIT: Final = 512 * 1024
 _VERBS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
@@ -39,10 +39,6 @@ async def read(request: web.Request, below: str) -> Incoming:
     query.pop("_dc", None)
     body = await _body(request)
     return Incoming(verb=request.method, path=path, parameters=body | query)
-
-
-class PlainRefusal(Refusal):
-    """A refusal of the HTTP layer itself: the body is text, or nothing."""
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
 
-from proxmox_lab.http.incoming import PlainRefusal
-from proxmox_lab.refusal import Refusal
+from proxmox_lab.refusal import PlainRefusal, Refusal
 
 JSON_TYPE: Final = "application/json;charset=UTF-8"
 _HEADERS: Final = {
@@ -33,7 +33,7 @@ class Text:
     text: str
 
 
-def success(result: Any, *, extjs: bool) -> web.Response:
+def success(result: object, *, extjs: bool) -> web.Response:
     """Wrap what a method returned."""
     if isinstance(result, Text):
         return web.Response(text=result.text, headers=_HEADERS)
@@ -46,17 +46,18 @@ def failure(refusal: Refusal, *, extjs: bool) -> web.Response:
     """Wrap a refusal."""
     reason = refusal.text.strip().split("\n")[0]
     if isinstance(refusal, PlainRefusal):
-        body = refusal.text + "\n" if refusal.status in (500,) else ""
+        body = refusal.text + "\n" if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR else ""
         return web.Response(status=refusal.status, reason=reason, text=body, headers=_HEADERS)
-    if refusal.status == 401 and refusal.errors is None:  # noqa: PLR2004 (status)
+    if refusal.status == HTTPStatus.UNAUTHORIZED and refusal.errors is None:
         return web.Response(status=401, reason=reason, headers=_HEADERS)
-    message = refusal.text if refusal.status == 501 else f"{refusal.text.rstrip()}\n"  # noqa: PLR2004
-    body: dict[str, Any] = {"data": None, "message": message}
+    bare = refusal.status == HTTPStatus.NOT_IMPLEMENTED
+    message = refusal.text if bare else f"{refusal.text.rstrip()}\n"
+    answer: dict[str, Any] = {"data": None, "message": message}
     if refusal.errors:
-        body["errors"] = dict(refusal.errors)
+        answer["errors"] = dict(refusal.errors)
     if extjs:
-        return _json(200, "OK", body | {"success": 0, "status": refusal.status})
-    return _json(refusal.status, reason, body)
+        return _json(200, "OK", answer | {"success": 0, "status": refusal.status})
+    return _json(refusal.status, reason, answer)
 
 
 def _json(status: int, reason: str, body: Mapping[str, Any]) -> web.Response:

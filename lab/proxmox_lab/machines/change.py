@@ -82,7 +82,7 @@ def refuse_early(call: Call, change: Change) -> Machine:
 
 def _refuse_locked_early(call: Call, machine: Machine) -> None:
     """Releases before 9 look at ``lock: clone`` only once they hold the file's lock."""
-    if call.lab.release.major > 8 or not call.lab.locks.is_held(machine.vmid):  # noqa: PLR2004
+    if call.lab.release.is_modern or not call.lab.locks.is_held(machine.vmid):
         refuse_locked(machine)
 
 

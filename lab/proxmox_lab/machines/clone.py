@@ -19,6 +19,7 @@ from proxmox_lab.tasks.task import Task
 
 FULL: Final = 2.0
 LINKED: Final = 0.3
+NOTHING: Final = 1 << 20  # an image with less than this is copied at once
 PROGRESS_STEPS: Final = 20
 _NOT_COPIED: Final = ("template", "lock", "parent", "snaptime", "digest")
 
@@ -35,6 +36,7 @@ class Order:
     storage: str | None
     format: str | None
     pool: str | None
+    bwlimit: int = 0  # KiB/s, 0 = none
 
 
 async def clone(lab: Lab, order: Order, task: Task) -> None:
@@ -86,26 +88,18 @@ def is_none(drive: str) -> bool:
 
 
 async def _copy(lab: Lab, order: Order, source: Machine, machine: Machine, task: Task) -> None:
-    if lab.release.major > 8:  # noqa: PLR2004 (release)
+    if lab.release.is_modern:
         task.say(f"creating a clone of VM {order.source} with ID {order.newid}")
-    made: dict[str, str] = {}
-    plan = list(_drives(source))
-    for number, (key, volume) in enumerate(plan):
-        full = order.full or config.is_seed(volume)
-        made[key] = await _copy_drive(lab, order, source, machine, (key, volume, number), task)
-        if not full:
+    for key, volume in list(_drives(source)):
+        machine.config[key] = await _copy_drive(lab, order, source, machine, (key, volume), task)
+        if not order.full and not config.is_seed(volume):
             await task.spend(LINKED)
-    await lab.guesthouse.create(_finished(machine, made))
+    await lab.guesthouse.create(machine)
+    del machine.config["lock"]
     if order.pool:
         lab.site.rules.pools[order.pool].machines.append(machine.vmid)
         lab.store.save_rules(lab.site)
     lab.store.save_machine(machine)
-
-
-def _finished(machine: Machine, made: dict[str, str]) -> Machine:
-    machine.config |= made
-    machine.config.pop("lock", None)
-    return machine
 
 
 def _drives(source: Machine) -> Iterator[tuple[str, str]]:
@@ -120,17 +114,17 @@ async def _copy_drive(
     order: Order,
     source: Machine,
     machine: Machine,
-    drive: tuple[str, str, int],
+    drive: tuple[str, str],
     task: Task,
 ) -> str:
-    key, volume, _ = drive
+    key, volume = drive
     seed = config.is_seed(volume)
     full = order.full or seed
     old = source.volumes[volume]
     storage = (order.storage if full and order.storage else None) or volume.partition(":")[0]
     disks = sum(not config.is_seed(made) for made in machine.volumes)
-    format = "qcow2" if seed else (order.format if full and order.format else old.format)
-    end = "cloudinit.qcow2" if seed else f"disk-{disks}.{format}"
+    kind = "qcow2" if seed else (order.format if full and order.format else old.format)
+    end = "cloudinit.qcow2" if seed else f"disk-{disks}.{kind}"
     file = f"{machine.vmid}/vm-{machine.vmid}-{end}"
     base = "" if full else volume.partition(":")[2] + "/"
     new = f"{storage}:{base}{file}"
@@ -139,9 +133,9 @@ async def _copy_drive(
     if full:
         task.say(f"allocated target volume '{new}'")
     if full and not seed:
-        await _transfer(task, old.size)
+        await _transfer(task, old, order.bwlimit)
     machine.volumes[new] = Volume(
-        vmid=machine.vmid, size=old.size, format=format, ctime=int(lab.clock.now()),
+        vmid=machine.vmid, size=old.size, format=kind, ctime=int(lab.clock.now()),
         parent=None if full else volume,
     )  # fmt: skip
     rest = {k: v for k, v in loosely(source.config[key]).items() if k not in ("", "file")}
@@ -167,13 +161,15 @@ def _say_made(
         )
 
 
-async def _transfer(task: Task, size: int) -> None:
-    whole = spoken(size)
+async def _transfer(task: Task, volume: Volume, bwlimit: int) -> None:
+    whole, seconds = spoken(volume.size), FULL if volume.used > NOTHING else 0.0
+    if bwlimit:
+        seconds = max(seconds, volume.size / 1024 / bwlimit)
     for step in range(PROGRESS_STEPS + 1):
         part = step / PROGRESS_STEPS
-        task.say(f"transferred {spoken(size * part)} of {whole} ({part * 100:.2f}%)")
+        task.say(f"transferred {spoken(volume.size * part)} of {whole} ({part * 100:.2f}%)")
         if step < PROGRESS_STEPS:
-            await task.spend(FULL / PROGRESS_STEPS)
+            await task.spend(seconds / PROGRESS_STEPS)
 
 
 async def _undo(lab: Lab, machine: Machine) -> None:
@@ -186,10 +182,10 @@ def _interrupted(lab: Lab, order: Order, source: Machine) -> str:
     volume = next((v for _, v in _drives(source) if not config.is_seed(v)), "local:0/none.qcow2")
     storage, _, file = volume.partition(":")
     old = f"{lab.site.storage(storage).path}/images/{file}"
-    format = source.volumes[volume].format if volume in source.volumes else "qcow2"
+    kind = source.volumes[volume].format if volume in source.volumes else "qcow2"
     target = lab.site.storage(order.storage or storage).path
-    new = f"{target}/images/{order.newid}/vm-{order.newid}-disk-0.{order.format or format}"
-    command = f"/usr/bin/qemu-img convert -p -n -f {format} -O {order.format or format} {old}"
+    new = f"{target}/images/{order.newid}/vm-{order.newid}-disk-0.{order.format or kind}"
+    command = f"/usr/bin/qemu-img convert -p -n -f {kind} -O {order.format or kind} {old}"
     return (
         f"clone failed: copy failed: command '{command} zeroinit:{new}' failed: "
         "interrupted by signal"

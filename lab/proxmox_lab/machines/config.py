@@ -26,7 +26,7 @@ def shown(config: Mapping[str, str], rules: Rules) -> dict[str, Any]:
     return {key: typed(key, value, rules) for key, value in config.items()}
 
 
-def typed(key: str, value: str, rules: Rules) -> Any:
+def typed(key: str, value: str, rules: Rules) -> int | str:
     """Render one value."""
     if key == "cipassword":
         return MASK
@@ -50,7 +50,7 @@ def drives(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def volume_of(drive: str) -> str:
     """Return the volume id a drive's text names."""
     found = loosely(drive)
-    return found.get("file", found.get("", drive.split(",")[0]))
+    return found.get("file", found.get("", drive.partition(",")[0]))
 
 
 def is_cdrom(drive: str) -> bool:

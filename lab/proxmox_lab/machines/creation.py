@@ -43,4 +43,5 @@ async def create(call: Call, task: Task) -> None:
 
 
 def _bootable(machine: Machine) -> list[str]:
-    return [k for k, v in config.drives(machine.config) if not config.is_seed(v)]
+    disks = [key for key, volume in config.drives(machine.config) if not config.is_seed(volume)]
+    return disks + [key for key in machine.config if config.NET.match(key)]

@@ -29,9 +29,9 @@ def attach(lab: Lab, machine: Machine, drive: tuple[str, str], task: Task | None
         return
     size = _wished_size(wish, volume)
     park(machine, key)
-    format = parts.pop("format", "raw")
-    name = _free_name(machine, storage, format)
-    machine.volumes[name] = _volume(lab, machine, size, format)
+    kind = parts.pop("format", "raw")
+    name = _free_name(machine, storage, kind)
+    machine.volumes[name] = _volume(lab, machine, size, kind)
     machine.config[key] = join({"": name} | parts | {"size": shown(size)}, default="")
     if task:
         task.say(f"{key}: successfully created disk '{machine.config[key]}'")

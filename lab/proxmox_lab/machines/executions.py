@@ -50,4 +50,5 @@ def _shown(result: ExecResult) -> dict[str, Any]:
     for key, data in (("out-data", result.out), ("err-data", result.err)):
         if data:
             shown[key] = data.decode("utf-8", "replace")
+            shown[key.replace("data", "truncated")] = 0
     return shown

@@ -1,4 +1,4 @@
-"""What each configuration key needs: a privilege, and whether a running machine takes it at once."""
+"""What a configuration key needs: a privilege, and sometimes a restart of the machine."""
 
 import re
 from collections.abc import Mapping
@@ -24,8 +24,9 @@ CLOUD_INIT: Final = re.compile(
     r"^(cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain|sshkeys|ipconfig\d+)$"
 )
 _AT_ONCE: Final = frozenset(
-    "lock name onboot shares startup description protection vmstatestorage hookscript tags".split()
-)
+    ("lock", "name", "onboot", "shares", "startup", "description", "protection", "vmstatestorage",
+     "hookscript", "tags")
+)  # fmt: skip
 _ROOT_ONLY: Final = frozenset({"args", "lock", "parallel", "ivshmem"})
 _HOST_DEVICE: Final = re.compile(r"^(hostpci|usb|serial)\d+$")
 _BRIDGE: Final = re.compile(r"bridge=([^,]+)")
@@ -59,6 +60,8 @@ def _is_media(drive: str) -> bool:
 def _may_network(call: Call, path: str, value: str | None) -> None:
     need(call.lab.rights, call.caller, path, "VM.Config.Network")
     bridge = _BRIDGE.search(value or "")
+    if value and not bridge and not call.lab.release.is_modern:
+        raise Refusal("no sdn vnet ID specified")
     if bridge:
         zone = f"/sdn/zones/localnetwork/{bridge[1]}"
         need(call.lab.rights, call.caller, zone, "SDN.Use")

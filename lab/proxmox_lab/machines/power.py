@@ -13,6 +13,7 @@ from proxmox_lab.tasks.task import Task
 
 START: Final = 0.5
 STOP: Final = 0.3
+RESTART: Final = 0.5
 SHUTDOWN_WAIT: Final = 60
 _BRIDGE: Final = re.compile(r"bridge=([^,]+)")
 _NO_AGENT: Final = (
@@ -75,14 +76,19 @@ async def _ask_off(
 
 
 async def reboot(lab: Lab, vmid: int, task: Task, *, timeout: int) -> None:
-    """Shut down and start again, with what was pending applied."""
+    """Shut down; the node's event daemon sees it off and starts it again a moment later."""
     await shutdown(lab, vmid, task, timeout=timeout, force=False)
     machine = lab.site.machine(vmid)
-    async with lab.locks.config(vmid, say=task.say):
-        await task.spend(START)
-        await lab.guesthouse.start(machine)
-        machine.powered = True
-        lab.store.save_machine(machine)
+    machine.powered = True
+    lab.store.save_machine(machine)
+
+    async def start_again() -> None:
+        await lab.clock.sleep(RESTART)
+        async with lab.locks.config(vmid):
+            if machine.vmid in lab.site.machines and not lab.guesthouse.is_running(vmid):
+                await lab.guesthouse.start(machine)
+
+    lab.tasks.aside(f"start {vmid} again", start_again)
 
 
 async def reset(lab: Lab, vmid: int, task: Task) -> None:
@@ -143,7 +149,7 @@ def _refuse_impossible(lab: Lab, now: Mapping[str, str], task: Task) -> None:
     for key, value in now.items():
         bridge = _BRIDGE.search(value) if config.NET.match(key) else None
         if bridge and bridge[1] not in rules.bridges:
-            if lab.release.major > 8:  # noqa: PLR2004 (release)
+            if lab.release.is_modern:
                 raise Refusal(f"bridge '{bridge[1]}' does not exist")
             raise Refusal("start failed: QEMU exited with code 1")
     if config.memory_of(now) << 20 > rules.memory * 4:

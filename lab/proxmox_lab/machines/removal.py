@@ -79,8 +79,9 @@ async def _grow(lab: Lab, machine: Machine, drive: tuple[str, str], size: int, t
     storage, _, file = name.partition(":")
     if machine.is_template:
         path = f"{lab.site.storage(storage).path}/images/{file}"
-        format = machine.volumes[name].format
-        options = f"'--preallocation=metadata' -f {format} {path} {size}"
+        kind = machine.volumes[name].format
+        extra = "'--preallocation=metadata' " if lab.release.is_modern else ""
+        options = f"{extra}-f {kind} {path} {size}"
         raise Refusal(f"command '/usr/bin/qemu-img resize {options}' failed: exit code 1")
     await task.spend(RESIZE)
     await lab.guesthouse.resize(machine, size)

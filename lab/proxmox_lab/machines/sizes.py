@@ -24,7 +24,7 @@ def shown(size: int) -> str:
 def spoken(size: float) -> str:
     """Write a size as progress lines do: ``1.0 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:  # noqa: PLR2004 (bytes)
+        if size < 1024:
             return f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"

@@ -17,12 +17,10 @@ def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "vmid": machine.vmid, "name": machine.name, "status": "running" if running else "stopped",
         "cpus": config.cpus_of(machine.config), "cpu": 0, "maxmem": memory, "mem": used,
-        "maxdisk": max_disk(machine), "disk": 0, "netin": 0, "netout": 0, "diskread": 0,
-        "diskwrite": 0, "uptime": lab.guesthouse.uptime(machine.vmid),
+        "maxdisk": max_disk(machine), "disk": 0, "netin": 0, "netout": 0,
+        "uptime": lab.guesthouse.uptime(machine.vmid),
     }  # fmt: skip
-    if not running:
-        del shown["diskread"], shown["diskwrite"]
-    if lab.release.major > 8:  # noqa: PLR2004 (release)
+    if lab.release.is_modern:
         shown["memhost"] = used
         shown |= {f"pressure{kind}": 0 for kind in _PRESSURE} if running else {}
     if running:
@@ -44,9 +42,11 @@ def current(lab: Lab, machine: Machine) -> dict[str, Any]:
     """Describe a machine as ``status/current`` does."""
     running = lab.guesthouse.is_running(machine.vmid)
     shown = summary(lab, machine)
-    shown |= {"ha": {"managed": 0}, "clipboard": None, "qmpstatus": shown["status"]}
+    shown |= {"ha": {"managed": 0}, "qmpstatus": shown["status"]}
     if config.has_agent(machine):
         shown["agent"] = 1
+    if "vga" in machine.config:
+        shown["clipboard"] = None
     if running:
         shown["qmpstatus"] = "paused" if machine.paused else "running"
         shown["nics"] = {f"tap{machine.vmid}i0": {"netin": 0, "netout": 0}}

@@ -1,10 +1,11 @@
-"""Single values on their way into the configuration: refused, or rewritten as Proxmox stores them."""
+"""Values on their way into the configuration: refused, or rewritten as Proxmox stores them."""
 
 import base64
 import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
@@ -42,7 +43,7 @@ def _refuse_keys(text: str) -> None:
 
 def _pairs(words: list[str]) -> list[tuple[str, str]]:
     """A key may follow options such as ``from="…"``."""
-    return list(zip(words, words[1:], strict=False))
+    return list(pairwise(words))
 
 
 def _is_key(pair: tuple[str, str]) -> bool:
@@ -53,8 +54,17 @@ def _is_key(pair: tuple[str, str]) -> bool:
         raw = base64.b64decode(blob, validate=True)
     except ValueError:
         return False
-    length = int.from_bytes(raw[:4])
-    return raw[4 : 4 + length] == kind.encode()
+    return raw[4 : 4 + len(kind)] == kind.encode() and _is_whole(raw)
+
+
+def _is_whole(raw: bytes) -> bool:
+    """A key is fields with their lengths, and nothing after them."""
+    while raw:
+        length = int.from_bytes(raw[:4])
+        if len(raw) < 4 + length:
+            return False
+        raw = raw[4 + length :]
+    return True
 
 
 def _tags(value: str) -> str:

@@ -21,7 +21,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Inspectable(Protocol):
     """A guest whose inside can be read back."""
 
-    def state(self) -> Any: ...
+    def state(self) -> object: ...
 
 
 @web.middleware

@@ -8,11 +8,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, cast
 
+from proxmox_lab.release import MODERN
+
 Rule = Mapping[str, Any]
 Rules = Mapping[str, Rule]
 
 _INDEXED: Final = re.compile(r"^([a-z]+)(\d+)$")
-_FIRST_NINE: Final = "9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,13 @@ def table_of(major: int) -> Table:
     methods = {
         name: _method(name, body, major)
         for name, body in raw["methods"].items()
-        if not (major < int(_FIRST_NINE) and str(body.get("since", "")).startswith(_FIRST_NINE))
+        if not (major < MODERN and str(body.get("since", "")).startswith(str(MODERN)))
     }
     return Table(major=major, methods=methods, formats=raw["formats"])
 
 
 def _method(name: str, body: Mapping[str, Any], major: int) -> Method:
-    old = cast("Mapping[str, Any]", body.get("pve8.4", {}) if major < int(_FIRST_NINE) else {})
+    old = cast("Mapping[str, Any]", body.get("pve8.4", {}) if major < MODERN else {})
     absent = cast("list[str]", old.get("params_absent_in_8.4", []))
     parameters = {k: v for k, v in body["parameters"].items() if k not in absent}
     verb, template = name.split(" ", 1)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from proxmox_lab.refusal import invalid
+from proxmox_lab.release import MODERN
 from proxmox_lab.schema import properties
 from proxmox_lab.schema.formats import complaint, full_match
 from proxmox_lab.schema.table import Method, Rule, Rules, Table, rule_for
@@ -28,15 +29,16 @@ def verify(method: Method, given: Mapping[str, Any], table: Table) -> dict[str, 
         found = UNKNOWN if rule is None else _listed(name, value, rule, table)
         if found:
             errors[name] = found
-        elif rule is not None and rule.get("type") == "array" and isinstance(value, str):
-            taken[name] = [value]
+        elif rule is not None and rule.get("type") == "array":
+            taken[name] = [value] if isinstance(value, str) else value
+            errors |= _item_complaints(name, taken[name], rule, table)
     errors |= _absent(method.parameters, taken, prefix="", major=table.major)
     if errors:
         raise invalid(errors)
     return {name: _joined(value, method.parameters, name) for name, value in taken.items()}
 
 
-def _as_text(value: Any) -> Value | Any:
+def _as_text(value: object) -> object:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, list):
@@ -52,6 +54,15 @@ def _listed(name: str, value: object, rule: Rule, table: Table) -> str | None:
     if isinstance(value, dict):
         return f"type check ('{rule.get('type', 'string')}') failed - got HASH"
     return check(name, str(value), rule, table)
+
+
+def _item_complaints(name: str, items: object, rule: Rule, table: Table) -> dict[str, str]:
+    each = cast("Rule", rule.get("items", {}))
+    judged = (
+        (f"{name}[{place}]", check(name, item, each, table))
+        for place, item in enumerate(cast("list[str]", items))
+    )
+    return {where: found for where, found in judged if found}
 
 
 def _joined(value: Value, rules: Rules, name: str) -> Value:
@@ -139,6 +150,6 @@ def _absent(
 
 
 def _requires(name: str, major: int) -> str:
-    if major < 9:  # noqa: PLR2004 (release)
+    if major < MODERN:
         return f"missing property - '{name}' requires this property"
     return f"missing property required by '{name}'"

@@ -8,9 +8,7 @@ from proxmox_lab.site.people import ROOT, all_privileges, built_in_roles
 from proxmox_lab.site.site import Site
 
 TOP_PATHS: Final = (
-    "/", "/access", "/access/groups", "/access/realm", "/mapping", "/mapping/dir",
-    "/mapping/hwrng", "/mapping/notifications", "/mapping/pci", "/mapping/usb", "/nodes",
-    "/pool", "/sdn", "/sdn/zones", "/sdn/zones/localnetwork", "/storage", "/vms",
+    "/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms",
 )  # fmt: skip
 _POOLED: Final = re.compile(r"^/(vms|storage)/([^/]+)$")
 
@@ -44,7 +42,10 @@ class Rights:
         owner = self._everything_on(path, caller.user)
         if caller.token is None:
             return owner
-        token = self._site.rules.users[caller.user].tokens[caller.token]
+        user = self._site.rules.users.get(caller.user)
+        token = user.tokens.get(caller.token) if user else None
+        if token is None:
+            return frozenset()
         return owner & self._granted(path, caller.id) if token.privsep else owner
 
     def has(self, caller: Caller, path: str, *privileges: str) -> bool:

@@ -10,8 +10,8 @@ from proxmox_lab.site.site import Rules, Site
 from proxmox_lab.site.things import Machine, Pool, Storage, Volume
 
 GIB: Final = 1 << 30
-TOKEN_USER: Final = "spawnyard@pve"
-TOKEN_NAME: Final = "yard"
+OWNER: Final = "spawnyard@pve"
+CLIENT: Final = "yard"
 POOL: Final = "spawnyard"
 TEMPLATE_ID: Final = 9000
 TEMPLATE_NAME: Final = "debian-13-cloud"
@@ -47,7 +47,7 @@ def fresh_site(*, major: int, now: int) -> tuple[Site, Credentials]:
         pools={POOL: Pool(comment="machines of Spawnyard")},
         users={
             "root@pam": User(password_hash=hashed(secrets.token_urlsafe(24))),
-            TOKEN_USER: User(tokens={TOKEN_NAME: Token(secret_hash=hashed(secret))}),
+            OWNER: User(tokens={CLIENT: Token(secret_hash=hashed(secret))}),
         },
         roles={
             "YardMachines": _MACHINE_RIGHTS + _AGENT_RIGHTS[major],
@@ -65,12 +65,12 @@ def fresh_site(*, major: int, now: int) -> tuple[Site, Credentials]:
     site = Site(rules)
     template = cloud_template(TEMPLATE_ID, TEMPLATE_NAME, size=2 * GIB, now=now)
     site.machines[template.vmid] = template
-    return site, Credentials(token_id=f"{TOKEN_USER}!{TOKEN_NAME}", secret=secret)
+    return site, Credentials(token_id=f"{OWNER}!{CLIENT}", secret=secret)
 
 
 def _grant(rules: Rules, path: str, role: str) -> None:
-    token = f"{TOKEN_USER}!{TOKEN_NAME}"
-    rules.acl.append(AclEntry(path=path, kind="user", who=TOKEN_USER, role=role))
+    token = f"{OWNER}!{CLIENT}"
+    rules.acl.append(AclEntry(path=path, kind="user", who=OWNER, role=role))
     rules.acl.append(AclEntry(path=path, kind="token", who=token, role=role))
 
 
@@ -90,7 +90,7 @@ def cloud_template(vmid: int, name: str, *, size: int, now: int, cores: int = 1)
             "smbios1": f"uuid={uuid.uuid4()}", "vmgenid": str(uuid.uuid4()),
         },
         volumes={
-            disk: Volume(vmid=vmid, size=size, ctime=now),
+            disk: Volume(vmid=vmid, size=size, ctime=now, used=size // 3),
             seed: Volume(vmid=vmid, size=4 << 20, ctime=now),
         },
     )  # fmt: skip

@@ -31,6 +31,7 @@ class Tasks:
         self._clock = clock
         self._trouble = trouble
         self._tasks: dict[str, Task] = {}
+        self._asides: set[asyncio.Task[None]] = set()
         self._pids = itertools.count(1001)
         self._restore()
 
@@ -54,6 +55,19 @@ class Tasks:
         task.work = asyncio.create_task(self._run(task, work), name=str(upid))
         return str(upid)
 
+    def aside(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something that is no task, as the node's own daemons do."""
+
+        async def run() -> None:
+            try:
+                await work()
+            except (Refusal, GuestFailure) as refused:
+                log.warning("%s failed: %s", name, refused)
+
+        job = asyncio.create_task(run(), name=name)
+        self._asides.add(job)
+        job.add_done_callback(self._asides.discard)
+
     def find(self, upid: str) -> Task | None:
         """Return the task of that name, if it is known."""
         return self._tasks.get(upid)
@@ -71,6 +85,7 @@ class Tasks:
     async def close(self) -> None:
         """Stop every running task, as a shutdown of the node does."""
         running = [task.work for task in self._tasks.values() if task.work and task.is_running]
+        running += self._asides
         for work in running:
             work.cancel()
         if running:

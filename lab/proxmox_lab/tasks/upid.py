@@ -42,13 +42,13 @@ def parse(text: str) -> Upid:
     found = _PATTERN.match(text)
     if not found:
         raise invalid({"upid": "unable to parse worker upid"})
-    node, pid, pstart, starttime, kind, id, owner = found.groups()
+    node, pid, pstart, starttime, kind, subject, owner = found.groups()
     return Upid(
         node=node,
         pid=int(pid, 16),
         pstart=int(pstart, 16),
         starttime=int(starttime, 16),
         type=kind,
-        id=id,
+        id=subject,
         owner=owner,
     )

@@ -1,0 +1,90 @@
+"""Recorded exchanges, read from JSON lines (plain or gzip)."""
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+FINAL: Final = "(final task status)"
+_SECRET_HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One exchange as it was measured."""
+
+    pve: str
+    source: str
+    id: int
+    note: str
+    method: str
+    target: str  # raw path and query
+    headers: dict[str, str]
+    body: str | None
+    status: int
+    reason: str
+    json: dict[str, Any] | None
+
+    @property
+    def is_final_status(self) -> bool:
+        """Tell a task's status that was asked for until the task had ended."""
+        return self.note.endswith(FINAL) or (
+            self.json is not None
+            and self.target.endswith("/status")
+            and "/tasks/" in self.target
+            and (self.json.get("data") or {}).get("status") == "stopped"
+        )
+
+    @property
+    def has_exited(self) -> bool:
+        """Tell a guest command's result, as opposed to its still running."""
+        data = (self.json or {}).get("data")
+        return "/exec-status" in self.path and isinstance(data, dict) and "exitcode" in data
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+
+def read(file: Path) -> list[Record]:
+    """Read all records of a file."""
+    raw = file.read_bytes()
+    text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
+    return [_record(json.loads(line)) for line in text.split("\n") if line.strip()]
+
+
+def sessions(records: Iterable[Record]) -> Iterator[tuple[tuple[str, str], list[Record]]]:
+    """Group records by release and source, in the order they were made."""
+
+    def place(record: Record) -> tuple[str, str]:
+        return record.pve, record.source
+
+    for key, group in groupby(sorted(records, key=place), key=place):
+        yield key, sorted(group, key=lambda record: record.id)
+
+
+def _record(raw: dict[str, Any]) -> Record:
+    request, response = raw["request"], raw["response"]
+    query = request.get("raw_query")
+    return Record(
+        pve=raw["pve"],
+        source=raw["source"],
+        id=raw["id"],
+        note=raw["note"],
+        method=request["method"],
+        target=request["path"] + (f"?{query}" if query else ""),
+        headers={k: v for k, v in request["headers"].items() if k in _SECRET_HEADERS},
+        body=request.get("body"),
+        status=response["status"],
+        reason=response["reason"],
+        json=response.get("json"),
+    )
+
+
+def template_path(path: str) -> tuple[str, ...]:
+    """Cut a recorded path into parts below the API's root."""
+    return tuple(part for part in re.sub(r"^/api2/\w+", "", path).split("/") if part)
