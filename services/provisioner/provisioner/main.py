@@ -92,9 +92,11 @@ def _worker(
     work: UnitOfWork[sql.SqlWork],
     log: LogWriter,
 ) -> Worker:
+    playbooks = AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir)
+    playbooks.sweep()
     tools = Tools(
         guests=SshGuests(),
-        playbooks=AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir),
+        playbooks=playbooks,
         games=GameFolders(settings.playbooks_dir),
         queries=GameQueries(),
         log=log,

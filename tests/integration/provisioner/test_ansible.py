@@ -1,12 +1,14 @@
 """Playbook runs are supervised: nothing of them overlaps, outlives or leaks."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,10 +32,11 @@ PLAYBOOK = """
       ansible.builtin.command: sh -c 'echo broken >&2; exit 3'
       when: broken
 """
-LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+LOCAL: Any = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 CALLER = """
 import asyncio, json, sys
 from pathlib import Path
+from typing import Any
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.domain.play import Play
 
@@ -206,3 +209,15 @@ async def test_what_cannot_even_start_says_why(project: Path, runs: Path, tmp_pa
 
 def test_sweeping_where_nothing_is_left_harms_nobody():
     end_marked("SPAWNYARD_RUN", "srv_nobody")
+
+
+def test_at_the_start_what_dead_runs_left_is_removed_and_living_ones_are_let_be(runs: Path):
+    for name in ("srv_dead", "srv_alive"):
+        (runs / name / "env").mkdir(parents=True)
+    with (runs / "srv_alive.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        AnsiblePlaybooks(project=runs, runs=runs).sweep()
+
+    assert not (runs / "srv_dead").exists()
+    assert (runs / "srv_alive").exists()

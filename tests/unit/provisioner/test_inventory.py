@@ -1,6 +1,7 @@
 """What Ansible and SSH are told, and what they are never told."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_the_host_key_is_checked_and_nobody_s_own_settings_are_read():
 
 
 def test_the_inventory_holds_one_guest_and_fixes_its_interpreter():
-    hosts = inventory(target(ENDPOINT, user="yard", key_file=KEY))["all"]["hosts"]  # type: ignore[index,call-overload]
+    told: Any = inventory(target(ENDPOINT, user="yard", key_file=KEY))
 
-    assert list(hosts) == ["guest"]
-    assert hosts["guest"]["ansible_python_interpreter"] == "/usr/bin/python3"
+    assert list(told["all"]["hosts"]) == ["guest"]
+    assert told["all"]["hosts"]["guest"]["ansible_python_interpreter"] == "/usr/bin/python3"

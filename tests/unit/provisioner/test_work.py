@@ -79,6 +79,7 @@ async def test_people_s_values_reach_the_playbook_wrapped(world: FakeProvisioner
 
 
 async def test_cut_anywhere_it_heals():
+    point = 0
     for point in range(100):
         world = FakeProvisioner()
         await on_event(vm_ready(), work=world)

@@ -1,8 +1,10 @@
 """Playbook runs, each in a supervised child process."""
 
 import asyncio
+import fcntl
 import logging
 import os
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -42,6 +44,16 @@ class AnsiblePlaybooks:
         finally:
             await _stop(child)
             errors.cancel()
+
+    def sweep(self) -> None:
+        """Remove private folders whose runs are dead: they may hold what nobody should read."""
+        for folder in self.runs.glob("*/"):
+            with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # that run lives
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def _start(self) -> Process:
         self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)

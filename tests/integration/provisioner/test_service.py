@@ -1,0 +1,150 @@
+"""The whole service on a real bus: from ``vm.ready`` to ``server.ready``, killed or not."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from common.contracts import events as evt
+from common.contracts import logs
+from common.messaging.connection import Bus
+from tests.fakes.provisioner import SPEC, removal, vm_ready
+from tests.integration.provisioner.conftest import PLAYBOOKS, Site
+from tests.servers import NatsServer
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+
+class Service:
+    """``python -m provisioner.main``, to be started and killed at will."""
+
+    def __init__(self, settings: dict[str, str], port: int) -> None:
+        self.settings, self.port = settings, port
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "provisioner.main"),
+            env={**os.environ, **{f"SPAWNYARD_{k}": v for k, v in self.settings.items()}},
+        )
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.process.wait()
+
+
+@pytest.fixture
+async def service(
+    nats_server: NatsServer, site: Site, runs: Path, tmp_path: Path, ports: Callable[[], int]
+) -> AsyncGenerator[Service]:
+    port = ports()
+    settings = {
+        "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/provisioner.db",
+        "NATS_URL": nats_server.url,
+        "PORT": str(port),
+        "SSH_PRIVATE_KEY_FILE": str(site.key_file),
+        "PLAYBOOKS_DIR": str(PLAYBOOKS),
+        "RUNS_DIR": str(runs),
+        "LOG_LEVEL": "WARNING",
+    }
+    service = Service(settings, port)
+    yield service
+    await service.kill()
+
+
+class Heard:
+    """Everything said on the bus."""
+
+    def __init__(self) -> None:
+        self.events: list[evt.AnyEvent] = []
+        self.lines: list[logs.LogLine] = []
+
+    async def listen(self, bus: Bus) -> None:
+        async def event(message) -> None:
+            self.events.append(evt.decode(message.data))
+
+        async def batch(message) -> None:
+            self.lines += logs.decode(message.data).lines
+
+        await bus.client.subscribe("evt.>", cb=event)
+        await bus.client.subscribe("log.>", cb=batch)
+        await bus.client.flush()
+
+    async def until(self, is_there: Callable[["Heard"], bool]) -> None:
+        while not is_there(self):
+            await asyncio.sleep(0.02)
+
+    def said(self, kind: type[evt.Event]) -> list[evt.Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def heard(bus: Bus) -> Heard:
+    heard = Heard()
+    await heard.listen(bus)
+    return heard
+
+
+@pytest.fixture
+def request_run(bus: Bus, site: Site) -> Callable[[], Awaitable[None]]:
+    async def publish() -> None:
+        spec = SPEC.model_copy(update={"game": "luanti", "settings": {"motd": "{{ hi }}"}})
+        event = vm_ready(endpoint=site.endpoint, host_keys=(site.host_key,), spec=spec)
+        await bus.js.publish(event.subject, event.model_dump_json().encode())
+
+    return publish
+
+
+async def test_a_ready_vm_becomes_a_server_and_every_task_is_told(
+    service: Service, heard: Heard, request_run: Callable[[], Awaitable[None]]
+):
+    await service.start()
+    await request_run()
+
+    await heard.until(lambda h: bool(h.said(evt.ServerReady) or h.said(evt.ServerFailed)))
+
+    assert not heard.said(evt.ServerFailed), heard.said(evt.ServerFailed)
+    texts = [line.text for line in heard.lines]
+    assert any(text.startswith("changed: Install Luanti") for text in texts)
+    async with httpx.AsyncClient() as client:
+        ready = await client.get(f"http://127.0.0.1:{service.port}/readyz")
+    assert ready.json()["checks"] == {"database": "ok", "messages": "ok", "playbooks": "ok"}
+    assert await service.kill(signal.SIGTERM) == 0
+
+
+async def test_killed_in_mid_playbook_it_finishes_after_its_restart(
+    service: Service, heard: Heard, request_run: Callable[[], Awaitable[None]]
+):
+    await service.start()
+    await request_run()
+    await heard.until(lambda h: any("Install" in line.text for line in h.lines))
+
+    await service.kill()
+    await service.start()
+    await heard.until(lambda h: bool(h.said(evt.ServerReady) or h.said(evt.ServerFailed)))
+
+    assert len(heard.said(evt.ServerReady)) == 1
+    assert any("(attempt 2)" in line.text for line in heard.lines)
+
+
+async def test_a_removal_stops_the_run_within_ten_seconds(
+    service: Service, heard: Heard, bus: Bus, request_run: Callable[[], Awaitable[None]]
+):
+    await service.start()
+    await request_run()
+    await heard.until(lambda h: any("Install" in line.text for line in h.lines))
+
+    request = removal()
+    await bus.js.publish(request.subject, request.model_dump_json().encode())
+    async with asyncio.timeout(10):
+        await heard.until(lambda h: any(line.text.startswith("stopped") for line in h.lines))
+
+    assert not heard.said(evt.ServerReady)
+    assert not heard.said(evt.ServerFailed)
