@@ -53,7 +53,8 @@ async def test_a_key_of_the_wrong_length_is_refused(door: Door, key: str) -> Non
     "field", ["id", "owner_id", "vmid", "node", "ports", "phase", "game_version", "spec"]
 )
 async def test_what_is_not_the_users_to_set_is_refused(door: Door, field: str) -> None:
-    response = await door.deploy(**{field: "x"})
+    extra: Any = {field: "x"}
+    response = await door.deploy(**extra)
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == f"/{field}"

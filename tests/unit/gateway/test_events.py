@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def hear(work: FakeWork, fact: evt.AnyEvent) -> None:
     await on_event(fact, work=work, at=MOMENT)
 
 
-ANY = {"server_id": "?", "operation_id": "?"}
+ANY: Any = {"server_id": "?", "operation_id": "?"}
 STEP = evt.StepChanged(step="clone", state="running", **ANY)
 READY = evt.ServerReady(host="h", ports=(), connect="h:1", **ANY)
 VM_FAILED = evt.VMFailed(step="clone", reason="no space", remedy="add space", **ANY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ SPEC = ServerSpec(
     game_version="1.2.3",
     plan=Plan(name="small", cores=1, memory_mib=1024, disk_gib=8),
 )
-ABOUT = {"server_id": "srv_1", "operation_id": "op_1"}
+ABOUT: Any = {"server_id": "srv_1", "operation_id": "op_1"}
 READY = evt.ServerReady(host="h", ports=(), connect="h:1", versions={"game": "5"}, **ABOUT)
 VM_READY = evt.VMReady(
     vmid=1,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -78,7 +78,7 @@ async def test_without_a_token_a_guarded_route_is_closed(door: Door, route: str)
 def _wrong_tokens(door: Door) -> dict[str, str]:
     good = door.bearer()["Authorization"]
     life = timedelta(minutes=1)
-    claims = {"subject": USER.id, "life": life, "sid": f"ses_{USER.id}"}
+    claims: Any = {"subject": USER.id, "life": life, "sid": f"ses_{USER.id}"}
     ticket = ISSUER.issue(**claims, audience="log-service", type=LOG_TICKET)
     return {
         "a log ticket": f"Bearer {ticket}",
