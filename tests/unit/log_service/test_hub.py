@@ -84,7 +84,7 @@ async def test_a_viewer_that_leaves_after_any_line_resumes_where_it_was(cut: int
     assert first + rest == list(range(1, 13))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     writes=st.lists(
         st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 3)), min_size=1, max_size=12

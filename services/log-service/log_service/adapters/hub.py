@@ -26,11 +26,12 @@ NEWEST: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a viewer may leave unread, and how often (seconds) the reader looks unasked."""
+    """How much a viewer may leave unread; how often the reader looks unasked, and at most (s)."""
 
     max_lines: int = 1000
     max_bytes: int = 256 * 1024
     poll: float = 2.0
+    tick: float = 0.02
     fault_pause: float = 1.0
 
 
@@ -150,6 +151,7 @@ class Hub:
                 continue
             if not has_more and feed.viewers:
                 await written.wait(self._limits.poll)
+                await asyncio.sleep(self._limits.tick)  # what comes together is read together
 
     async def _take_page(self, stream_id: str, feed: _Feed) -> bool:
         end = feed.backlog.end

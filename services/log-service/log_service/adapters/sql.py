@@ -67,11 +67,14 @@ class SqlStreams:
 
     async def get_or_add(self, id: str, *, server_id: str) -> Stream:
         """Return the stream, locked until the transaction ends."""
-        await add_if_absent(
-            self._session, streams, id=id, server_id=server_id, last_sequence=0, ended=False
-        )
         query = select(streams).where(streams.c.id == id).with_for_update()
-        return Stream(**(await self._session.execute(query)).mappings().one())
+        row = (await self._session.execute(query)).mappings().first()
+        if row is None:
+            await add_if_absent(
+                self._session, streams, id=id, server_id=server_id, last_sequence=0, ended=False
+            )
+            row = (await self._session.execute(query)).mappings().one()
+        return Stream(**row)
 
     async def find(self, id: str) -> Stream | None:
         """Return the stream, or ``None`` before its first line."""
