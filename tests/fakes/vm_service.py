@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
+from typing import TypeVar
 
 from common.contracts.base import Event, Message
 from common.contracts.logs import LogBatch
@@ -30,6 +31,9 @@ SPEC = ServerSpec(
     plan=Plan(name="small", cores=2, memory_mib=2048, disk_gib=8),
     ports=(Port(name="game", protocol="udp", number=30000),),
 )
+
+
+E = TypeVar("E", bound=Event)
 
 
 class Killed(Exception):
@@ -114,8 +118,8 @@ class FakeMemory:
             self.machines, self.inbox, self.outbox = before
             raise
 
-    def facts(self, *kinds: type[Event]) -> list[Event]:
-        return [m for m in self.outbox.messages if isinstance(m, kinds or Event)]
+    def facts(self, kind: type[E]) -> list[E]:
+        return [message for message in self.outbox.messages if isinstance(message, kind)]
 
     def lines(self) -> list[str]:
         batches = [m for m in self.outbox.messages if isinstance(m, LogBatch)]

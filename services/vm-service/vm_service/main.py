@@ -6,7 +6,7 @@ removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -50,10 +50,14 @@ async def main(settings: Settings) -> None:
     logging.configure(service=NAME, level=settings.log_level)
     url = settings.database_url.get_secret_value()
     await migrate(url, MIGRATIONS)
-    async with database(url) as sessions, _bus(settings) as bus, _reach(settings) as reach:
+    async with (
+        database(url) as sessions,
+        _bus(settings) as bus,
+        _reach(settings) as reach,
+        proxmox(settings) as hypervisor,
+    ):
         bell = Bell()
         work = unit_of_work(settings, sessions, bell)
-        hypervisor = proxmox(settings)
         app = FastAPI(title="Spawnyard vm-service", docs_url=None, redoc_url=None)
         checks = {
             "database": partial(engine.ping, sessions),
@@ -110,8 +114,9 @@ def worker(
     )
 
 
-def proxmox(settings: Settings) -> Proxmox:
-    """Return the hypervisor the settings speak of."""
+@asynccontextmanager
+async def proxmox(settings: Settings) -> AsyncGenerator[Proxmox]:
+    """Open the hypervisor the settings speak of."""
     access = Access(
         url=str(settings.proxmox_url),
         token_id=settings.proxmox_token_id,
@@ -128,7 +133,8 @@ def proxmox(settings: Settings) -> Proxmox:
         guest_user=settings.guest_user,
         ssh_keys=settings.ssh_public_key_file.read_text().strip(),
     )
-    return Proxmox(Client(access), site)
+    with closing(Client(access)) as client:
+        yield Proxmox(client, site)
 
 
 def _addresses(settings: Settings) -> AddressPool:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts.base import now
+from common.contracts.base import Event, now
 from common.contracts.events import (
     DeploymentRequested,
     RemovalRequested,
     VMDeleted,
     VMFailed,
+    VMReady,
     VMRemovalBlocked,
 )
 from common.contracts.servers import Endpoint
@@ -108,7 +109,7 @@ class TestOnDeploymentRequested:
 
         await on_deployment_requested(wanted(), work=world.memory)
 
-        [fact] = world.memory.facts()
+        [fact] = world.memory.facts(VMReady)
         assert (fact.vmid, fact.endpoint, fact.host_keys) == (900_000, endpoint, ("key",))
 
     async def test_work_under_way_is_left_alone(self, world: FakeWorld):
@@ -166,7 +167,7 @@ class TestOnRemovalRequested:
         await on_deployment_requested(wanted(OLD), work=world.memory)
 
         assert world.machines["srv_1"].stage is Stage.GONE
-        assert {type(fact) for fact in world.memory.facts()} == {VMDeleted}
+        assert {type(fact) for fact in world.memory.facts(Event)} == {VMDeleted}
 
     async def test_asked_again_a_blocked_removal_is_said_again_not_tried_again(
         self, world: FakeWorld

@@ -68,6 +68,11 @@ TEXTS: Final[tuple[tuple[str, Verdict, str | None], ...]] = (
         "turn the VM into a template (qm template), on a storage that can do linked clones",
     ),
     (
+        r"SSH public key validation error",
+        Verdict.REFUSED,
+        "put one OpenSSH public key, without comment lines, into SPAWNYARD_SSH_PUBLIC_KEY_FILE",
+    ),
+    (
         r"MAX \d+ vcpus allowed",
         Verdict.REFUSED,
         "choose a plan with fewer cores than the node has",

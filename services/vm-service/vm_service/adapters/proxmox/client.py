@@ -29,7 +29,9 @@ THREADS: Final = 12
 CONNECT: Final = 5.0
 # Proxmox itself waits ten seconds for locks and longer when its workers are busy.
 READ: Final = 60.0
-DEADLINES: Final[Mapping[str, float]] = {"get": 30.0, "post": 65.0, "put": 65.0, "delete": 65.0}
+DEADLINES: Final[Mapping[str, float]] = {"get": 15.0, "post": 65.0, "put": 65.0, "delete": 65.0}
+PAUSES: Final = (0.2, 0.5, 1.0)
+SHAKY: Final = frozenset({Verdict.UNKNOWN, Verdict.FAULT})
 LONGEST_TEXT: Final = 1000
 
 Verb = Literal["get", "post", "put", "delete"]
@@ -65,9 +67,23 @@ class Client:
         self._access = access
         self._threads = DaemonThreads(THREADS, name="proxmox")
         self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def close(self) -> None:
+        """Let go of all connections; calls under way end as they may."""
+        self._threads.shutdown()
+        for session in self._sessions:
+            session.close()
 
     async def get(self, path: str, **query: object) -> JsonValue:
-        """Ask for something."""
+        """Ask for something; a shaky answer is asked for again at once, it does no harm."""
+        for pause in PAUSES:
+            try:
+                return await self._call("get", path, query)
+            except Trouble as trouble:
+                if trouble.verdict not in SHAKY:
+                    raise
+            await asyncio.sleep(pause)
         return await self._call("get", path, query)
 
     async def post(self, path: str, **form: object) -> JsonValue:
@@ -131,6 +147,7 @@ class Client:
         session = backend.get_session()
         session.trust_env = False  # no proxy, no CA and no password from the environment
         session.max_redirects = 0
+        self._sessions.append(session)
         return ProxmoxResource(
             base_url=backend.get_base_url(), session=session, serializer=_Answers()
         )

@@ -14,7 +14,8 @@ class DaemonThreads(Executor):
     """An executor whose threads die with the process, even in the middle of a read."""
 
     def __init__(self, count: int, *, name: str) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._count = count
         for number in range(count):
             threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
 
@@ -33,6 +34,11 @@ class DaemonThreads(Executor):
         self._calls.put(call)
         return future
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  Executor's signature
+        """Let each thread end after the call it is in; nobody waits for it."""
+        for _ in range(self._count):
+            self._calls.put(None)
+
     def _serve(self) -> None:
-        while True:
-            self._calls.get()()
+        while (call := self._calls.get()) is not None:
+            call()
