@@ -4,13 +4,19 @@ import hashlib
 import json
 from dataclasses import replace
 
-import asyncssh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from proxmox_lab.guests.port import GuestConfig
 from proxmox_lab.guests.simulated.model.accounts import User
 from proxmox_lab.guests.simulated.model.files import Kind, Node
-from proxmox_lab.guests.simulated.model.machine import Machine
 from proxmox_lab.guests.simulated.ssh.server import HOST_KEY
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 GROUPS = ("adm", "audio", "dip", "plugdev", "sudo", "video")
 
@@ -47,9 +53,10 @@ def _ensure_user(machine: Machine, config: GuestConfig) -> None:
     name, accounts = config.user, machine.accounts
     if name not in accounts.users:
         accounts.ensure_group(name)
+        uid = accounts.next_uid(system=False)
         accounts.users[name] = User(
-            name=name, uid=accounts.next_uid(system=False), group=name, home=f"/home/{name}", shell="/bin/bash"
-        )  # fmt: skip
+            name=name, uid=uid, group=name, home=f"/home/{name}", login_shell="/bin/bash"
+        )
     for group in GROUPS:
         known = accounts.groups[group]
         if name not in known.members:
@@ -70,11 +77,13 @@ def _ensure_user(machine: Machine, config: GuestConfig) -> None:
 def _ensure_host_key(machine: Machine, name: str) -> None:
     if machine.files.find(HOST_KEY) is not None:
         return
-    key = asyncssh.generate_private_key("ssh-ed25519", comment=f"root@{name}")
-    private = Node(kind=Kind.FILE, mode=0o600)
-    machine.files.write(HOST_KEY, key.export_private_key(), template=private)
-    public = Node(kind=Kind.FILE, mode=0o644)
-    machine.files.write(f"{HOST_KEY}.pub", key.export_public_key(), template=public)
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    secret, open_to_all = Node(kind=Kind.FILE, mode=0o600), Node(kind=Kind.FILE, mode=0o644)
+    machine.files.write(HOST_KEY, private, template=secret)
+    line = public + f" root@{name}\n".encode()
+    machine.files.write(f"{HOST_KEY}.pub", line, template=open_to_all)
 
 
 def _write(machine: Machine, path: str, text: str) -> None:

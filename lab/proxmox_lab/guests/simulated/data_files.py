@@ -6,9 +6,11 @@ from importlib.resources import files
 
 import yaml
 
+PACKAGE = "proxmox_lab.guests.simulated"
+
 
 @cache
 def table(name: str) -> object:
     """The content of ``data/NAME`` (YAML or JSON); callers must not change it."""
-    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+    text = files(PACKAGE).joinpath("data", name).read_text(encoding="utf-8")
     return json.loads(text) if name.endswith(".json") else yaml.safe_load(text)

@@ -18,20 +18,17 @@ from proxmox_lab.guests.port import (
     Reach,
     ReachedPort,
 )
+from proxmox_lab.guests.simulated.agent import GuestAgent
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
-from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
-from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
-from proxmox_lab.guests.simulated.model.jobs import boot_units, halt_units
-from proxmox_lab.guests.simulated.model.machine import Disk, Hardware, Machine
+from proxmox_lab.guests.simulated.model.disk import Disk
 from proxmox_lab.guests.simulated.model.saved import disk_as_json, write_state
-from proxmox_lab.guests.simulated.modules.runner import Python
-from proxmox_lab.guests.simulated.shell.session import Input, Session
 from proxmox_lab.guests.simulated.ssh.server import SshServer
+from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
+from proxmox_lab.guests.simulated.system.machine import Hardware, Machine
 
 AGENT_SHARE = 0.7  # of the boot time passes before the agent answers
 WRITE_BACK = 0.2  # seconds a change of the disk may wait to be written
-NO_AGENT = "QEMU guest agent is not running"
 
 
 class SimulatedGuest:
@@ -42,14 +39,13 @@ class SimulatedGuest:
         self._config = config
         self._boot_seconds = boot_seconds
         self._machine = Machine(disk, changed=self._schedule_write)
-        self._shell = Python().shell
+        self._agent = GuestAgent(self._machine)
+        self._machine.run_command = self._agent.run_command
         self._server = SshServer(self._machine)
-        self._machine.run_command = self._run_command
         self._foothold: Foothold | None = None
         self._boot: asyncio.Task[None] | None = None
         self._power: asyncio.Task[None] | None = None
         self._write: asyncio.TimerHandle | None = None
-        self._agent = False
         self._since = 0.0
 
     @property
@@ -88,7 +84,7 @@ class SimulatedGuest:
         await asyncio.sleep(self._boot_seconds * AGENT_SHARE)
         run_cloud_init(self._machine, self._config)
         self.save()
-        self._agent = True
+        self._agent.up = True
         await asyncio.sleep(self._boot_seconds * (1 - AGENT_SHARE))
         await boot_units(self._machine)
         await self._server.listen(foothold.ssh)
@@ -105,7 +101,7 @@ class SimulatedGuest:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._boot
             self._boot = None
-        self._agent = False
+        self._agent.up = False
         await self._server.close()
         await halt_units(self._machine)
         if self._foothold is not None:
@@ -113,9 +109,13 @@ class SimulatedGuest:
             self._foothold = None
 
     async def shutdown(self, timeout: float) -> bool:
-        """Ask the guest to power off; a guest that has booted always does."""
-        await self.stop()
-        return True
+        """Ask the guest to power off: one that is still booting when time is up has not heard."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                if self._boot is not None:
+                    await asyncio.shield(self._boot)
+                await self.stop()
+        return not self.running
 
     async def reset(self) -> None:
         """Power off and on again."""
@@ -124,7 +124,9 @@ class SimulatedGuest:
 
     async def reboot(self, timeout: float) -> None:
         """Restart from inside."""
-        await self.reset()
+        if not await self.shutdown(timeout):
+            raise GuestFailure(f"VM {self._config.vmid} did not power off in {timeout:g} seconds")
+        await self.start(self._config)
 
     def _requested_from_inside(self, verb: str) -> None:
         async def obey() -> None:
@@ -135,42 +137,19 @@ class SimulatedGuest:
 
     async def agent_ping(self) -> bool:
         """Whether the agent answers."""
-        return self._agent
+        return self._agent.up
 
     async def agent_interfaces(self) -> Sequence[Interface]:
-        """Loopback, and the card with the address that cloud-init was given."""
-        self._demand_agent()
-        addresses = (self._config.address,) if self._config.address else ()
-        return (
-            Interface(name="lo", mac="00:00:00:00:00:00", addresses=("127.0.0.1/8",)),
-            Interface(name="eth0", mac=self._config.mac, addresses=addresses),
-        )
+        """The network as the guest sees it."""
+        return self._agent.interfaces(self._config)
 
     async def agent_read_file(self, path: str) -> bytes:
         """A file of the guest."""
-        self._demand_agent()
-        try:
-            return self._machine.files.read(path)
-        except (NoSuchPath, NotADirectory, IsADirectoryError) as error:
-            reason = str(error).partition("] ")[2].partition(":")[0]
-            text = f"Agent error: failed to open file '{path}' (mode: 'r'): {reason}"
-            raise GuestFailure(text) from error
+        return self._agent.read_file(path)
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command as root."""
-        self._demand_agent()
-        session = Session(machine=self._machine, actor=ROOT, stdin=Input(stdin))
-        outcome = await self._shell.execute(list(command), session)
-        return ExecResult(exit_code=outcome.code, out=outcome.out, err=outcome.err)
-
-    async def _run_command(self, words: list[str], actor: Actor) -> tuple[int, str]:
-        session = Session(machine=self._machine, actor=actor)
-        outcome = await self._shell.execute(words, session)
-        return outcome.code, (outcome.out + outcome.err).decode(errors="replace")
-
-    def _demand_agent(self) -> None:
-        if not self._agent:
-            raise GuestFailure(NO_AGENT)
+        return await self._agent.execute(command, stdin)
 
     def reach(self) -> Reach:
         """Every port is on the guest's own loopback address."""
@@ -209,10 +188,6 @@ class SimulatedGuest:
             self._write = None
         state = {**disk_as_json(self._machine.disk), "powered": self.running}
         write_state(self._config.directory, state)
-
-    def grow(self, config: GuestConfig) -> None:
-        """Take note of a larger disk."""
-        self._config = config
 
     def _schedule_write(self) -> None:
         if self._write is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from proxmox_lab.guests.port import GuestConfig
 from proxmox_lab.guests.simulated.guest import SimulatedGuest
-from proxmox_lab.guests.simulated.model.machine import fresh_disk
+from proxmox_lab.guests.simulated.model.disk import fresh_disk
 from proxmox_lab.guests.simulated.model.saved import BLOBS, disk_from_json, read_state
 
 BOOT_SECONDS = 0.5

@@ -8,15 +8,15 @@ FIRST_SYSTEM = 999  # counted downwards, as adduser and useradd --system do on D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One line of /etc/passwd. ``locked`` means no password opens it."""
+    """One line of /etc/passwd."""
 
     name: str
     uid: int
     group: str
     home: str
-    shell: str = "/bin/sh"
+    login_shell: str = "/bin/sh"
     comment: str = ""
-    password: str = "!"
+    hash: str = "!"  # of the password; "!" opens for nobody
     system: bool = False
 
 
@@ -88,7 +88,7 @@ class Accounts:
     def passwd(self) -> str:
         """/etc/passwd as text."""
         return "".join(
-            f"{u.name}:x:{u.uid}:{self.gid(u.group)}:{u.comment}:{u.home}:{u.shell}\n"
+            f"{u.name}:x:{u.uid}:{self.gid(u.group)}:{u.comment}:{u.home}:{u.login_shell}\n"
             for u in sorted(self.users.values(), key=lambda user: user.uid)
         )
 

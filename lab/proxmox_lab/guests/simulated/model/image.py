@@ -34,6 +34,7 @@ class BaseImage(BaseModel, frozen=True, extra="forbid"):
     users: Mapping[str, tuple[int, str, str]]
     groups: Mapping[str, int]
     running: tuple[str, ...]
+    facts: Mapping[str, object]
 
 
 @cache
@@ -71,8 +72,8 @@ def fresh_accounts() -> Accounts:
             uid=uid,
             group=group,
             home=home,
-            shell=shell,
-            system=uid < 1000,  # noqa: PLR2004  Debian's border
+            login_shell=shell,
+            system=uid < 1000,
         )
     return accounts
 

@@ -2,17 +2,19 @@
 
 import base64
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from proxmox_lab.guests.simulated.model.accounts import Accounts, Group, User
-from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
-from proxmox_lab.guests.simulated.model.machine import Disk
+from proxmox_lab.guests.simulated.model.disk import Disk
+from proxmox_lab.guests.simulated.model.files import FileTree, Node
 
 STATE = "guest.json"
 BLOBS = "blobs"
+NODE = TypeAdapter(Node)
 DEFAULTS = {f.name: f.default for f in fields(Node)}
 
 
@@ -53,8 +55,10 @@ def write_state(directory: Path, state: dict[str, Any]) -> None:
     """Replace the state file; a crash leaves the old one or the new one."""
     directory.mkdir(parents=True, exist_ok=True)
     part = directory / f"{STATE}.part"
+    # the host's private key is in it
+    part.touch(mode=0o600)
     part.write_text(json.dumps(state, separators=(",", ":")), encoding="utf-8")
-    os.replace(part, directory / STATE)  # noqa: PTH105  Path.replace says the same, less plainly
+    part.replace(directory / STATE)
 
 
 def read_state(directory: Path) -> dict[str, Any] | None:
@@ -75,7 +79,7 @@ def _node_as_json(node: Node) -> dict[str, Any]:
 
 
 def _node_from_json(row: dict[str, Any]) -> Node:
-    row = dict(row)
-    packed = row.pop("base64", None)
-    content = base64.b64decode(packed) if packed else str(row.pop("content", "")).encode()
-    return Node(**{**row, "kind": Kind(row["kind"]), "content": content})
+    packed = row.get("base64")
+    content = base64.b64decode(packed) if packed else row.get("content", "").encode()
+    plain = {name: value for name, value in row.items() if name not in ("base64", "content")}
+    return NODE.validate_python({"content": content, **plain})

@@ -1,12 +1,14 @@
 """user and group on the model."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from proxmox_lab.guests.simulated.model.accounts import Group, User
 from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.modules.task import Answer, Refused, Task
 
-NOLOGIN = "/usr/sbin/nologin"
+HIDDEN = "NOT_LOGGING_PASSWORD"
+# options of the module and the user's attributes that they set
+TEXTS = {"home": "home", "shell": "login_shell", "comment": "comment"}
 
 
 async def group(task: Task) -> Answer:
@@ -40,55 +42,66 @@ async def user(task: Task) -> Answer:
             _demand_root(task, "userdel")
             _forget(task, before)
         return {"changed": before is not None, "name": name, "state": "absent"}
+    if before is None and not task.check:
+        _demand_root(task, "useradd")
     wanted = _wanted(task, before)
     groups = _wanted_groups(task, name)
     changed = wanted != before or groups is not None
     if changed and not task.check:
-        _demand_root(task, "useradd" if before is None else "usermod")
+        _demand_root(task, "usermod")
         accounts.users[name] = wanted
         for member_of in groups or ():
             accounts.groups[member_of.name] = member_of
         if before is None and task.arguments.flag("create_home"):
             _make_home(task, wanted)
-    shown = accounts.users.get(name, wanted)
-    fields = asdict(shown)
-    password = {"password": "NOT_LOGGING_PASSWORD"} if task.arguments.value("password") else {}
+    answer: Answer = {"changed": changed, **_described(task, accounts.users.get(name, wanted))}
+    return answer | ({"password": HIDDEN} if task.arguments.value("password") else {})
+
+
+def _described(task: Task, user: User) -> Answer:
+    arguments = task.arguments
     return {
-        "changed": changed, "name": name, "state": "present", "uid": fields["uid"],
-        "group": accounts.gid(fields["group"]), "home": fields["home"], "shell": fields["shell"],
-        "comment": fields["comment"], "create_home": task.arguments.flag("create_home"),
-        "system": task.arguments.flag("system"), "append": task.arguments.flag("append"),
-    } | password  # fmt: skip
+        "name": user.name,
+        "state": "present",
+        "uid": user.uid,
+        "group": task.machine.accounts.gid(user.group),
+        "home": user.home,
+        "shell": user.login_shell,
+        "comment": user.comment,
+        "create_home": arguments.flag("create_home"),
+        "system": arguments.flag("system"),
+        "append": arguments.flag("append"),
+    }
 
 
 def _wanted(task: Task, before: User | None) -> User:
     arguments, accounts = task.arguments, task.machine.accounts
-    name, system = arguments.text("name"), arguments.flag("system")
-    primary = arguments.optional("group")
-    if primary is not None and accounts.group_named(primary) is None:
-        if not task.check:
-            raise Refused(f"Group {primary} does not exist")
-        accounts = task.machine.accounts
-    if before is None:
-        if primary is None and not task.check:
-            accounts.ensure_group(name, system=system)
-        shell = "/bin/sh"
-        before = User(
-            name=name, uid=accounts.next_uid(system=system), group=primary or name,
-            home=f"/home/{name}", shell=shell, system=system,
-        )  # fmt: skip
-    wanted = before
-    for option, attribute in (("home", "home"), ("shell", "shell"), ("comment", "comment")):
+    wanted = before or _new(task)
+    for option, attribute in TEXTS.items():
         if (value := arguments.optional(option)) is not None:
             wanted = replace(wanted, **{attribute: value})
-    if primary is not None:
+    if (primary := arguments.optional("group")) is not None:
         wanted = replace(wanted, group=accounts.group_named(primary) or primary)
     if arguments.value("uid") is not None:
         wanted = replace(wanted, uid=arguments.number("uid"))
-    always = arguments.text("update_password", "always") == "always" or before.password == "!"
-    if (password := arguments.optional("password")) is not None and always:
-        wanted = replace(wanted, password=password)
+    # on_create leaves a password alone that somebody has set since
+    sets = before is None or arguments.text("update_password", "always") == "always"
+    if (password := arguments.optional("password")) is not None and sets:
+        wanted = replace(wanted, hash=password)
     return wanted
+
+
+def _new(task: Task) -> User:
+    """The user as useradd makes it when it is told nothing but the name."""
+    arguments, accounts = task.arguments, task.machine.accounts
+    name, system = arguments.text("name"), arguments.flag("system")
+    primary = arguments.optional("group")
+    if primary is None and not task.check:
+        accounts.ensure_group(name, system=system)
+    if primary is not None and accounts.group_named(primary) is None and not task.check:
+        raise Refused(f"Group {primary} does not exist")
+    uid = accounts.next_uid(system=system)
+    return User(name=name, uid=uid, group=primary or name, home=f"/home/{name}", system=system)
 
 
 def _wanted_groups(task: Task, name: str) -> list[Group] | None:
@@ -135,6 +148,4 @@ def _forget(task: Task, gone: User) -> None:
 
 def _demand_root(task: Task, tool: str) -> None:
     if not task.actor.root:
-        raise Refused(
-            f"{tool}: Permission denied.\n{tool}: cannot lock /etc/passwd; try again later.\n"
-        )
+        raise Refused(f"{tool}: Permission denied.\n{tool}: cannot lock /etc/passwd")

@@ -33,12 +33,19 @@ async def unarchive(task: Task) -> Answer:
     target = task.session.path(arguments.text("dest"))
     creates = arguments.optional("creates")
     if creates and files.find(task.session.path(creates)) is not None:
-        return {"changed": False, "skipped": True, "msg": f"skipped, since {creates} exists", "dest": target}
+        return {
+            "changed": False,
+            "skipped": True,
+            "msg": f"skipped, since {creates} exists",
+            "dest": target,
+        }
     if not files.is_directory(target):
         raise Refused(f"Destination '{target}' is not a directory")
     source = task.session.path(arguments.text("src"))
     if "://" in arguments.text("src"):
-        raise Refused(f"the simulated guest models unarchive of files; use {get_url.__name__} first")
+        raise Refused(
+            f"the simulated guest models unarchive of files; use {get_url.__name__} first"
+        )
     if files.find(source) is None:
         raise Refused(f"Source '{source}' does not exist")
     handler, members = _opened(task, source)
@@ -48,7 +55,9 @@ async def unarchive(task: Task) -> Answer:
         if path == target or not path.startswith(target.rstrip("/") + "/"):
             continue
         changed |= _placed(task, path, member)
-    return {"changed": changed, "dest": target, "src": source, "handler": handler} | described(task, target)
+    return {"changed": changed, "dest": target, "src": source, "handler": handler} | described(
+        task, target
+    )
 
 
 def _opened(task: Task, source: str) -> tuple[str, list[Member]]:
@@ -61,7 +70,10 @@ def _opened(task: Task, source: str) -> tuple[str, list[Member]]:
             _demand(task, source, "tar")
             return "TgzArchive", list(_stripped(task, _tar_members(archive)))
     except tarfile.TarError as error:
-        raise Refused(f'Failed to find handler for "{source}". Make sure the required command to extract the file is installed.') from error
+        raise Refused(
+            f'Failed to find handler for "{source}". Make sure the required command to extract the '
+            "file is installed."
+        ) from error
 
 
 def _demand(task: Task, source: str, tool: str) -> None:

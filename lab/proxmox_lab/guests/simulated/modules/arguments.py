@@ -1,7 +1,7 @@
 """A module's arguments, checked as the real module checks them: names, types, choices, defaults."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -85,17 +85,12 @@ def checked(module: str, given: Mapping[str, object]) -> Arguments:
         else:
             unknown.append(written)
     _refuse_unknown(module, unknown, options)
-    missing = [n for n, option in options.items() if option.required and given_none(values[n])]
+    missing = [n for n, option in options.items() if option.required and values[n] is None]
     if missing:
         raise BadArguments(f"missing required arguments: {', '.join(sorted(missing))}")
     for name, option in options.items():
         values[name] = _converted(name, option, values[name])
     return Arguments(values)
-
-
-def given_none(value: object) -> bool:
-    """Whether an option has no value."""
-    return value is None
 
 
 # what action plugins hand to modules without documenting it
@@ -121,18 +116,19 @@ def _refuse_unknown(module: str, unknown: list[str], options: Mapping[str, Optio
 def _converted(name: str, option: Option, value: object) -> object:
     if value is None:
         return None
-    kind = CONVERSIONS.get(option.type)
     try:
-        converted = kind(value, option) if kind else value
+        converted = CONVERSIONS.get(option.type, _as_it_is)(value, option)
     except (ValueError, TypeError) as error:
-        text = f"argument '{name}' is of type {type(value).__name__} and we were unable to convert to {option.type}: {error}"
-        raise BadArguments(text) from error
+        raise BadArguments(
+            f"argument '{name}' is of type {type(value).__name__} and we were unable to convert "
+            f"to {option.type}: {error}"
+        ) from error
     allowed = [str(choice) for choice in option.choices]
-    items = converted if isinstance(converted, list) else [converted]
-    for item in cast("list[object]", items):
+    items = cast("list[object]", converted) if isinstance(converted, list) else [converted]
+    for item in items:
         if allowed and str(item) not in allowed:
             raise BadArguments(f"value of {name} must be one of: {', '.join(allowed)}, got: {item}")
-    return converted
+    return cast("object", converted)
 
 
 def _boolean(value: object, _option: Option) -> bool:
@@ -148,19 +144,36 @@ def _boolean(value: object, _option: Option) -> bool:
 def _list(value: object, option: Option) -> list[object]:
     items = cast("list[object]", value) if isinstance(value, list) else str(value).split(",")
     element = Option(type=option.elements)
-    kind = CONVERSIONS.get(option.elements)
-    return [kind(item, element) if kind else item for item in items]
+    return [CONVERSIONS.get(option.elements, _as_it_is)(item, element) for item in items]
 
 
 def _text(value: object, _option: Option) -> str:
-    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def _dict(value: object, _option: Option) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-CONVERSIONS = {
-    "bool": _boolean, "int": lambda value, _: int(str(value)), "float": lambda value, _: float(str(value)),
-    "str": _text, "path": _text, "list": _list, "dict": _dict,
-}  # fmt: skip
+def _whole(value: object, _option: Option) -> int:
+    return int(str(value))
+
+
+def _decimal(value: object, _option: Option) -> float:
+    return float(str(value))
+
+
+def _as_it_is(value: object, _option: Option) -> object:
+    return value
+
+
+Conversion = Callable[[object, Option], object]
+CONVERSIONS: Mapping[str, Conversion] = {
+    "bool": _boolean,
+    "int": _whole,
+    "float": _decimal,
+    "str": _text,
+    "path": _text,
+    "list": _list,
+    "dict": _dict,
+}

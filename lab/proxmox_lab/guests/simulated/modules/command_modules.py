@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from proxmox_lab.guests.simulated.modules.package_modules import moment
 from proxmox_lab.guests.simulated.modules.task import Answer, Refused, Task
-from proxmox_lab.guests.simulated.shell.session import Input
+from proxmox_lab.guests.simulated.shell.session import Input, Session
 
 POLL = 0.1
 
@@ -28,39 +28,40 @@ async def command(task: Task) -> Answer:
     text, words = arguments.text("_raw_params"), arguments.texts("argv")
     if not text and not words:
         raise Refused("no command given", rc=256)
-    skipped = _skipped(task)
-    shown: object = text if script else words or shlex.split(text)
-    if skipped:
-        return {
-            "changed": False,
-            "cmd": shown,
-            "rc": 0,
-            "stdout": skipped,
-            "stderr": "",
-            "msg": skipped,
-        }
-    if task.check:
-        return {"changed": True, "cmd": shown, "rc": 0, "stdout": "", "stderr": "", "skipped": True,
-                "msg": "Command would have run if not in check mode"}  # fmt: skip
-    where = arguments.text("chdir") or task.session.home()
-    if not task.files.is_directory(task.session.path(where)):
-        raise Refused(
-            f"Unable to change directory before execution: [Errno 2] No such file or directory: b'{where}'"
-        )
-    session = replace(task.session, cwd=where, stdin=Input(arguments.text("stdin").encode()))
-    started = task.now()
     words = words or ([] if script else shlex.split(text))
+    answer: Answer = {"changed": False, "cmd": text if script else words, "rc": 0, "stderr": ""}
+    if skipped := _skipped(task):
+        return answer | {"stdout": skipped, "msg": skipped}
+    if task.check:
+        why = "Command would have run if not in check mode"
+        return answer | {"changed": True, "stdout": "", "skipped": True, "msg": why}
+    session = _surroundings(task)
+    started = task.now()
     outcome = await (task.run_shell(text, session) if script else task.run_command(words, session))
-    answer: Answer = {
-        "changed": True, "cmd": shown, "rc": outcome.code,
+    answer |= {
+        "changed": True,
+        "rc": outcome.code,
         "stdout": outcome.out.decode(errors="replace").rstrip("\r\n"),
         "stderr": outcome.err.decode(errors="replace").rstrip("\r\n"),
-        "start": moment(started), "end": moment(task.now()), "delta": str(timedelta(seconds=task.now() - started)),
+        "start": moment(started),
+        "end": moment(task.now()),
+        "delta": str(timedelta(seconds=task.now() - started)),
         "msg": "",
-    }  # fmt: skip
+    }
     if outcome.code:
         raise Refused("non-zero return code", **answer)
     return answer
+
+
+def _surroundings(task: Task) -> Session:
+    where = task.arguments.text("chdir") or task.session.home()
+    if not task.files.is_directory(task.session.path(where)):
+        raise Refused(
+            "Unable to change directory before execution: "
+            f"[Errno 2] No such file or directory: b'{where}'"
+        )
+    stdin = Input(task.arguments.text("stdin").encode())
+    return replace(task.session, cwd=task.session.path(where), stdin=stdin)
 
 
 def _skipped(task: Task) -> str:

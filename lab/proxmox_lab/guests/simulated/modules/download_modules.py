@@ -44,28 +44,33 @@ async def get_url(task: Task) -> Answer:
         target = posixpath.join(target, name)
     answer: Answer = {"url": url, "dest": target}
     wanted = await _checksum(task, url)
-    there = files.find(target) is not None
-    if there and not arguments.flag("force") and not into_directory:
-        same = wanted is None or wanted.fits(files.read(target))
-        if same:
-            changed = ensure_attributes(task, target)
-            known: Answer = {"msg": "file already exists", "changed": changed, "status_code": NOT_MODIFIED}
-            return answer | known | described(task, target)
+    may_stay = files.find(target) is not None and not arguments.flag("force") and not into_directory
+    if may_stay and (wanted is None or wanted.fits(files.read(target))):
+        answer |= {"msg": "file already exists", "status_code": NOT_MODIFIED}
+        return answer | {"changed": ensure_attributes(task, target)} | described(task, target)
     if task.check:
         return answer | {"changed": True, "msg": "would download", "status_code": GOOD}
+    return answer | await _fetched(task, url, target, wanted)
+
+
+async def _fetched(task: Task, url: str, target: str, wanted: Checksum | None) -> Answer:
     began = time.monotonic()
+    answer: Answer = {"url": url, "dest": target}
     data = await _downloaded(task, url, answer)
     if wanted is not None and not wanted.fits(data):
         found = hashlib.new(wanted.algorithm, data).hexdigest()
-        raise Refused(
-            f"The checksum for {target} did not match {wanted.digest}; it was {found}.", **answer
-        )
+        text = f"The checksum for {target} did not match {wanted.digest}; it was {found}."
+        raise Refused(text, **answer)
     changed = _stored(task, target, data)
-    return answer | described(task, target) | {
-        "changed": changed, "msg": f"OK ({len(data)} bytes)", "status_code": GOOD, "src": target,
-        "checksum_src": hashlib.sha1(data).hexdigest(),  # noqa: S324  a field of the real answer
-        "elapsed": int(time.monotonic() - began), "size": len(data),
-    }  # fmt: skip
+    return described(task, target) | {
+        "changed": changed,
+        "msg": f"OK ({len(data)} bytes)",
+        "status_code": GOOD,
+        "src": target,
+        "checksum_src": hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+        "elapsed": int(time.monotonic() - began),
+        "size": len(data),
+    }
 
 
 def _stored(task: Task, target: str, data: bytes) -> bool:
@@ -107,11 +112,18 @@ async def uri(task: Task) -> Answer:
     async with _response(task, url, {"url": url, "status": -1}) as response:
         body = await response.aread()
         answer: Answer = {
-            "changed": False, "url": url, "status": response.status_code, "redirected": False,
-            "msg": f"OK ({len(body)} bytes)", "content_type": response.headers.get("content-type", ""),
-        }  # fmt: skip
+            "changed": False,
+            "url": url,
+            "status": response.status_code,
+            "redirected": False,
+            "msg": f"OK ({len(body)} bytes)",
+            "content_type": response.headers.get("content-type", ""),
+        }
     if str(answer["status"]) not in task.arguments.texts("status_code"):
-        raise Refused(f"Status code was {answer['status']} and not {task.arguments.texts('status_code')}: ", **answer)
+        raise Refused(
+            f"Status code was {answer['status']} and not {task.arguments.texts('status_code')}: ",
+            **answer,
+        )
     content: Answer = {"content": body.decode(errors="replace")}
     return answer | (content if task.arguments.flag("return_content") else {})
 

@@ -5,8 +5,10 @@ import time
 from datetime import UTC, datetime
 
 from proxmox_lab.guests.simulated.model.image import base_image
-from proxmox_lab.guests.simulated.model.machine import MIB
 from proxmox_lab.guests.simulated.modules.task import Answer, Task
+from proxmox_lab.guests.simulated.system.machine import MIB
+
+USED_BYTES = 900 * MIB  # of the disk, by the system itself
 
 
 async def setup(task: Task) -> Answer:
@@ -26,29 +28,57 @@ def _passes(name: str, text: str) -> bool:
 
 
 def _facts(task: Task) -> Answer:
-    release, machine = base_image().release, task.machine
-    hardware, user = machine.hardware, machine.accounts.users[task.actor.name]
-    return _network(task) | {
-        "system": "Linux", "os_family": "Debian", "distribution": "Debian",
-        "distribution_version": release.point, "distribution_major_version": release.version,
-        "distribution_release": release.codename, "distribution_file_variety": "Debian",
+    release = base_image().release
+    name = task.machine.disk.hostname
+    known: Answer = {
+        "distribution_version": release.point,
+        "distribution_major_version": release.version,
+        "distribution_release": release.codename,
         "lsb": {"codename": release.codename, "id": "Debian", "release": release.version},
-        "kernel": release.kernel, "architecture": "x86_64", "machine": "x86_64", "userspace_bits": "64",
-        "hostname": machine.disk.hostname, "nodename": machine.disk.hostname, "fqdn": machine.disk.hostname,
-        "domain": "", "pkg_mgr": "apt", "service_mgr": "systemd",
-        "python_version": release.python, "python": {"executable": "/usr/bin/python3", "has_sslcontext": True},
-        "processor_vcpus": hardware.cores, "processor_cores": hardware.cores, "processor_count": 1,
-        "processor_nproc": hardware.cores, "memtotal_mb": hardware.memory_mib,
-        "memfree_mb": hardware.memory_mib * 3 // 4, "swaptotal_mb": 0,
-        "mounts": [{"mount": "/", "device": "/dev/sda1", "fstype": "ext4", "size_total": hardware.disk_bytes,
-                    "size_available": hardware.disk_bytes - 900 * MIB}],
-        "virtualization_type": "kvm", "virtualization_role": "guest", "product_name": "simulated guest",
-        "is_chroot": False, "selinux": {"status": "disabled"}, "apparmor": {"status": "enabled"},
+        "kernel": release.kernel,
+        "python_version": release.python,
+        "hostname": name.partition(".")[0],
+        "nodename": name,
+        "fqdn": name,
+        "date_time": _date_time(),
+        "env": dict(task.session.variables),
+    }
+    return {**base_image().facts, **known, **_hardware(task), **_network(task), **_user(task)}
+
+
+def _hardware(task: Task) -> Answer:
+    machine = task.machine
+    hardware = machine.hardware
+    root = {
+        "mount": "/",
+        "device": "/dev/sda1",
+        "fstype": "ext4",
+        "size_total": hardware.disk_bytes,
+        "size_available": hardware.disk_bytes - USED_BYTES,
+    }
+    return {
+        "processor_vcpus": hardware.cores,
+        "processor_cores": hardware.cores,
+        "processor_nproc": hardware.cores,
+        "memtotal_mb": hardware.memory_mib,
+        "memfree_mb": hardware.memory_mib * 3 // 4,
+        "mounts": [root],
         "uptime_seconds": int(time.time() - machine.booted_at),
-        "user_id": user.name, "user_uid": user.uid, "user_gid": machine.accounts.gid(user.group),
-        "user_dir": user.home, "user_shell": user.shell, "real_user_id": user.uid, "effective_user_id": user.uid,
-        "env": dict(task.session.variables), "date_time": _date_time(),
-    }  # fmt: skip
+    }
+
+
+def _user(task: Task) -> Answer:
+    accounts = task.machine.accounts
+    user = accounts.users[task.actor.name]
+    return {
+        "user_id": user.name,
+        "user_uid": user.uid,
+        "user_gid": accounts.gid(user.group),
+        "user_dir": user.home,
+        "user_shell": user.login_shell,
+        "real_user_id": user.uid,
+        "effective_user_id": user.uid,
+    }
 
 
 def _network(task: Task) -> Answer:

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from proxmox_lab.guests.simulated.model.apt import available, install, remove
 from proxmox_lab.guests.simulated.model.catalogue import catalogue, closure
 from proxmox_lab.guests.simulated.modules.task import Answer, Refused, Task
+from proxmox_lab.guests.simulated.system.apt import available, install, remove
 
 LOCK = (
     "Failed to lock apt for exclusive operation: Failed to lock directory /var/lib/apt/lists/: "
@@ -20,8 +20,10 @@ async def apt(task: Task) -> Answer:
     updated = _update_lists(task)
     names = [name.strip() for name in task.arguments.texts("name") if name.strip()]
     answer: Answer = {
-        "changed": False, "cache_updated": updated, "cache_update_time": int(task.machine.disk.lists_updated),
-    }  # fmt: skip
+        "changed": False,
+        "cache_updated": updated,
+        "cache_update_time": int(task.machine.disk.lists_updated),
+    }
     if not names:
         return answer | {"changed": updated}
     plain = [name.partition("=")[0].partition(":")[0] for name in names]

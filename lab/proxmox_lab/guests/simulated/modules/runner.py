@@ -1,4 +1,4 @@
-"""python in the guest: reads a module from its input, applies it to the model, prints the answer."""
+"""python in the guest: reads a module from its input and answers from the model."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,11 @@ from proxmox_lab.guests.simulated.modules import (
     account_modules,
     archive_modules,
     command_modules,
+    copy_module,
     download_modules,
     fact_modules,
-    file_modules,
+    file_module,
+    look_modules,
     package_modules,
     service_modules,
     system_modules,
@@ -31,11 +33,11 @@ MODULES: Mapping[str, Module] = {
     "wait_for": command_modules.wait_for,
     "apt": package_modules.apt,
     "package_facts": package_modules.package_facts,
-    "copy": file_modules.copy,
-    "file": file_modules.file,
-    "stat": file_modules.stat,
-    "slurp": file_modules.slurp,
-    "tempfile": file_modules.tempfile,
+    "copy": copy_module.copy,
+    "file": file_module.file,
+    "stat": look_modules.stat,
+    "slurp": look_modules.slurp,
+    "tempfile": look_modules.tempfile,
     "user": account_modules.user,
     "group": account_modules.group,
     "systemd": service_modules.systemd,

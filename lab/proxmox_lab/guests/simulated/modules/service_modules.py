@@ -2,10 +2,10 @@
 
 import time
 
-from proxmox_lab.guests.simulated.model.jobs import JobFailed, start_unit, stop_unit
 from proxmox_lab.guests.simulated.model.unit_files import full_name
 from proxmox_lab.guests.simulated.model.units import Activity
 from proxmox_lab.guests.simulated.modules.task import Answer, Refused, Task
+from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit, stop_unit
 
 AUTHENTICATION = "Interactive authentication required."
 
@@ -69,11 +69,15 @@ async def _powering(task: Task, name: str, wanted: str) -> bool:
 
 
 VERBS = {
-    ("started", True): (), ("started", False): ("start",),
-    ("stopped", True): ("stop",), ("stopped", False): (),
-    ("restarted", True): ("stop", "start"), ("restarted", False): ("start",),
-    ("reloaded", True): ("stop", "start"), ("reloaded", False): ("start",),
-}  # fmt: skip
+    ("started", True): (),
+    ("started", False): ("start",),
+    ("stopped", True): ("stop",),
+    ("stopped", False): (),
+    ("restarted", True): ("stop", "start"),
+    ("restarted", False): ("start",),
+    ("reloaded", True): ("stop", "start"),
+    ("reloaded", False): ("start",),
+}
 
 
 def status(task: Task, name: str) -> Answer:

@@ -18,10 +18,18 @@ async def hostname(task: Task) -> Answer:
     changed = disk.hostname != name
     if changed and not task.check:
         if not task.actor.root:
-            raise Refused("Command failed rc=1, out=, err=Could not set static hostname: Access denied")
+            raise Refused(
+                "Command failed rc=1, out=, err=Could not set static hostname: Access denied"
+            )
         disk.hostname = name
-        task.files.write("/etc/hostname", f"{name}\n".encode(), template=Node(kind=Kind.FILE, mode=0o644))
-    facts = {"ansible_hostname": name.partition(".")[0], "ansible_nodename": name, "ansible_fqdn": name}
+        task.files.write(
+            "/etc/hostname", f"{name}\n".encode(), template=Node(kind=Kind.FILE, mode=0o644)
+        )
+    facts = {
+        "ansible_hostname": name.partition(".")[0],
+        "ansible_nodename": name,
+        "ansible_fqdn": name,
+    }
     return {"changed": changed, "name": name, "ansible_facts": facts}
 
 
@@ -38,7 +46,9 @@ async def cron(task: Task) -> Answer:
     after = rest
     if arguments.text("state", "present") == "present":
         special = arguments.optional("special_time")
-        when = f"@{special}" if special else " ".join(arguments.text(key, "*") for key in CRON_TIMES)
+        when = (
+            f"@{special}" if special else " ".join(arguments.text(key, "*") for key in CRON_TIMES)
+        )
         who = f" {user}" if file else ""
         after = [*lines[:at], mark, f"{when}{who} {arguments.text('job')}", *lines[at + 2 :]]
     changed = after != lines
@@ -83,7 +93,13 @@ async def find(task: Task) -> Answer:
             examined += 1
             if _fits(task, path, patterns, kind):
                 found.append({"path": path} | described(task, path))
-    return {"changed": False, "files": found, "matched": len(found), "examined": examined, "msg": "All paths examined."}
+    return {
+        "changed": False,
+        "files": found,
+        "matched": len(found),
+        "examined": examined,
+        "msg": "All paths examined.",
+    }
 
 
 def _fits(task: Task, path: str, patterns: list[str], kind: str) -> bool:

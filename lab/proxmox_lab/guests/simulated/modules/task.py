@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from proxmox_lab.guests.simulated.model.actor import Actor
 from proxmox_lab.guests.simulated.model.files import FileTree
-from proxmox_lab.guests.simulated.model.machine import Machine
 from proxmox_lab.guests.simulated.modules.arguments import Arguments
 from proxmox_lab.guests.simulated.shell.session import Outcome, Session
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 Answer = dict[str, object]  # the module's JSON result
 

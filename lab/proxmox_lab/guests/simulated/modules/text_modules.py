@@ -1,6 +1,7 @@
 """lineinfile, blockinfile and replace on the model."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace as replaced
 
 from proxmox_lab.guests.simulated.model.actor import demand_write
@@ -18,7 +19,12 @@ async def lineinfile(task: Task) -> Answer:
     after, message = step(task, list(lines))
     changed = _write(task, path, lines, after)
     attributes = task.files.find(path) is not None and ensure_attributes(task, path)
-    return {"changed": changed or attributes, "msg": message if changed else "", "backup": "", "path": path}
+    return {
+        "changed": changed or attributes,
+        "msg": message if changed else "",
+        "backup": "",
+        "path": path,
+    }
 
 
 def _without_line(task: Task, lines: list[str]) -> tuple[list[str], str]:
@@ -44,15 +50,21 @@ def _with_line(task: Task, lines: list[str]) -> tuple[list[str], str]:
     return lines, "line added"
 
 
-def _matcher(task: Task):  # noqa: ANN202  a predicate over lines
-    pattern, text = task.arguments.optional("regexp"), task.arguments.optional("search_string")
+def _matcher(task: Task) -> Callable[[str], bool]:
+    """Which lines the arguments mean: by expression, by a part, or whole."""
+    pattern, part = task.arguments.optional("regexp"), task.arguments.optional("search_string")
     line = task.arguments.optional("line")
-    if pattern is not None:
-        compiled = re.compile(pattern)
-        return lambda candidate: compiled.search(candidate) is not None
-    if text is not None:
-        return lambda candidate: text in candidate
-    return lambda candidate: candidate == line
+
+    def by_expression(candidate: str) -> bool:
+        return re.search(pattern or "", candidate) is not None
+
+    def by_part(candidate: str) -> bool:
+        return (part or "") in candidate
+
+    def whole(candidate: str) -> bool:
+        return candidate == line
+
+    return by_expression if pattern is not None else by_part if part is not None else whole
 
 
 def _place(task: Task, lines: list[str]) -> int:
@@ -98,12 +110,18 @@ async def replace(task: Task) -> Answer:
     if task.files.find(path) is None:
         raise Refused(f"Path {path} does not exist !", rc=257)
     text = task.files.text(path)
-    new, count = re.subn(task.arguments.text("regexp"), task.arguments.text("replace"), text, flags=re.MULTILINE)
+    new, count = re.subn(
+        task.arguments.text("regexp"), task.arguments.text("replace"), text, flags=re.MULTILINE
+    )
     if new != text and not task.check:
         demand_write(task.files, path, actor=task.actor)
         task.files.write(path, new.encode(), template=task.files.get(path))
     changed = ensure_attributes(task, path) or new != text
-    return {"changed": changed, "msg": f"{count} replacements made" if new != text else "", "path": path}
+    return {
+        "changed": changed,
+        "msg": f"{count} replacements made" if new != text else "",
+        "path": path,
+    }
 
 
 def _lines(task: Task) -> tuple[str, list[str]]:

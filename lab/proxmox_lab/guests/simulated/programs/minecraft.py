@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from proxmox_lab.guests.simulated.programs.settings import number
 
 STATUS = 1
+SEVEN_BITS = 0x7F
 PACKET_LIMIT = 2_048
 PATIENCE = 10.0
 VERSION = {"name": "simulated", "protocol": 47}
@@ -67,7 +68,7 @@ def _framed(body: bytes) -> bytes:
 
 def _varint(value: int) -> bytes:
     out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004  seven bits a byte
+    while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes(out) + struct.pack("B", value)

@@ -1,4 +1,4 @@
-"""Runs programs of the guest: the serving ones on a real socket, the others as a line in a table."""
+"""Runs programs of the guest: the serving ones on real sockets, the others in name alone."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -13,6 +13,7 @@ TOKEN_MESSAGE = 5
 CONNLESS = 0x21
 GET_INFO = b"\xff\xff\xff\xffgie3"
 INFO = b"\xff\xff\xff\xffinf3"
+HEADER_SIZE = 17  # flags, both tokens, magic
 TOKEN_REQUEST_SIZE = 512  # a padded request: no use for reflection
 VERSION = "0.7.5"
 
@@ -44,7 +45,7 @@ class TeeworldsAnswers(asyncio.DatagramProtocol):
         return CONTROL_HEADER + theirs + bytes([TOKEN_MESSAGE]) + self._token_of(caller)
 
     def _information(self, data: bytes, caller: tuple[str, int]) -> bytes:
-        asks = len(data) > 17 and data[0] == CONNLESS and data[9:17] == GET_INFO  # noqa: PLR2004  the header's length
+        asks = len(data) > 17 and data[0] == CONNLESS and data[9:17] == GET_INFO
         if not asks or data[1:5] != self._token_of(caller):
             return b""
         theirs = data[5:9]

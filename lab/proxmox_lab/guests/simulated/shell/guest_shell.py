@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from proxmox_lab.guests.simulated.model.actor import PermissionRefused
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
-from proxmox_lab.guests.simulated.shell.file_commands import FILE_COMMANDS, Command
+from proxmox_lab.guests.simulated.shell.file_commands import FILE_COMMANDS
 from proxmox_lab.guests.simulated.shell.interpreter import Interpreter
-from proxmox_lab.guests.simulated.shell.session import Outcome, Session, failed
+from proxmox_lab.guests.simulated.shell.reading_commands import READING_COMMANDS
+from proxmox_lab.guests.simulated.shell.service_commands import SERVICE_COMMANDS
+from proxmox_lab.guests.simulated.shell.session import Command, Outcome, Session, failed
 from proxmox_lab.guests.simulated.shell.system_commands import SYSTEM_COMMANDS
+from proxmox_lab.guests.simulated.shell.transfer_commands import TRANSFER_COMMANDS
 
 NOT_FOUND = 127
 SUDO_WITH_VALUE = frozenset({"-u", "-g", "-p", "--user", "--group", "--prompt"})
@@ -28,7 +31,10 @@ class GuestShell:
         self._interpreter = Interpreter(self.execute)
         self._table: Mapping[str, Command] = {
             **FILE_COMMANDS,
+            **READING_COMMANDS,
+            **SERVICE_COMMANDS,
             **SYSTEM_COMMANDS,
+            **TRANSFER_COMMANDS,
             **dict.fromkeys(PYTHON, run_module),
             **dict.fromkeys(SHELLS, self._sh),
             "sudo": self._sudo,
@@ -67,7 +73,7 @@ class GuestShell:
         return any(files.find(f"{folder}/{word}") for folder in folders) or word in EXTRA
 
     async def _sh(self, words: list[str], session: Session) -> Outcome:
-        if len(words) > 2 and words[1].startswith("-") and "c" in words[1]:  # noqa: PLR2004  sh -c TEXT
+        if len(words) > 2 and words[1].startswith("-") and "c" in words[1]:
             inner = replace(session, variables=dict(session.variables))
             return await self.run(words[2], inner)
         return await self.run((await session.stdin.read()).decode(errors="replace"), session)

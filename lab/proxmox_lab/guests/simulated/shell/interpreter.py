@@ -1,30 +1,24 @@
 """Runs a parsed script: expansion, joints, pipes, redirections."""
 
-import fnmatch
-import posixpath
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from proxmox_lab.guests.simulated.model.actor import PermissionRefused, demand_write
 from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory
-from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
-from proxmox_lab.guests.simulated.shell.syntax import (
-    ASSIGNMENT,
-    GLOB,
-    Command,
-    Line,
-    NotModelled,
-    Pipeline,
-    Redirection,
-    Sort,
-    Word,
-    parse,
+from proxmox_lab.guests.simulated.script.syntax import Command, Line, Pipeline, Redirection, parse
+from proxmox_lab.guests.simulated.script.words import GLOB, NotModelled, Sort, Word
+from proxmox_lab.guests.simulated.shell.expansion import (
+    HOME_MARK,
+    matches,
+    split_assignments,
+    variable,
+    with_home,
 )
+from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
 
 Runner = Callable[[list[str], Session], Awaitable[Outcome]]
 NULL = "/dev/null"
 NOT_MODELLED = 127
-HOME_MARK = "\0"  # an unquoted tilde at the start of a word
 
 
 class Interpreter:
@@ -81,7 +75,7 @@ class Interpreter:
         words: list[str] = []
         for word in command.words:
             words += await self._expand(word, session)
-        words, given = _split_assignments(words)
+        words, given = split_assignments(words)
         if not words:
             session.variables.update(given)
             outcome, after = Outcome(), session
@@ -102,7 +96,7 @@ class Interpreter:
                 return failed(f"sh: 1: cd: can't cd to {target}", code=2), before
             return Outcome(), replace(before, cwd=target)
         if words[0] in ("export", "set"):
-            before.variables.update(_split_assignments(words[1:])[1])
+            before.variables.update(split_assignments(words[1:])[1])
             return Outcome(), before
         return await self._run_command(words, session), before
 
@@ -116,15 +110,15 @@ class Interpreter:
                 text += outcome.out.decode(errors="replace").rstrip("\n")
                 splits |= not piece.quoted
             elif piece.sort is Sort.VARIABLE:
-                text += _variable(piece.value, session)
+                text += variable(piece.value, session)
                 splits |= not piece.quoted
             elif place == 0 and piece.value == "~" and not piece.quoted:
                 text = HOME_MARK
             else:
                 text += piece.value
-        text = _home(text, session)
+        text = with_home(text, session)
         if not quoted and any(mark in text for mark in GLOB):
-            return _matches(text, session) or [text]
+            return matches(text, session) or [text]
         return text.split() if splits and not quoted else [text]
 
     async def _with_input(self, redirections: tuple[Redirection, ...], session: Session) -> Session:
@@ -175,36 +169,3 @@ def _write(session: Session, name: str, data: bytes, *, append: bool) -> str:
     except (NoSuchPath, NotADirectory, PermissionRefused, IsADirectoryError) as error:
         return f"sh: 1: cannot create {name}: {str(error).partition('] ')[2].partition(':')[0]}"
     return ""
-
-
-def _split_assignments(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    given: dict[str, str] = {}
-    while words and ASSIGNMENT.match(words[0]):
-        name, _, value = words[0].partition("=")
-        given[name] = value
-        words = words[1:]
-    return words, given
-
-
-def _variable(name: str, session: Session) -> str:
-    known = {"HOME": session.home(), "USER": session.actor.name, "PWD": session.cwd, "$": "4242"}
-    return session.variables.get(name, known.get(name, ""))
-
-
-def _home(text: str, session: Session) -> str:
-    if not text.startswith(HOME_MARK):
-        return text
-    name, slash, rest = text[1:].partition("/")
-    user = session.machine.accounts.users.get(name or session.actor.name)
-    return (user.home if user else f"~{name}") + slash + rest
-
-
-def _matches(pattern: str, session: Session) -> list[str]:
-    full = posixpath.join(session.cwd, pattern)
-    depth = full.count("/")
-    found = [
-        p for p in session.machine.files.nodes if p.count("/") == depth and fnmatch.fnmatch(p, full)
-    ]
-    if pattern.startswith("/"):
-        return sorted(found)
-    return sorted(path[len(session.cwd.rstrip("/")) + 1 :] for path in found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from proxmox_lab.guests.simulated.model.actor import Actor
 from proxmox_lab.guests.simulated.model.files import normal
-from proxmox_lab.guests.simulated.model.machine import Machine
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 
 class Input:
@@ -33,7 +33,7 @@ class Session:
     actor: Actor
     cwd: str = "/"
     stdin: Input = field(default_factory=Input)
-    variables: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+    variables: dict[str, str] = field(default_factory=dict[str, str])
     umask: int = 0o022
     # where output goes at once: a caller may wait for a line before it sends its input
     sink: Callable[["Outcome"], None] | None = None
@@ -69,3 +69,12 @@ def said(text: str) -> Outcome:
 def failed(text: str, *, code: int = 1) -> Outcome:
     """Failure with a line of error."""
     return Outcome(code=code, err=f"{text}\n".encode())
+
+
+Command = Callable[[list[str], Session], Awaitable[Outcome]]
+
+
+def options(words: list[str]) -> tuple[str, list[str]]:
+    """The letters of all options, and what is no option."""
+    letters = "".join(word[1:] for word in words if word.startswith("-") and word != "-")
+    return letters, [word for word in words if not word.startswith("-") or word == "-"]

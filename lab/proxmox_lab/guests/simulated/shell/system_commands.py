@@ -1,18 +1,20 @@
-"""Commands of the guest's shell that ask about the system and its services."""
+"""Commands of the guest's shell that ask about the system."""
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from proxmox_lab.guests.simulated.model.catalogue import catalogue
 from proxmox_lab.guests.simulated.model.image import base_image
-from proxmox_lab.guests.simulated.model.jobs import JobFailed, start_unit, stop_unit
-from proxmox_lab.guests.simulated.model.units import Activity
-from proxmox_lab.guests.simulated.shell.file_commands import Command, options
-from proxmox_lab.guests.simulated.shell.session import Outcome, Session, failed, said
+from proxmox_lab.guests.simulated.shell.session import (
+    Command,
+    Outcome,
+    Session,
+    failed,
+    options,
+    said,
+)
 
 LONGEST_SLEEP = 5.0
-INACTIVE, UNKNOWN_UNIT = 3, 4
 COUNT_OR_NAME = 2
 
 
@@ -114,98 +116,6 @@ async def ss(words: list[str], session: Session) -> Outcome:
     return said("".join(f"{line}\n" for line in lines))
 
 
-async def systemctl(words: list[str], session: Session) -> Outcome:
-    """The verbs playbooks use."""
-    _, names = options(words[1:])
-    verb, units = (names[0], names[1:]) if names else ("", [])
-    if verb not in VERBS:
-        return failed(f"the simulated guest does not model systemctl {verb}", code=127)
-    if verb in PRIVILEGED and not session.actor.root:
-        return failed("Failed to connect to bus: Interactive authentication required.")
-    code, out = 0, ""
-    for unit in units or [""]:
-        try:
-            its_code, text = await VERBS[verb](unit, session)
-        except JobFailed as failure:
-            return failed(str(failure))
-        code, out = max(code, its_code), out + text
-    return Outcome(code=code, out=out.encode())
-
-
-Verb = Callable[[str, Session], Awaitable[tuple[int, str]]]
-
-
-async def _is_active(unit: str, session: Session) -> tuple[int, str]:
-    activity = session.machine.units.state(unit).activity
-    return (0 if activity is Activity.ACTIVE else INACTIVE), f"{activity}\n"
-
-
-async def _is_failed(unit: str, session: Session) -> tuple[int, str]:
-    activity = session.machine.units.state(unit).activity
-    return (0 if activity is Activity.FAILED else 1), f"{activity}\n"
-
-
-async def _is_enabled(unit: str, session: Session) -> tuple[int, str]:
-    units = session.machine.units
-    if units.find(unit) is None:
-        return UNKNOWN_UNIT, "not-found\n"
-    if units.enabled(unit):
-        return 0, "enabled\n"
-    return (1, "disabled\n") if units.installable(unit) else (0, "static\n")
-
-
-async def _is_system_running(_unit: str, session: Session) -> tuple[int, str]:
-    bad = any(state.activity is Activity.FAILED for state in session.machine.units.states.values())
-    return (1, "degraded\n") if bad else (0, "running\n")
-
-
-async def _start(unit: str, session: Session) -> tuple[int, str]:
-    await start_unit(session.machine, unit)
-    return 0, ""
-
-
-async def _stop(unit: str, session: Session) -> tuple[int, str]:
-    await stop_unit(session.machine, unit)
-    return 0, ""
-
-
-async def _restart(unit: str, session: Session) -> tuple[int, str]:
-    await stop_unit(session.machine, unit)
-    return await _start(unit, session)
-
-
-async def _enable(unit: str, session: Session) -> tuple[int, str]:
-    session.machine.units.enable(unit, enabled=True)
-    return 0, ""
-
-
-async def _disable(unit: str, session: Session) -> tuple[int, str]:
-    session.machine.units.enable(unit, enabled=False)
-    return 0, ""
-
-
-async def _daemon_reload(_unit: str, session: Session) -> tuple[int, str]:
-    session.machine.units.reload()
-    return 0, ""
-
-
-VERBS: Mapping[str, Verb] = {
-    "is-active": _is_active, "is-failed": _is_failed, "is-enabled": _is_enabled,
-    "is-system-running": _is_system_running, "start": _start, "stop": _stop,
-    "restart": _restart, "enable": _enable, "disable": _disable, "daemon-reload": _daemon_reload,
-}  # fmt: skip
-PRIVILEGED = frozenset({"start", "stop", "restart", "enable", "disable", "daemon-reload"})
-
-
-async def journalctl(words: list[str], session: Session) -> Outcome:
-    """The last lines of a unit."""
-    after = {before: word for before, word in itertools.pairwise(words)}
-    joined = {word.partition("=")[0]: word.partition("=")[2] for word in words}
-    unit = joined.get("--unit") or after.get("--unit") or after.get("-u", "")
-    lines = session.machine.units.state(unit).journal if unit else []
-    return said("".join(f"{line}\n" for line in lines) or "-- No entries --")
-
-
 async def java(words: list[str], session: Session) -> Outcome:
     """``java -version``: the others would run a game in the foreground."""
     if words[1:] not in (["-version"], ["--version"]):
@@ -251,9 +161,28 @@ async def nproc(_words: list[str], session: Session) -> Outcome:
 
 
 SYSTEM_COMMANDS: Mapping[str, Command] = {
-    "true": true, ":": true, "false": false, "sleep": sleep, "pwd": pwd, "id": identity,
-    "whoami": identity, "uname": uname, "hostname": hostname, "which": which, "command": which,
-    "getent": getent, "ss": ss, "systemctl": systemctl, "journalctl": journalctl, "java": java,
-    "dpkg": dpkg, "dpkg-query": dpkg, "cloud-init": cloud_init, "reboot": power,
-    "shutdown": power, "poweroff": power, "nproc": nproc, "sync": true, "nft": true, "sysctl": true,
-}  # fmt: skip
+    "true": true,
+    ":": true,
+    "false": false,
+    "sleep": sleep,
+    "pwd": pwd,
+    "id": identity,
+    "whoami": identity,
+    "uname": uname,
+    "hostname": hostname,
+    "which": which,
+    "command": which,
+    "getent": getent,
+    "ss": ss,
+    "java": java,
+    "dpkg": dpkg,
+    "dpkg-query": dpkg,
+    "cloud-init": cloud_init,
+    "reboot": power,
+    "shutdown": power,
+    "poweroff": power,
+    "nproc": nproc,
+    "sync": true,
+    "nft": true,
+    "sysctl": true,
+}

@@ -6,11 +6,11 @@ from functools import partial
 
 import asyncssh
 
-from proxmox_lab.guests.simulated.model.machine import Machine
 from proxmox_lab.guests.simulated.modules.runner import Python
 from proxmox_lab.guests.simulated.shell.guest_shell import GuestShell
 from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
 from proxmox_lab.guests.simulated.ssh.sftp import GuestFiles
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 VERSION = "SimulatedGuest_1"
@@ -32,12 +32,12 @@ class GuestLogin(asyncssh.SSHServer):
         self._connection = conn
         self._connections.add(conn)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncssh calls it so
         """Forget the connection."""
         if self._connection is not None:
             self._connections.discard(self._connection)
 
-    def begin_auth(self, username: str) -> bool:
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002  asyncssh calls it so
         """Everybody must prove a key."""
         return True
 
@@ -48,7 +48,7 @@ class GuestLogin(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Whether the user's authorized_keys holds the key."""
         user = self._machine.accounts.users.get(username)
-        if user is None or user.shell.endswith("nologin"):
+        if user is None or user.login_shell.endswith("nologin"):
             return False
         text = self._machine.files.text(f"{user.home}/.ssh/authorized_keys")
         offered = key.export_public_key().decode().split()[1]
@@ -75,7 +75,7 @@ class SshServer:
             server_factory=lambda: GuestLogin(self._machine, self._connections),
             server_host_keys=[key],
             process_factory=self._serve,
-            sftp_factory=lambda channel: GuestFiles(channel, self._machine),
+            sftp_factory=self._files,
             encoding=None,
             line_editor=False,
             server_version=VERSION,
@@ -94,6 +94,9 @@ class SshServer:
         for connection in list(self._connections):
             connection.abort()
         self._connections.clear()
+
+    def _files(self, channel: "asyncssh.SSHServerChannel[bytes]") -> GuestFiles:
+        return GuestFiles(channel, self._machine)
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         name = str(process.get_extra_info("username"))

@@ -1,9 +1,10 @@
 """SFTP on the guest's files, under the permissions of who is logged in."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
 
 import asyncssh
+from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_TRUNC, FXF_WRITE
 from asyncssh.sftp import SFTPAttrs, SFTPName
 
 from proxmox_lab.guests.simulated.model.actor import (
@@ -14,10 +15,10 @@ from proxmox_lab.guests.simulated.model.actor import (
     demand_write,
 )
 from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory, normal
-from proxmox_lab.guests.simulated.model.machine import Machine
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 TYPE_BITS = {Kind.FILE: 0o100000, Kind.DIRECTORY: 0o040000, Kind.LINK: 0o120000}
-DEFAULT_MODE = 0o644
+DEFAULT_MODE, DIRECTORY_MODE = 0o644, 0o755
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class GuestFiles(asyncssh.SFTPServer):
 
     def __init__(self, channel: "asyncssh.SSHServerChannel[bytes]", machine: Machine) -> None:
         """Act as the user who logged in."""
-        super().__init__(channel)
+        super().__init__(channel)  # pyright: ignore[reportUnknownMemberType]  asyncssh leaves it open
         name = str(channel.get_extra_info("username"))
         user = machine.accounts.users.get(name)
         self._machine = machine
@@ -63,32 +64,32 @@ class GuestFiles(asyncssh.SFTPServer):
             raise asyncssh.SFTPNoSuchFile("No such file")
         accounts = self._machine.accounts
         return SFTPAttrs(
-            size=node.size, uid=accounts.uid(node.owner), gid=accounts.gid(node.group),
-            permissions=node.mode | TYPE_BITS[node.kind], atime=int(node.mtime), mtime=int(node.mtime),
-        )  # fmt: skip
+            size=node.size,
+            uid=accounts.uid(node.owner),
+            gid=accounts.gid(node.group),
+            permissions=node.mode | TYPE_BITS[node.kind],
+            atime=int(node.mtime),
+            mtime=int(node.mtime),
+        )
 
     def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> OpenFile:
         """Open a file to read, write or make."""
         name, files = self._path(path), self._machine.files
         node = files.find(name)
         try:
-            if pflags & (asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT):
+            if pflags & (FXF_WRITE | FXF_APPEND | FXF_CREAT):
                 demand_write(files, name, actor=self._actor)
             else:
                 demand_read(files, name, actor=self._actor)
-            data = (
-                bytearray(files.read(name))
-                if node and not pflags & asyncssh.FXF_TRUNC
-                else bytearray()
-            )
+            data = bytearray(files.read(name)) if node and not pflags & FXF_TRUNC else bytearray()
             if node is None:
                 node = self._made(name, pflags, attrs)
         except (PermissionRefused, NoSuchPath, NotADirectory, IsADirectoryError) as error:
             raise _translated(error) from error
-        return OpenFile(path=name, data=data, node=node, written=bool(pflags & asyncssh.FXF_TRUNC))
+        return OpenFile(path=name, data=data, node=node, written=bool(pflags & FXF_TRUNC))
 
     def _made(self, name: str, pflags: int, attrs: SFTPAttrs) -> Node:
-        if not pflags & asyncssh.FXF_CREAT:
+        if not pflags & FXF_CREAT:
             raise NoSuchPath(name)
         mode = DEFAULT_MODE if attrs.permissions is None else attrs.permissions & 0o777
         owner = self._actor.name
@@ -96,12 +97,14 @@ class GuestFiles(asyncssh.SFTPServer):
         self._machine.files.write(name, b"", template=node)
         return node
 
-    def read(self, file_obj: OpenFile, offset: int, size: int) -> bytes:
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
         """A part of an open file."""
+        assert isinstance(file_obj, OpenFile)
         return bytes(file_obj.data[offset : offset + size])
 
-    def write(self, file_obj: OpenFile, offset: int, data: bytes) -> int:
+    def write(self, file_obj: object, offset: int, data: bytes) -> int:
         """Change a part of an open file."""
+        assert isinstance(file_obj, OpenFile)
         gap = offset - len(file_obj.data)
         if gap > 0:
             file_obj.data.extend(b"\0" * gap)
@@ -109,15 +112,17 @@ class GuestFiles(asyncssh.SFTPServer):
         file_obj.written = True
         return len(data)
 
-    def close(self, file_obj: OpenFile) -> None:
+    def close(self, file_obj: object) -> None:
         """Put what was written onto the disk."""
+        assert isinstance(file_obj, OpenFile)
         if file_obj.written:
             node = self._machine.files.find(file_obj.path) or file_obj.node
             self._machine.files.write(file_obj.path, bytes(file_obj.data), template=node)
             self._machine.changed()
 
-    def fstat(self, file_obj: OpenFile) -> SFTPAttrs:
+    def fstat(self, file_obj: object) -> SFTPAttrs:
         """Attributes of an open file."""
+        assert isinstance(file_obj, OpenFile)
         attributes = self._attributes(file_obj.path, follow=True)
         attributes.size = len(file_obj.data)
         return attributes
@@ -134,16 +139,18 @@ class GuestFiles(asyncssh.SFTPServer):
             mode = attrs.permissions & 0o7777
             self._machine.files.change(name, mode=mode, owner=node.owner, group=node.group)
 
-    def fsetstat(self, file_obj: OpenFile, attrs: SFTPAttrs) -> None:
+    def fsetstat(self, file_obj: object, attrs: SFTPAttrs) -> None:
         """Change the mode of an open file."""
+        assert isinstance(file_obj, OpenFile)
         self.setstat(file_obj.path.encode(), attrs)
 
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Make a directory."""
         name, owner = self._path(path), self._actor.name
+        mode = DIRECTORY_MODE if attrs.permissions is None else attrs.permissions & 0o777
         try:
             demand_write(self._machine.files, name, actor=self._actor)
-            node = Node(kind=Kind.DIRECTORY, mode=0o755, owner=owner, group=owner)
+            node = Node(kind=Kind.DIRECTORY, mode=mode, owner=owner, group=owner)
             self._machine.files.put(name, node)
         except (PermissionRefused, NoSuchPath, NotADirectory) as error:
             raise _translated(error) from error
@@ -158,7 +165,7 @@ class GuestFiles(asyncssh.SFTPServer):
         if not self._machine.files.remove(name):
             raise asyncssh.SFTPNoSuchFile("No such file")
 
-    async def scandir(self, path: bytes) -> Any:  # noqa: ANN401  asyncssh's own signature
+    async def scandir(self, path: bytes) -> AsyncGenerator[SFTPName]:
         """The entries of a directory."""
         name = self._path(path)
         for entry in [".", "..", *self._machine.files.children(name)]:

@@ -6,9 +6,9 @@ import time
 from proxmox_lab.guests.simulated.model.accounts import User
 from proxmox_lab.guests.simulated.model.catalogue import Package, catalogue, closure
 from proxmox_lab.guests.simulated.model.image import place
-from proxmox_lab.guests.simulated.model.jobs import JobFailed, start_unit, stop_unit
-from proxmox_lab.guests.simulated.model.machine import Machine
 from proxmox_lab.guests.simulated.model.unit_files import find_unit
+from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit, stop_unit
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 
 def available(machine: Machine, name: str) -> bool:
@@ -50,7 +50,7 @@ def _make_users(machine: Machine, package: Package) -> None:
                 uid=machine.accounts.next_uid(system=spec.system),
                 group=name,
                 home=spec.home,
-                shell=spec.shell,
+                login_shell=spec.shell,
                 system=spec.system,
             )
             machine.accounts.users[name] = user

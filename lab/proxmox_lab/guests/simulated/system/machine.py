@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from proxmox_lab.guests.simulated.model.accounts import Accounts
 from proxmox_lab.guests.simulated.model.actor import Actor
+from proxmox_lab.guests.simulated.model.disk import Disk
 from proxmox_lab.guests.simulated.model.files import FileTree
-from proxmox_lab.guests.simulated.model.image import fresh_accounts, fresh_files, fresh_packages
 from proxmox_lab.guests.simulated.model.units import Units
 from proxmox_lab.guests.simulated.programs.order import Process
 
@@ -30,19 +29,6 @@ class Hardware:
     address: str | None = None  # "10.77.0.5/16"
     gateway: str | None = None
     loopback: str = "127.0.0.1"  # where its sockets are, on the machine that runs the lab
-
-
-@dataclass(slots=True, kw_only=True)
-class Disk:
-    """Everything that survives a power cut."""
-
-    files: FileTree
-    accounts: Accounts
-    packages: dict[str, str]
-    hostname: str = "debian"
-    lists_updated: float = 0.0  # when apt last fetched its lists; 0: never
-    instance: str = ""  # cloud-init's: whose first boot has been done
-    held: set[str] = field(default_factory=lambda: set[str]())
 
 
 class Machine:
@@ -92,10 +78,3 @@ class Machine:
 
 async def _no_shell_yet(_words: list[str], _actor: Actor) -> tuple[int, str]:
     return 127, "this machine has no shell"
-
-
-def fresh_disk(blobs: Path) -> Disk:
-    """The disk of an image that has never booted."""
-    now = time.time()
-    files = fresh_files(blobs, now=now)
-    return Disk(files=files, accounts=fresh_accounts(), packages=fresh_packages(files, now=now))

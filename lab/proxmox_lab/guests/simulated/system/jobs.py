@@ -11,12 +11,12 @@ from dataclasses import replace
 from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
 from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
 from proxmox_lab.guests.simulated.model.image import base_image
-from proxmox_lab.guests.simulated.model.machine import Machine
 from proxmox_lab.guests.simulated.model.unit_files import EXEC_PREFIXES, UnitFile
 from proxmox_lab.guests.simulated.model.units import Activity, UnitState, environment
 from proxmox_lab.guests.simulated.programs.order import Order, Process, ProgramFailed
 from proxmox_lab.guests.simulated.programs.process import launch
-from proxmox_lab.guests.simulated.shell.syntax import first_command
+from proxmox_lab.guests.simulated.script.syntax import first_command
+from proxmox_lab.guests.simulated.system.machine import Machine
 
 STATE_FOLDERS = {
     "StateDirectory": "/var/lib",

@@ -1,0 +1,58 @@
+"""The guest agent of a simulated guest: what the hypervisor may ask from outside."""
+
+from collections.abc import Sequence
+
+from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
+from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
+from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
+from proxmox_lab.guests.simulated.modules.runner import Python
+from proxmox_lab.guests.simulated.shell.session import Input, Session
+from proxmox_lab.guests.simulated.system.machine import Machine
+
+NO_AGENT = "QEMU guest agent is not running"
+
+
+class GuestAgent:
+    """Answers while it is ``up``; before that and after, it is not there."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Be installed, not yet started."""
+        self.up = False
+        self._machine = machine
+        self._shell = Python().shell
+
+    def interfaces(self, config: GuestConfig) -> Sequence[Interface]:
+        """Loopback, and the card with the address that cloud-init was given."""
+        self._demand()
+        addresses = (config.address,) if config.address else ()
+        return (
+            Interface(name="lo", mac="00:00:00:00:00:00", addresses=("127.0.0.1/8",)),
+            Interface(name="eth0", mac=config.mac, addresses=addresses),
+        )
+
+    def read_file(self, path: str) -> bytes:
+        """A file of the guest."""
+        self._demand()
+        try:
+            return self._machine.files.read(path)
+        except (NoSuchPath, NotADirectory, IsADirectoryError) as error:
+            reason = str(error).partition("] ")[2].partition(":")[0]
+            text = f"Agent error: failed to open file '{path}' (mode: 'r'): {reason}"
+            raise GuestFailure(text) from error
+
+    async def execute(self, command: Sequence[str], stdin: bytes) -> ExecResult:
+        """Run a command as root."""
+        self._demand()
+        session = Session(machine=self._machine, actor=ROOT, stdin=Input(stdin))
+        outcome = await self._shell.execute(list(command), session)
+        return ExecResult(exit_code=outcome.code, out=outcome.out, err=outcome.err)
+
+    async def run_command(self, words: list[str], actor: Actor) -> tuple[int, str]:
+        """Run a unit's command as its user: systemd's business, done by the same shell."""
+        session = Session(machine=self._machine, actor=actor)
+        outcome = await self._shell.execute(words, session)
+        return outcome.code, (outcome.out + outcome.err).decode(errors="replace")
+
+    def _demand(self) -> None:
+        if not self.up:
+            raise GuestFailure(NO_AGENT)

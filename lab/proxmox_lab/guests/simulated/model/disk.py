@@ -1,0 +1,29 @@
+"""Everything of a guest that survives a power cut."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proxmox_lab.guests.simulated.model.accounts import Accounts
+from proxmox_lab.guests.simulated.model.files import FileTree
+from proxmox_lab.guests.simulated.model.image import fresh_accounts, fresh_files, fresh_packages
+
+
+@dataclass(slots=True, kw_only=True)
+class Disk:
+    """Everything that survives a power cut."""
+
+    files: FileTree
+    accounts: Accounts
+    packages: dict[str, str]
+    hostname: str = "debian"
+    lists_updated: float = 0.0  # when apt last fetched its lists; 0: never
+    instance: str = ""  # cloud-init's: whose first boot has been done
+    held: set[str] = field(default_factory=set[str])
+
+
+def fresh_disk(blobs: Path) -> Disk:
+    """The disk of an image that has never booted."""
+    now = time.time()
+    files = fresh_files(blobs, now=now)
+    return Disk(files=files, accounts=fresh_accounts(), packages=fresh_packages(files, now=now))

@@ -1,0 +1,1 @@
+"""The text of shell scripts, taken apart; nothing here runs anything."""

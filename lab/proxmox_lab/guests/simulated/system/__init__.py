@@ -1,0 +1,1 @@
+"""A disk with power on it: the machine, its services' jobs, its package manager."""
