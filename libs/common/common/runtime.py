@@ -37,6 +37,7 @@ async def run(app: FastAPI, *loops: Coroutine[Any, Any, None], host: str, port: 
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # anybody may send X-Forwarded-For
             ws="websockets-sansio",
             ws_max_size=65_536,
             ws_per_message_deflate=False,
