@@ -25,6 +25,7 @@ from yard_cli.show.plain import PlainShow
 from yard_cli.show.stage import Show
 from yard_cli.stack.plan import Site
 from yard_cli.stack.session import RunningSite, running
+from yard_cli.stack.template import ensure_template
 
 T = TypeVar("T")
 
@@ -80,6 +81,8 @@ class Scene:
         show = LiveShow(self._out) if self._out.is_terminal else PlainShow(self._out)
         async with AsyncExitStack() as ends:
             with show:
+                if self._here.guests == "qemu":
+                    await ensure_template(show.say)
                 show.say("starting the bus, the lab and the four services")
                 stack = await ends.enter_async_context(running(self._here, tell=show.news))
                 result = await unless_it_breaks(stack, self._deploy(stack, show))

@@ -17,6 +17,7 @@ from yard_cli.stack.plan import Site
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
 from yard_cli.stack.session import running
+from yard_cli.stack.template import ensure_template
 
 
 def site(*, data: Path | None, port_base: int, guests: str = "simulated") -> Site:
@@ -37,6 +38,8 @@ def up(
     show = PlainShow(out)
 
     async def stay() -> None:
+        if vm:
+            await ensure_template(show.say)
         async with running(here, tell=show.news) as stack:
             out.print(where_to_go(stack.site))
             await stack.watch()

@@ -1,0 +1,50 @@
+"""What each process of the stack holds in memory when nothing is going on."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.site import a_stack
+from yard_cli.bench import Figure, Options
+
+SETTLING = 5.0  # seconds
+GOALS = {"nats": 60.0}  # MiB
+GOAL = 150.0
+
+
+async def measure(options: Options) -> Sequence[Figure]:
+    """Start the stack, let it settle, read what the kernel says."""
+    with tempfile.TemporaryDirectory(prefix="yard-bench-") as data:
+        async with a_stack(Path(data), port_base=options.port_base) as stack:
+            await asyncio.sleep(SETTLING)
+            keepers = [keeper for one in stack.supervisors for keeper in one.keepers]
+            sizes = {keeper.spec.name: resident(keeper.pid or 0) for keeper in keepers}
+    alone = await _bare_interpreter()
+    told = f"a bare Python with FastAPI imported: {alone:.0f} MiB"
+    figures = [
+        Figure(name=name, value=size, unit="MiB", goal=GOALS.get(name, GOAL), compared_with=told)
+        for name, size in sizes.items()
+    ]
+    return [*figures, Figure(name="all together", value=sum(sizes.values()), unit="MiB")]
+
+
+def resident(pid: int) -> float:
+    """Return a process's resident set in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+async def _bare_interpreter() -> float:
+    import_and_tell = (
+        "import fastapi, re, pathlib;"
+        "print(re.search(r'VmRSS:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", import_and_tell, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return int(said) / 1024
