@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -146,6 +146,8 @@ class GuestAgent:
             finally:
                 if writer is not None:
                     writer.close()
+                    with suppress(OSError):
+                        await writer.wait_closed()
 
 
 def _result(status: ExecStatus) -> ExecResult:

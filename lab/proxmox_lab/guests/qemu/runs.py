@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from proxmox_lab.guests.port import Reach, ReachedPort
+from proxmox_lab.guests.port import GuestFailure, Reach, ReachedPort
 from proxmox_lab.guests.qemu.command import RunFiles
 from proxmox_lab.guests.qemu.process import lives
 
@@ -49,8 +49,11 @@ class Runs:
         for old in self._all():
             if self._read(old) is None:
                 shutil.rmtree(old, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self._folder.stat().st_uid != os.geteuid():
+            raise GuestFailure(f"{self._folder} belongs to somebody else")
         folder = self._folder / secrets.token_hex(4)
-        folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(mode=0o700)
         (folder / _REACH).write_text(json.dumps(asdict(reach)))
         (self._directory / _REACH).write_text(json.dumps(asdict(reach)))
         return RunFiles(
