@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import Final
 
 from proxmox_lab.guests.hollow import HollowGuests
-from proxmox_lab.guests.port import Guests
+from proxmox_lab.guests.port import GuestFailure, Guests
+from proxmox_lab.guests.qemu import open_guests
 from proxmox_lab.guests.simulated import SimulatedGuests
-from proxmox_lab.house import TOKEN_FILE, Plan, running
+from proxmox_lab.house import TOKEN_FILE, DataInUse, Plan, running
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.command import replay
+from proxmox_lab.template.__main__ import DEFAULT_CACHE
 
 PORT_TAKEN: Final = 3
+DATA_UNUSABLE: Final = 4
+NO_GUESTS: Final = 5
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
     "simulated": lambda chosen: SimulatedGuests(chosen.data / "guests"),
+    "qemu": lambda chosen: open_guests(
+        chosen.templates.expanduser(), stop_on_close=chosen.stop_guests
+    ),
     "hollow": lambda _: HollowGuests(),
 }
 
@@ -37,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it tells every step of every login
     return asyncio.run(_serve(chosen))
 
 
@@ -47,11 +55,39 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8006)
     parser.add_argument("--guests", choices=sorted(GUESTS), default="simulated")
+    parser.add_argument(
+        "--templates", type=Path, default=DEFAULT_CACHE, help="where qemu's template was built"
+    )
+    parser.add_argument(
+        "--stop-guests", action="store_true", help="end qemu guests with the lab, not only let go"
+    )
     parser.add_argument("--pve", choices=sorted(RELEASES), default="9.2", help="release to be")
-    parser.add_argument("--speed", type=float, default=1.0, help="divide every wait by this")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="divide every wait by this")
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if speed <= 0:
+        raise argparse.ArgumentTypeError("must be greater than 0")
+    return speed
 
 
 async def _serve(chosen: argparse.Namespace) -> int:
+    try:
+        await _run(chosen)
+    except DataInUse as refused:
+        return _complain(f"{refused}; stop it or choose another folder with --data", DATA_UNUSABLE)
+    except GuestFailure as refused:
+        return _complain(str(refused), NO_GUESTS)
+    except OSError as failure:
+        if failure.errno == errno.EADDRINUSE:
+            where = f"port {chosen.port} on {chosen.host}"
+            return _complain(f"{where} is taken; choose another with --port", PORT_TAKEN)
+        return _complain(f"{failure}; choose another folder with --data", DATA_UNUSABLE)
+    return 0
+
+
+async def _run(chosen: argparse.Namespace) -> None:
     plan = Plan(
         data=chosen.data,
         guests=GUESTS[chosen.guests](chosen),
@@ -64,16 +100,9 @@ async def _serve(chosen: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    try:
-        async with running(plan):
-            _announce(plan)
-            await ended.wait()
-    except OSError as failure:
-        if failure.errno != errno.EADDRINUSE:
-            raise
-        _complain(f"port {plan.port} on {plan.host} is taken; choose another with --port")
-        return PORT_TAKEN
-    return 0
+    async with running(plan):
+        _announce(plan)
+        await ended.wait()
 
 
 def _announce(plan: Plan) -> None:
@@ -86,8 +115,9 @@ def _announce(plan: Plan) -> None:
     sys.stdout.flush()
 
 
-def _complain(text: str) -> None:
+def _complain(text: str, code: int) -> int:
     sys.stderr.write(f"lab: {text}\n")
+    return code
 
 
 if __name__ == "__main__":

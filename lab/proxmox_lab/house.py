@@ -1,9 +1,10 @@
 """The lab put together: site, tasks, guests and HTTP over one data directory."""
 
+import fcntl
 import json
-import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
 from proxmox_lab.tls import ensure_certificates, server_context
 
-log = logging.getLogger(__name__)
 TOKEN_FILE = "token.json"  # noqa: S105 (a file's name)
+
+
+class DataInUse(Exception):
+    """Another lab holds the data folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +106,42 @@ def application(lab: Lab, faults: Faults) -> web.Application:
 
 @asynccontextmanager
 async def running(plan: Plan) -> AsyncGenerator[Lab]:
-    """Run a lab: guests that ran run again, then it listens; everything ends with the block."""
+    """Run a lab: guests that ran run again, then it answers; everything ends with the block."""
     plan.data.mkdir(parents=True, exist_ok=True)
-    faults = Faults()
-    lab = build(plan, faults)
-    tls = plan.data / "tls"
-    ensure_certificates(tls, host=plan.host)
-    runner = web.AppRunner(application(lab, faults), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        listener = web.TCPSite(runner, plan.host, plan.port, ssl_context=server_context(tls))
-        await listener.start()
-        await lab.guesthouse.wake(lab.site)
-        yield lab
-    finally:
-        await runner.cleanup()
-        await lab.tasks.close()
-        await lab.executions.close()
-        await lab.guesthouse.close(lab.site, lab.store)
+    with _sole_use(plan.data), _bound(plan.host, plan.port) as door:
+        faults = Faults()
+        lab = build(plan, faults)
+        tls = plan.data / "tls"
+        ensure_certificates(tls, host=plan.host)
+        runner = web.AppRunner(application(lab, faults), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await lab.guesthouse.wake(lab.site)
+            await web.SockSite(runner, door, ssl_context=server_context(tls)).start()
+            yield lab
+        finally:
+            await runner.cleanup()
+            await lab.tasks.close()
+            await lab.executions.close()
+            await lab.guesthouse.close(lab.site, lab.store)
+
+
+@contextmanager
+def _sole_use(data: Path) -> Generator[None]:
+    """Keep a second lab off the same folder."""
+    with (data / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataInUse(f"another lab runs on {data}") from None
+        yield
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Generator[socket.socket]:
+    """Take the port before anything else happens; nobody is answered yet."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+        yield door

@@ -35,9 +35,7 @@ def difference(record: Record, status: int, reason: str, body: dict[str, Any] | 
 
 def _is_running_task(record: Record) -> bool:
     """How far a running task has come depends on the moment."""
-    data = (record.json or {}).get("data")
-    status = cast("dict[str, Any]", data).get("status") if isinstance(data, dict) else None
-    return "/tasks/" in record.path and status == "running"
+    return "/tasks/" in record.path and record.data.get("status") == "running"
 
 
 def _deviation(where: str, wanted: object, got: object) -> str | None:
@@ -45,8 +43,9 @@ def _deviation(where: str, wanted: object, got: object) -> str | None:
         return _dict_deviation(where, cast("dict[str, Any]", wanted), cast("dict[str, Any]", got))
     if isinstance(wanted, list) and isinstance(got, list):
         return _list_deviation(where, cast("list[Any]", wanted), cast("list[Any]", got))
-    if _kind(wanted) != _kind(got):
-        return f"{where}: {_kind(wanted)} expected, got {_kind(got)}"
+    kinds = _kind(cast("object", wanted)), _kind(cast("object", got))
+    if kinds[0] != kinds[1]:
+        return f"{where}: {kinds[0]} expected, got {kinds[1]}"
     key = where.rpartition(".")[2]
     if key in SAME_VALUES and wanted != got:
         return f"{where}: {wanted!r} expected, got {got!r}"

@@ -160,7 +160,7 @@ class RecordedGuest(HollowGuest):
         ]
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
-        known = {
+        known: dict[tuple[str, ...], ExecResult] = {
             ("hostname",): ExecResult(exit_code=0, out=b"e2e-guest\n"),
             ("cat",): ExecResult(exit_code=0, out=stdin),
             ("sh", "-c", "echo out; echo err >&2; exit 3"): ExecResult(

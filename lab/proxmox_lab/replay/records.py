@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 FINAL: Final = "(final task status)"
 _SECRET_HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
@@ -30,20 +30,24 @@ class Record:
     json: dict[str, Any] | None
 
     @property
+    def data(self) -> dict[str, Any]:
+        """What was answered, when it was an object."""
+        found = (self.json or {}).get("data")
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+    @property
     def is_final_status(self) -> bool:
         """Tell a task's status that was asked for until the task had ended."""
         return self.note.endswith(FINAL) or (
-            self.json is not None
+            "/tasks/" in self.target
             and self.target.endswith("/status")
-            and "/tasks/" in self.target
-            and (self.json.get("data") or {}).get("status") == "stopped"
+            and self.data.get("status") == "stopped"
         )
 
     @property
     def has_exited(self) -> bool:
         """Tell a guest command's result, as opposed to its still running."""
-        data = (self.json or {}).get("data")
-        return "/exec-status" in self.path and isinstance(data, dict) and "exitcode" in data
+        return "/exec-status" in self.path and "exitcode" in self.data
 
     @property
     def path(self) -> str:

@@ -35,7 +35,7 @@ def verify(method: Method, given: Mapping[str, Any], table: Table) -> dict[str, 
     errors |= _absent(method.parameters, taken, prefix="", major=table.major)
     if errors:
         raise invalid(errors)
-    return {name: _joined(value, method.parameters, name) for name, value in taken.items()}
+    return {n: _joined(cast("Value", v), method.parameters, n) for n, v in taken.items()}
 
 
 def _as_text(value: object) -> object:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ def open_lab(tmp_path: Path) -> Opened:
     """Open a lab on the test's own data directory; again and again if the test likes."""
 
     @asynccontextmanager
-    async def opened(*, pve: str = "9.2", speed: float = 50.0) -> AsyncIterator[Site]:
+    async def opened(*, pve: str = "9.2", speed: float = 50.0) -> AsyncGenerator[Site]:
         guests = FakeGuests()
         plan = Plan(
             data=tmp_path / "lab",
@@ -84,6 +84,3 @@ def client(plan: Plan) -> Any:
 async def site(open_lab: Opened) -> AsyncIterator[Site]:
     async with open_lab() as opened:
         yield opened
-
-
-Finish = Callable[[str], Awaitable[dict[str, Any]]]

@@ -1,0 +1,74 @@
+"""The lab as a process: one line when it is ready, a clean end, and clear refusals."""
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from tests.contract.lab.conftest import free_port
+
+
+async def launch(data: Path, port: int, *more: str) -> Process:
+    words = ["--data", str(data), "--port", str(port), "--guests", "hollow", *more]
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proxmox_lab", *words, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def test_it_says_when_it_is_ready_and_ends_cleanly_when_asked(tmp_path: Path) -> None:
+    lab = await launch(tmp_path, free_port())
+    assert lab.stdout is not None
+
+    ready = await lab.stdout.readline()
+    lab.terminate()
+    out, err = await lab.communicate()
+
+    assert b"lab ready: https://127.0.0.1:" in ready
+    assert (lab.returncode, out, err) == (0, b"", b"")
+    assert {"token.json", "tls", "site.json"} <= {path.name for path in tmp_path.iterdir()}
+
+
+async def test_a_taken_port_is_told_with_its_remedy(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = int(other.getsockname()[1])
+
+        lab = await launch(tmp_path, port)
+        _, err = await lab.communicate()
+
+    assert lab.returncode == 3
+    assert f"port {port} on 127.0.0.1 is taken" in err.decode()
+
+
+async def test_two_labs_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = await launch(tmp_path, free_port())
+    assert first.stdout is not None
+    await first.stdout.readline()
+
+    second = await launch(tmp_path, free_port())
+    _, err = await second.communicate()
+    first.terminate()
+    await first.communicate()
+
+    assert second.returncode == 4
+    assert b"another lab runs on" in err
+
+
+async def test_a_kill_in_the_middle_of_a_clone_leaves_no_half_made_machine(tmp_path: Path) -> None:
+    half = '{"vmid": 900000, "config": {"name": "half", "lock": "clone"}}'
+    first = await launch(tmp_path, free_port())
+    assert first.stdout is not None
+    await first.stdout.readline()
+    (tmp_path / "machines" / "900000.json").write_text(half)
+    first.kill()
+    await first.communicate()
+
+    second = await launch(tmp_path, free_port())
+    assert second.stdout is not None
+    await second.stdout.readline()
+    second.terminate()
+    await second.communicate()
+
+    assert not (tmp_path / "machines" / "900000.json").exists()
