@@ -57,7 +57,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row))
     console().print(table)
 
 
@@ -67,8 +67,13 @@ def line_text(line: Line) -> Text:
         (f"{line.time.astimezone():%H:%M:%S.%f}"[:-3] + " ", "bright_black"),
         (f"{line.writer:<12}"[:12] + " ", "cyan"),
         (f"{line.step or '':<10} ", "blue"),
-        (line.text, COLOURS.get(line.level, "")),
+        (printable(line.text), COLOURS.get(line.level, "")),
     )
+
+
+def printable(text: str) -> str:
+    """Return text that cannot steer a terminal: what a guest says is not to be trusted."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show_failure(failure: Failure, *, as_json: bool) -> None:
@@ -84,11 +89,11 @@ def show_failure(failure: Failure, *, as_json: bool) -> None:
             }
         )
     err = console(to_stderr=True)
-    err.print(Text.assemble(("yard: ", "bold red"), failure.reason))
+    err.print(Text.assemble(("yard: ", "bold red"), printable(failure.reason)))
     for detail in failure.details:
-        err.print(Text(f"  {detail}"))
+        err.print(Text(f"  {printable(detail)}"))
     if failure.remedy:
-        err.print(Text.assemble(("  remedy: ", "bold"), failure.remedy))
+        err.print(Text.assemble(("  remedy: ", "bold"), printable(failure.remedy)))
 
 
 def seconds(value: float | None) -> str:

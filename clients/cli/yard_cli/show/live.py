@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yard_cli.client.models import Line, Operation, Step
-from yard_cli.render import COLOURS, line_text, seconds
+from yard_cli.render import COLOURS, line_text, printable, seconds
 from yard_cli.stack.supervisor import News
 
 MARKS: Final = {"succeeded": "✓", "failed": "✗", "cancelled": "-", "pending": "·"}
@@ -117,4 +117,4 @@ def _so_far(step: Step) -> float | None:
 
 def _detail(step: Step) -> str:
     """Tell more of a step only while that matters."""
-    return step.detail or "" if step.state in {"running", "failed"} else ""
+    return printable(step.detail or "") if step.state in {"running", "failed"} else ""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yard_cli.client.models import Operation, Server
-from yard_cli.render import seconds
+from yard_cli.render import printable, seconds
 from yard_cli.settings import ROOT
 from yard_cli.stack.plan import Site
 
@@ -67,5 +67,5 @@ def _where(site: Site) -> str:
 def _rows(rows: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
-        table.add_row(Text(name, style="bright_black"), Text(value, overflow="fold"))
+        table.add_row(Text(name, style="bright_black"), Text(printable(value), overflow="fold"))
     return table
