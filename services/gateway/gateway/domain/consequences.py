@@ -94,9 +94,10 @@ def _batch(
 
 def _deployment_accepted(spec: ServerSpec) -> str:
     plan = spec.plan
+    cores = "1 core" if plan.cores == 1 else f"{plan.cores} cores"
     return (
         f"Deployment of {spec.name} accepted: {spec.game} {spec.game_version}, plan {plan.name} "
-        f"({plan.cores} cores, {plan.memory_mib} MiB memory, {plan.disk_gib} GiB disk)."
+        f"({cores}, {plan.memory_mib} MiB memory, {plan.disk_gib} GiB disk)."
     )
 
 

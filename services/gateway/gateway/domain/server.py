@@ -79,6 +79,9 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
     (Phase.DELETING, RemovalFailed): Phase.FAILED,
 }
 
+# Facts that a server's phase depends on; all others concern its operation alone.
+HEARD: Final = frozenset(kind for _, kind in NEXT_PHASE)
+
 # What an operation's end means to its server, where no event says it already.
 OUTCOME: Final[Mapping[tuple[Kind, State], Outcome]] = {
     (Kind.DEPLOY, State.FAILED): DeploymentFailed(),

@@ -16,7 +16,8 @@ async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime
         return operation
     after = advance(operation, trigger, at=at)
     await tx.operations.save(after)
-    await _move_server(tx, after, trigger, at=at)
+    if after.has_ended or type(trigger) in server.HEARD:
+        await _move_server(tx, after, trigger, at=at)
     await tx.outbox.add(*consequences.on_moved(operation, after, trigger, at=at))
     return after
 
