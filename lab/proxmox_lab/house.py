@@ -2,11 +2,13 @@
 
 import fcntl
 import json
+import shutil
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -31,7 +33,8 @@ from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
 from proxmox_lab.tls import ensure_certificates, server_context
 
-TOKEN_FILE = "token.json"  # noqa: S105 (a file's name)
+GUESTS: Final = "guests"
+TOKEN_FILE: Final = "token.json"  # noqa: S105 (a file's name)
 
 
 class DataInUse(Exception):
@@ -82,7 +85,7 @@ def build(plan: Plan, faults: Faults) -> Lab:
         rights=Rights(site, major=plan.release.major),
         doorkeeper=Doorkeeper(site, clock),
         guests=plan.guests,
-        guesthouse=Guesthouse(plan.guests, plan.data / "guests"),
+        guesthouse=Guesthouse(plan.guests, plan.data / GUESTS),
         executions=Executions(),
     )
 
@@ -92,6 +95,9 @@ def _drop_half_made(site: Site, store: Store) -> None:
     for machine in [m for m in site.machines.values() if m.lock == "clone"]:
         del site.machines[machine.vmid]
         store.forget_machine(machine.vmid)
+        shutil.rmtree(store.directory / GUESTS / str(machine.vmid), ignore_errors=True)
+    for pool in site.rules.pools.values():
+        pool.machines = [vmid for vmid in pool.machines if vmid in site.machines]
 
 
 def application(lab: Lab, faults: Faults) -> web.Application:

@@ -7,7 +7,9 @@ from proxmox_lab.api import (
     access,
     agent,
     cluster,
+    node,
     people,
+    pools,
     power,
     qemu,
     qemu_change,
@@ -18,6 +20,18 @@ from proxmox_lab.call import Handler
 
 ROUTES: Final[Mapping[str, Handler]] = {
     name: handler
-    for topic in (access, agent, cluster, people, power, qemu, qemu_change, storage, tasks)
+    for topic in (
+        access,
+        agent,
+        cluster,
+        node,
+        people,
+        pools,
+        power,
+        qemu,
+        qemu_change,
+        storage,
+        tasks,
+    )
     for name, handler in topic.ROUTES.items()
 }

@@ -61,21 +61,21 @@ def open_lab(tmp_path: Path) -> Opened:
             speed=speed,
         )
         async with running(plan) as lab:
-            yield Site(lab, guests, plan, client(plan))
+            yield Site(lab, guests, plan, client(plan.data, plan.port))
 
     return opened
 
 
-def client(plan: Plan) -> Any:
-    token = json.loads((plan.data / "token.json").read_text())
+def client(data: Path, port: int) -> Any:
+    token = json.loads((data / "token.json").read_text())
     user, _, name = token["token_id"].partition("!")
     return ProxmoxAPI(
-        plan.host,
-        port=plan.port,
+        "127.0.0.1",
+        port=port,
         user=user,
         token_name=name,
         token_value=token["secret"],
-        verify_ssl=str(plan.data / "tls" / "ca.pem"),
+        verify_ssl=str(data / "tls" / "ca.pem"),
         timeout=30,
     )
 

@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
-from tests.contract.lab.conftest import free_port
+from tests.contract.lab.conftest import client, free_port
 
 
 async def launch(data: Path, port: int, *more: str) -> Process:
@@ -57,18 +57,34 @@ async def test_two_labs_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 async def test_a_kill_in_the_middle_of_a_clone_leaves_no_half_made_machine(tmp_path: Path) -> None:
-    half = '{"vmid": 900000, "config": {"name": "half", "lock": "clone"}}'
-    first = await launch(tmp_path, free_port())
+    first = await launch(tmp_path, port := free_port())
     assert first.stdout is not None
     await first.stdout.readline()
-    (tmp_path / "machines" / "900000.json").write_text(half)
+    upid = await asyncio.to_thread(begin_slow_clone, tmp_path, port)
+    half_made = await appears(tmp_path / "machines" / "900000.json")
     first.kill()
     await first.communicate()
 
-    second = await launch(tmp_path, free_port())
+    second = await launch(tmp_path, port)
     assert second.stdout is not None
     await second.stdout.readline()
+    task = await asyncio.to_thread(client(tmp_path, port).nodes("pve").tasks(upid).status.get)
     second.terminate()
     await second.communicate()
 
+    assert half_made
     assert not (tmp_path / "machines" / "900000.json").exists()
+    assert task["exitstatus"] == "unexpected status"
+
+
+async def appears(file: Path) -> bool:
+    for _ in range(200):
+        if file.exists():
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+def begin_slow_clone(data: Path, port: int) -> str:
+    template = client(data, port).nodes("pve").qemu(9000)
+    return template.clone.post(newid=900000, full=1, bwlimit=1000, pool="spawnyard")
