@@ -126,7 +126,8 @@ async def test_lists_come_in_pages_without_gap_or_repeat(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "after=1", "after=op_%00", "state=odd"]
+    "query",
+    ["limit=0", "limit=201", "limit=x", "after=1", "after=op_%00", "state=odd", "server_id=%00"],
 )
 async def test_a_query_out_of_range_is_refused(door: Door, query: str) -> None:
     response = await door.client.get(f"/v1/operations?{query}", headers=door.bearer())

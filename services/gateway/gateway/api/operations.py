@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from common.contracts.base import now
 from gateway.api.dependencies import Caller, Gateway
-from gateway.api.pages import AfterOperation, Limit, OperationId, next_cursor, page
+from gateway.api.pages import AfterOperation, Limit, OfServer, OperationId, next_cursor, page
 from gateway.api.views import OperationView, operation_path
 from gateway.domain.operation import State
 from gateway.domain.user import TICKET_LIFE
@@ -37,7 +37,7 @@ async def list_operations(
     limit: Limit = 50,
     after: AfterOperation = None,
     state: State | None = None,
-    server_id: str | None = None,
+    server_id: OfServer = None,
 ) -> Operations:
     """List your operations, newest first."""
     found = await operations.operations_of(

@@ -15,6 +15,7 @@ OperationId = Annotated[str, Path(pattern=f"^op_{ULID}$")]
 ServerId = Annotated[str, Path(pattern=f"^srv_{ULID}$")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 AfterOperation = Annotated[str | None, Query(pattern=f"^op_{ULID}$")]
+OfServer = Annotated[str | None, Query(pattern=f"^srv_{ULID}$")]
 AfterServer = Annotated[str | None, Query(pattern=f"^srv_{ULID}$")]
 
 
