@@ -39,7 +39,7 @@ class Consumer(Generic[M]):
     decode: Callable[[bytes], M]
     handle: Callable[[M], Awaitable[None]]
     concurrency: int = 8
-    pauses: tuple[float, ...] = (0.5, 2, 10, 30)
+    pauses: tuple[float, ...] = (0.5, 2, 10, 30, 60, 120, 300, 600)
     limit: float = 300
 
     async def run(self) -> None:
