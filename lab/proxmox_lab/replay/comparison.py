@@ -43,7 +43,7 @@ def _deviation(where: str, wanted: object, got: object) -> str | None:
         return _dict_deviation(where, cast("dict[str, Any]", wanted), cast("dict[str, Any]", got))
     if isinstance(wanted, list) and isinstance(got, list):
         return _list_deviation(where, cast("list[Any]", wanted), cast("list[Any]", got))
-    kinds = _kind(cast("object", wanted)), _kind(cast("object", got))
+    kinds = _kind(cast("object", wanted)), _kind(got)
     if kinds[0] != kinds[1]:
         return f"{where}: {kinds[0]} expected, got {kinds[1]}"
     key = where.rpartition(".")[2]
