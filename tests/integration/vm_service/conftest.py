@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import HttpUrl, SecretStr
 from sqlalchemy import text
 
 from common.bell import Bell
@@ -86,8 +87,8 @@ def settings_for(data: Path, url: str, database_url: str) -> Settings:
     key = data / "key.pub"
     key.write_text(f"{SSH_KEY}\n")
     return Settings(
-        database_url=database_url,
-        proxmox_url=url,
+        database_url=SecretStr(database_url),
+        proxmox_url=HttpUrl(url),
         proxmox_token_id=token["token_id"],
         proxmox_token_secret=token["secret"],
         proxmox_ca_file=data / "tls" / "ca.pem",
@@ -99,7 +100,8 @@ def settings_for(data: Path, url: str, database_url: str) -> Settings:
 
 async def _hang_up(port: int) -> None:
     """Close the lab's connections on which asyncio still waits for the client's TLS farewell."""
-    for transport in list(asyncio.get_running_loop()._transports.values()):
+    transports: Mapping[int, asyncio.Transport] = vars(asyncio.get_running_loop())["_transports"]
+    for transport in list(transports.values()):
         if (transport.get_extra_info("sockname") or ("", 0))[1] == port:
             transport.abort()
     await asyncio.sleep(0.01)
@@ -113,7 +115,7 @@ def open_site(tmp_path: Path, database_url: str) -> Opened:
     """Open a lab; again on the same data if the test likes."""
 
     @asynccontextmanager
-    async def opened(*, pve: str = "9.2", speed: float = 20.0) -> AsyncIterator[Site]:
+    async def opened(*, pve: str = "9.2", speed: float = 20.0) -> AsyncGenerator[Site]:
         guests, data, port = KeyedGuests(), tmp_path / "lab", free_port()
         plan = Plan(data=data, guests=guests, release=RELEASES[pve], port=port, speed=speed)
         url = f"https://127.0.0.1:{port}"

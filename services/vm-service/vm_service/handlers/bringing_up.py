@@ -33,23 +33,30 @@ async def reserve(job: Job) -> Change:
 
 async def clone(job: Job) -> Change:
     """Bring about one VM with our mark under the reserved id, whatever became of earlier tries."""
-    found, sighting = await job.sight()
-    if found is Standing.OURS and sighting is not None:
-        return keeping(owned=True, task=None, node=sighting.node)
     task = job.machine.task
-    if task is None and found is Standing.UNPROVEN:
-        task = await _lost_task(job)
-    if task is None and found in {Standing.UNPROVEN, Standing.FOREIGN}:
-        raise NotOurs
+    # The first try need not look: Proxmox itself refuses an id that is taken.
+    if job.machine.attempt > 1:
+        found, sighting = await job.sight()
+        if found is Standing.OURS and sighting is not None:
+            return keeping(owned=True, task=None, node=sighting.node)
+        if task is None and found is Standing.UNPROVEN:
+            task = await _lost_task(job)
+        if task is None and found in {Standing.UNPROVEN, Standing.FOREIGN}:
+            raise NotOurs
     if task is not None:
         await _finish(job, task)
     else:
-        async with turn(job, job.tools.clones):
-            await job.check()
-            task = await job.tools.hypervisor.clone(job.order)
-            await job.keep_task(task)
-            await _finish(job, task)
+        await _make(job)
     return await _cloned(job)
+
+
+async def _make(job: Job) -> None:
+    """Have the clone made when it is our turn; its task is remembered before it is waited for."""
+    async with turn(job, job.tools.clones):
+        await job.check()
+        task = await job.tools.hypervisor.clone(job.order)
+        await job.keep_task(task)
+        await _finish(job, task)
 
 
 async def _lost_task(job: Job) -> str | None:
@@ -131,7 +138,7 @@ async def address(job: Job) -> Change:
     delay = 0.2
     while (keys := await _introduction(job)) is None:
         await pause(job, delay)
-        delay = min(delay * 1.5, 5.0)
+        delay = min(delay * 1.5, 2.0)
     if job.tools.tofu:
         await job.remark("HOST KEY NOT VERIFIED (tofu): the first key seen will be trusted")
     machine = job.machine

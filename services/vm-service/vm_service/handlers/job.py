@@ -139,11 +139,12 @@ class Job:
             entry.machine = given_up(entry.machine, reason=trouble.text, remedy=remedy)
             self._announce(entry)
 
-    async def retry(self, trouble: Trouble, *, pause: float) -> None:
-        """Record that the step is tried again, and why."""
+    async def retry(self, trouble: Trouble, *, pause: float, aloud: bool) -> None:
+        """Record that the step is tried again, and why; aloud if people should read it."""
         async with self._entry() as (_, entry):
-            text = f"Not yet ({trouble.verdict}): {trouble.text}; trying again in {pause:.1f} s"
-            entry.line(self.step, text, level="warning")
+            if aloud:
+                text = f"Not yet ({trouble.verdict}): {trouble.text}; trying again in {pause:.1f} s"
+                entry.line(self.step, text, level="warning")
             entry.machine = replace(entry.machine, attempt=entry.machine.attempt + 1)
             entry.facts.append(
                 step_changed(entry.machine, self.step, "running", detail=trouble.text)

@@ -28,6 +28,8 @@ ACTIONS: Final[Mapping[Stage, Callable[[Job], Awaitable[Change]]]] = {
     Stage.STOPPED: removing.destroy,
 }
 
+SELDOM: Final = 8  # the same trouble is told again every so many attempts
+
 
 async def work_on_machine(server_id: str, *, work: UnitOfWork, tools: Tools) -> None:
     """Take step after step until nothing is left to do."""
@@ -58,6 +60,7 @@ async def _take_step(job: Job) -> None:
     """Do the step, as often as patience allows; record how it ended."""
     stage = job.machine.stage
     patience = Patience(limits=DOWNWARDS if stage in BEING_REMOVED else UPWARDS)
+    last = ""
     while True:
         try:
             change = await ACTIONS[stage](job)
@@ -67,7 +70,9 @@ async def _take_step(job: Job) -> None:
         except Trouble as trouble:
             delay = patience.pause_after(trouble.verdict, now=job.tools.clock())
             if delay is not None:
-                await job.retry(trouble, pause=delay)
+                aloud = trouble.text != last or job.machine.attempt % SELDOM == 0
+                await job.retry(trouble, pause=delay, aloud=aloud)
+                last = trouble.text
                 await pause(job, delay)
                 continue
             await job.fail(trouble)
