@@ -91,3 +91,14 @@ def test_the_bus_configuration_is_one_that_nats_accepts(tmp_path: Path):
 
     assert tried.returncode == 0, tried.stderr
     assert "sync_interval: always" in text
+
+
+def test_a_folder_of_simulated_guests_is_not_started_with_real_ones(folder: DataFolder):
+    with folder.held(ports=Ports(9000), guests="simulated"):
+        pass
+
+    with (
+        pytest.raises(Failure, match="are simulated, not qemu"),
+        folder.held(ports=Ports(9000), guests="qemu"),
+    ):
+        pass

@@ -45,8 +45,8 @@ async def a_gateway(service: FakeLogService, folder: Path) -> AsyncGenerator[Gat
         port = next(iter(server.sockets)).getsockname()[1]
         async with gateway("http://none", credentials=Credentials(folder / "c.json")) as api:
 
-            async def ticket(_: str) -> LogTicket:
-                url = f"ws://127.0.0.1:{port}/v1/operations/op_1/log/stream"
+            async def ticket(operation_id: str) -> LogTicket:
+                url = f"ws://127.0.0.1:{port}/v1/operations/{operation_id}/log/stream"
                 return LogTicket(ticket="secret", history_url="http://none", stream_url=url)
 
             api.log_ticket = ticket

@@ -55,7 +55,7 @@ def demo(
 ) -> None:
     """Start everything, deploy a game server and watch it come up."""
     out = console(to_stderr=as_json)
-    here = site(data=data, port_base=port_base, guests="qemu" if vm else "simulated")
+    here = site(data=data, port_base=port_base, vm=vm)
     scene = Scene(here=here, game=game, once=once, as_json=as_json, out=out)
     try:
         run(scene.play())

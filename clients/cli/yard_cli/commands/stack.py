@@ -20,9 +20,10 @@ from yard_cli.stack.session import running
 from yard_cli.stack.template import ensure_template
 
 
-def site(*, data: Path | None, port_base: int, guests: str = "simulated") -> Site:
+def site(*, data: Path | None, port_base: int, vm: bool = False) -> Site:
     """Describe the installation on a data folder, making the folder if it is new."""
-    folder = data_folder(data)
+    folder = data_folder(data, vm=vm)
+    guests = "qemu" if vm else "simulated"
     folder.make()
     return Site(folder=folder, ports=Ports(port_base), secrets=load_or_make(folder), guests=guests)
 
@@ -33,7 +34,7 @@ def up(
     vm: options.Vm = False,
 ) -> None:
     """Start everything and stay until Ctrl-C."""
-    here = site(data=data, port_base=port_base, guests="qemu" if vm else "simulated")
+    here = site(data=data, port_base=port_base, vm=vm)
     out = console()
     show = PlainShow(out)
 

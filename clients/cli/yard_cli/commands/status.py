@@ -10,8 +10,7 @@ import httpx
 import typer
 
 from yard_cli.commands import options
-from yard_cli.commands.target import data_folder, target
-from yard_cli.failure import Failure
+from yard_cli.commands.target import running_folder, target
 from yard_cli.interrupts import run
 from yard_cli.render import show_json, show_table
 from yard_cli.settings import CliSettings
@@ -50,10 +49,7 @@ def status(
 
 
 async def _here(data: Path | None) -> Sequence[Health]:
-    folder = data_folder(data)
-    running = folder.running()
-    if running is None:
-        raise Failure(f"no stack is running on {folder.path}", "start one with: yard up")
+    folder, running = running_folder(data)
     ports = Ports(running.base_port)
     services = (_service(name, ports.url(name)) for name in MODULES)
     return await asyncio.gather(*services, _nats(ports), _lab(folder, ports))

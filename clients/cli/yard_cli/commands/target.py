@@ -9,7 +9,7 @@ from yard_cli.client.api import Gateway, gateway
 from yard_cli.client.credentials import Credentials
 from yard_cli.failure import Failure
 from yard_cli.settings import CliSettings
-from yard_cli.stack.folder import DataFolder
+from yard_cli.stack.folder import DataFolder, RunningStack
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
 
@@ -23,9 +23,24 @@ class Target:
     folder: DataFolder | None = None
 
 
-def data_folder(data: Path | None) -> DataFolder:
-    """Return the data folder a command means."""
-    return DataFolder((data or CliSettings().data).expanduser().resolve())
+def data_folder(data: Path | None, *, vm: bool = False) -> DataFolder:
+    """Return the data folder a command means; real guests have one of their own."""
+    if data is not None:
+        return DataFolder(data.expanduser().resolve())
+    usual = CliSettings().data.expanduser().resolve()
+    return DataFolder(usual / "vm" if vm else usual)
+
+
+def running_folder(data: Path | None) -> tuple[DataFolder, RunningStack]:
+    """Return the data folder on which a stack runs, and what runs there."""
+    for vm in (False, True):
+        folder = data_folder(data, vm=vm)
+        if running := folder.running():
+            return folder, running
+    raise Failure(
+        f"no stack is running on {data_folder(data).path}",
+        "start one with: yard up   (or name a gateway elsewhere: --url)",
+    )
 
 
 def target(url: str | None, data: Path | None) -> Target:
@@ -34,13 +49,7 @@ def target(url: str | None, data: Path | None) -> Target:
     if named := url or settings.url:
         kept = Credentials(settings.config / "credentials.json")
         return Target(url=named.rstrip("/"), credentials=kept)
-    folder = data_folder(data)
-    running = folder.running()
-    if running is None:
-        raise Failure(
-            f"no stack is running on {folder.path}",
-            "start one with: yard up   (or name a gateway elsewhere: --url)",
-        )
+    folder, running = running_folder(data)
     return Target(
         url=Ports(running.base_port).url("gateway"),
         credentials=Credentials(folder.credentials),

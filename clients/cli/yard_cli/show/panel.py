@@ -12,7 +12,7 @@ from yard_cli.render import printable, seconds
 from yard_cli.settings import ROOT
 from yard_cli.stack.plan import Site
 
-DEFAULT_DATA: Final = ROOT / "data"
+USUAL: Final = (ROOT / "data", ROOT / "data" / "vm")
 
 
 def where_to_go(site: Site) -> Panel:
@@ -22,7 +22,7 @@ def where_to_go(site: Site) -> Panel:
 
 def it_runs(site: Site, server: Server, operation: Operation, *, stays: bool) -> Panel:
     """Tell how to join the server just deployed, and everything else."""
-    again = (("try next", f"./yard up{_where(site)}   (the server is still there)"),)
+    again = (("try next", f"./yard up{_kind(site)}{_where(site)}   (the server is still there)"),)
     rows = [
         ("server", f"{server.name} ({server.game})"),
         ("address", server.host or "unknown"),
@@ -61,7 +61,11 @@ def _next(site: Site, server: Server, operation: Operation) -> Sequence[tuple[st
 
 def _where(site: Site) -> str:
     """Say which data folder is meant, where it is not the usual one."""
-    return "" if site.folder.path == DEFAULT_DATA else f" --data {site.folder.path}"
+    return "" if site.folder.path in USUAL else f" --data {site.folder.path}"
+
+
+def _kind(site: Site) -> str:
+    return " --vm" if site.guests == "qemu" else ""
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Table:

@@ -79,6 +79,7 @@ class DataFolder:
         note = os.open(self.path / "stack.json", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._claim(note)
+            self._refuse_other_guests(note, guests)
             running = RunningStack(pid=os.getpid(), base_port=ports.gateway, guests=guests)
             os.ftruncate(note, 0)
             os.pwrite(note, running.model_dump_json().encode(), 0)
@@ -99,6 +100,15 @@ class DataFolder:
         finally:
             os.close(note)
         return None
+
+    def _refuse_other_guests(self, note: int, guests: str) -> None:
+        before = _read(note)
+        if before is not None and before.guests != guests:
+            other = "--vm" if before.guests == "qemu" else "no --vm"
+            raise Failure(
+                f"the guests kept in {self.path} are {before.guests}, not {guests}",
+                f"start it with {other}, or choose another folder: --data DIR",
+            )
 
     def _claim(self, note: int) -> None:
         try:

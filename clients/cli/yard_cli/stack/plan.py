@@ -44,7 +44,6 @@ class Site:
     ports: Ports
     secrets: Secrets
     guests: str = "simulated"
-    lab_options: tuple[str, ...] = ()
 
 
 def foundations(site: Site) -> list[ProcessSpec]:
@@ -96,7 +95,7 @@ def _lab(site: Site) -> ProcessSpec:
         command=(
             *(sys.executable, "-m", "proxmox_lab", "--data", str(site.folder.lab)),
             *("--host", HOST, "--port", str(site.ports.of("lab")), "--guests", site.guests),
-            *site.lab_options,
+            *(("--stop-guests",) if site.guests == "qemu" else ()),
         ),
         log_file=site.folder.log("lab"),
         environment=inherited(BIN),
