@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxmox_lab.access.identity import Doorkeeper
 from proxmox_lab.clock import Clock
 from proxmox_lab.guests.port import Guests
-from proxmox_lab.http.identity import Doorkeeper
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.release import Release

@@ -12,16 +12,16 @@ from typing import Final
 
 from aiohttp import web
 
+from proxmox_lab.access.identity import Doorkeeper
 from proxmox_lab.api.routes import ROUTES
 from proxmox_lab.call import Lab
 from proxmox_lab.clock import Clock
+from proxmox_lab.faults import Faults
 from proxmox_lab.guests.port import Guests
 from proxmox_lab.http.exchange import Exchange
-from proxmox_lab.http.identity import Doorkeeper
 from proxmox_lab.http.incoming import BODY_LIMIT
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
-from proxmox_lab.panel.faults import Faults
 from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of

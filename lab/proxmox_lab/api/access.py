@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxmox_lab.access.permission import need
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.http.permission import need
 from proxmox_lab.refusal import unauthorized
 from proxmox_lab.schema.formats import full_match
 from proxmox_lab.site.people import built_in_roles

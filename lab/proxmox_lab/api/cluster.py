@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxmox_lab.actions import status
 from proxmox_lab.api import node
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.machines import status
 from proxmox_lab.refusal import invalid
 
 

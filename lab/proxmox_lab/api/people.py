@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxmox_lab.access.permission import need
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.http.permission import need
 from proxmox_lab.refusal import Refusal, invalid
 from proxmox_lab.site.people import AclEntry, Token, User, built_in_roles, hashed
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from proxmox_lab.actions import power
+from proxmox_lab.actions.change import only_root_skips
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.machines import power
-from proxmox_lab.machines.change import only_root_skips
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.tasks.task import Task
 

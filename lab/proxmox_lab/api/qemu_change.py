@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from proxmox_lab.access.permission import need
+from proxmox_lab.actions import change, removal
+from proxmox_lab.actions.change import Change
+from proxmox_lab.actions.clone import Order, clone, is_none, taken
+from proxmox_lab.actions.creation import create
+from proxmox_lab.actions.power import known, refuse_locked
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.http.permission import need
-from proxmox_lab.machines import change, config, removal
-from proxmox_lab.machines.change import Change
-from proxmox_lab.machines.clone import Order, clone, is_none, taken
-from proxmox_lab.machines.creation import create
-from proxmox_lab.machines.power import known, refuse_locked
+from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal, forbidden, invalid
 from proxmox_lab.site.things import Machine
 from proxmox_lab.tasks.task import Task

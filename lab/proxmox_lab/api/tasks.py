@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from proxmox_lab.access.permission import need
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.http.outgoing import Page, Text
-from proxmox_lab.http.permission import need
 from proxmox_lab.refusal import invalid
 from proxmox_lab.tasks.task import Task
 from proxmox_lab.tasks.upid import Upid, parse

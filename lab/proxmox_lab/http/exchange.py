@@ -9,11 +9,11 @@ from weakref import WeakSet
 
 from aiohttp import web
 
+from proxmox_lab.access.permission import require
 from proxmox_lab.call import Call, Handler, Lab
+from proxmox_lab.faults import FaultRule, Faults
 from proxmox_lab.http.incoming import Incoming, read
 from proxmox_lab.http.outgoing import failure, success
-from proxmox_lab.http.permission import require
-from proxmox_lab.panel.faults import FaultRule, Faults
 from proxmox_lab.refusal import PlainRefusal, Refusal, forbidden, invalid
 from proxmox_lab.schema.table import Method
 from proxmox_lab.schema.verify import verify

@@ -1,1 +1,1 @@
-"""What happens to virtual machines."""
+"""What machines are made of: configuration, sizes, cloud-init, the guests behind them."""

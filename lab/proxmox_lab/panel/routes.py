@@ -8,10 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 from aiohttp import web
 from pydantic import ValidationError
 
+from proxmox_lab.actions import status
 from proxmox_lab.call import Lab
+from proxmox_lab.faults import Fault, FaultRule, Faults
 from proxmox_lab.guests.port import Guest, Reach
-from proxmox_lab.machines import config, status
-from proxmox_lab.panel.faults import Fault, FaultRule, Faults
+from proxmox_lab.machines import config
 from proxmox_lab.site.things import Machine
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

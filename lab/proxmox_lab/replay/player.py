@@ -16,9 +16,9 @@ from aiohttp import ClientSession, TCPConnector, web
 from yarl import URL
 
 from proxmox_lab.call import Lab
+from proxmox_lab.faults import Faults
 from proxmox_lab.house import Plan, application, build
 from proxmox_lab.machines import config
-from proxmox_lab.panel.faults import Faults
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.comparison import difference
 from proxmox_lab.replay.recorded_site import (

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from proxmox_lab.panel.faults import FaultRule, Faults
+from proxmox_lab.faults import FaultRule, Faults
 
 
 def test_a_fault_strikes_only_its_method_and_path() -> None:

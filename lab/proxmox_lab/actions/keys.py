@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from proxmox_lab.access.permission import need, need_any
 from proxmox_lab.call import Call
-from proxmox_lab.http.permission import need, need_any
 from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from proxmox_lab.actions import keys
+from proxmox_lab.actions.drive_change import attach, detach
+from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Call
-from proxmox_lab.machines import config, keys, values
-from proxmox_lab.machines.drive_change import attach, detach
-from proxmox_lab.machines.power import refuse_locked
+from proxmox_lab.machines import config, values
 from proxmox_lab.refusal import Refusal, invalid
 from proxmox_lab.schema.properties import loosely
 from proxmox_lab.schema.table import rule_for

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
-from proxmox_lab.machines.power import refuse_locked
 from proxmox_lab.machines.sizes import spoken
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.schema.properties import join, loosely

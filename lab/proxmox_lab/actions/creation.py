@@ -3,9 +3,9 @@
 import uuid
 from typing import Final
 
+from proxmox_lab.actions.drive_change import attach
 from proxmox_lab.call import Call
 from proxmox_lab.machines import config, values
-from proxmox_lab.machines.drive_change import attach
 from proxmox_lab.site.things import Machine
 from proxmox_lab.tasks.task import Task
 

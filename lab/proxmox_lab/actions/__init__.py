@@ -1,0 +1,1 @@
+"""What can be done to machines: each verb of the API, as work on the lab."""
