@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from yard_cli.client.models import Tokens
-from yard_cli.stack.secrets import write_private
+from yard_cli.private_file import write_private
 
 
 class Login(BaseModel, frozen=True):

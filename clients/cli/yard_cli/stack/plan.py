@@ -8,13 +8,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from yard_cli.private_file import write_private
 from yard_cli.settings import ROOT, inherited
 from yard_cli.stack import nats_conf
 from yard_cli.stack.folder import DataFolder
 from yard_cli.stack.ports import HOST, Ports
 from yard_cli.stack.process import ProcessSpec
 from yard_cli.stack.readiness import answers_http, answers_nats
-from yard_cli.stack.secrets import Secrets, write_private
+from yard_cli.stack.secrets import Secrets
 
 BIN: Final = Path(sys.executable).parent
 MODULES: Final = {

@@ -1,6 +1,5 @@
 """The secrets of an embedded installation: made once, kept in a file of mode 0600."""
 
-import os
 import secrets
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.contracts.topology import ACCESS
 from yard_cli.failure import Failure
+from yard_cli.private_file import write_private
 from yard_cli.stack.folder import DataFolder
 
 
@@ -35,18 +35,6 @@ def load_or_make(folder: DataFolder) -> Secrets:
         raise Failure(
             f"{folder.secrets} is damaged", "restore it from a backup, or begin with a new --data"
         ) from error
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Put ``content`` in place at once, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _fresh() -> Secrets:
