@@ -16,6 +16,7 @@ from common.contracts import events, topology
 from common.db import engine
 from common.db.engine import Sessions, database
 from common.db.leases import Lease
+from common.db.mailbox import keep_forgetting
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from common.health import health_routes
@@ -79,6 +80,7 @@ async def main(settings: Settings) -> None:
             consumer.run(),
             worker.run(),
             Relay(sessions, bus, bell).run(),
+            keep_forgetting(sessions),
             host=settings.host,
             port=settings.port,
         )

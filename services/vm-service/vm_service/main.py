@@ -20,6 +20,7 @@ from common.contracts.topology import VM_SERVICE
 from common.db import engine
 from common.db.engine import Sessions, database
 from common.db.leases import Lease
+from common.db.mailbox import keep_forgetting
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from common.health import health_routes
@@ -76,6 +77,7 @@ async def main(settings: Settings) -> None:
             app,
             consumer(bus, work, tofu=tools.tofu).run(),
             Relay(sessions, bus, bell).run(),
+            keep_forgetting(sessions),
             worker(settings.instance_id, sessions, bell, work, tools).run(),
             host=settings.host,
             port=settings.port,

@@ -2,16 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.bell import Bell
+from common.contracts.base import now
 from common.contracts.events import VMDeleted
 from common.db.engine import Sessions, database, ping
 from common.db.leases import LeaseLost, SqlLeases, leases, unleased
-from common.db.mailbox import SqlInbox, SqlOutbox, mark_sent, metadata, unsent
+from common.db.mailbox import (
+    SqlInbox,
+    SqlOutbox,
+    inbox,
+    keep_forgetting,
+    mark_sent,
+    metadata,
+    unsent,
+)
 from common.db.work import UnitOfWork
 
 pytestmark = pytest.mark.integration
@@ -49,6 +59,22 @@ async def test_a_claim_that_is_rolled_back_can_be_made_again(sessions: Sessions)
 
     async with sessions.begin() as session:
         assert await SqlInbox(session).claim("evt_1")
+
+
+async def test_old_claims_are_forgotten_and_new_ones_kept(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        await SqlInbox(session).claim("evt_old")
+        aged = inbox.update().values(claimed_at=now() - timedelta(days=200))
+        await session.execute(aged)
+        await SqlInbox(session).claim("evt_new")
+
+    forgetting = asyncio.ensure_future(keep_forgetting(sessions))
+    await asyncio.sleep(0.3)
+    forgetting.cancel()
+
+    async with sessions.begin() as session:
+        assert not await SqlInbox(session).claim("evt_new")
+        assert await SqlInbox(session).claim("evt_old")
 
 
 async def test_the_outbox_keeps_what_was_committed_in_order(sessions: Sessions) -> None:

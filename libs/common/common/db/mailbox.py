@@ -4,6 +4,7 @@ A claim in the inbox, the change of state and the rows of the outbox commit toge
 not at all; the relay says later what the outbox holds.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,8 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import Message, now
+from common.db.engine import Sessions
 from common.db.types import UTCDateTime
 from common.db.upsert import add_if_absent
+
+KEPT: Final = timedelta(days=100)  # longer than the bus keeps events
 
 metadata: Final = MetaData()
 
@@ -92,6 +96,14 @@ class Unsent:
     message_id: str
     subject: str
     body: bytes
+
+
+async def keep_forgetting(sessions: Sessions) -> None:
+    """Drop old claims for ever, each hour: an inbox holds no more than the bus can repeat."""
+    while True:
+        async with sessions.begin() as session:
+            await SqlInbox(session).forget(older_than=KEPT)
+        await asyncio.sleep(3600)
 
 
 async def unsent(session: AsyncSession, *, limit: int) -> Sequence[Unsent]:
