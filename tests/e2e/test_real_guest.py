@@ -47,11 +47,18 @@ class House:
     config: GuestConfig
     key: Path
 
-    async def over_ssh(self, command: str) -> str:
-        """Run a command as the guest's user; the host key is the one its agent tells."""
+    async def known_hosts(self) -> str:
+        """Return the host key, as the guest's agent tells it, in the client's words."""
         told = (await self.guest.agent_read_file(HOST_KEY)).decode()
         reach = self.guest.reach()
-        known = asyncssh.import_known_hosts(f"[{reach.ssh_host}]:{reach.ssh_port} {told}")
+        standard = reach.ssh_port == 22
+        name = reach.ssh_host if standard else f"[{reach.ssh_host}]:{reach.ssh_port}"
+        return f"{name} {told}"
+
+    async def over_ssh(self, command: str) -> str:
+        """Run a command as the guest's user; the host key is the one its agent tells."""
+        reach = self.guest.reach()
+        known = asyncssh.import_known_hosts(await self.known_hosts())
         async with asyncssh.connect(
             reach.ssh_host,
             reach.ssh_port,
@@ -114,6 +121,7 @@ async def house(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncG
     folder = tmp_path_factory.mktemp("vm")
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(str(folder / "id"))
+    (folder / "id").chmod(0o600)
     config = GuestConfig(
         vmid=999_900 + os.getpid() % 90,
         name="arena",
@@ -191,9 +199,8 @@ async def test_a_restarted_lab_finds_its_guest_running(house: House, cache: Path
 
 async def test_the_playbook_makes_it_a_game_server_that_answers_clients(house: House) -> None:
     reach = house.guest.reach()
-    told = (await house.guest.agent_read_file(HOST_KEY)).decode()
     known = house.key.with_name("known_hosts")
-    known.write_text(f"[{reach.ssh_host}]:{reach.ssh_port} {told}{reach.ssh_host} {told}")
+    known.write_text(await house.known_hosts())
     inventory = house.key.with_name("inventory.ini")
     inventory.write_text(
         f"guest ansible_host={reach.ssh_host} ansible_port={reach.ssh_port} ansible_user=yard "

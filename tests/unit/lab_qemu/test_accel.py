@@ -57,16 +57,28 @@ class Probes:
 
 
 @pytest.mark.parametrize(("works", "accel"), [(True, Accel.KVM), (False, Accel.TCG)])
-async def test_a_probe_decides_and_is_not_repeated(
+async def test_a_probe_decides_and_is_not_repeated_by_one_lab(
     works: bool, accel: Accel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     probes = Probes(monkeypatch, works=works)
-    cache = tmp_path / "accel.json"
+    accelerator = Accelerator(TEMPLATE, tmp_path / "accel.json")
 
-    chosen = [await Accelerator(TEMPLATE, cache).choose() for _ in range(3)]
+    chosen = [await accelerator.choose() for _ in range(3)]
 
     assert chosen == [accel] * 3
     assert probes.count == 1
+
+
+@pytest.mark.parametrize(("works", "probed"), [(True, 1), (False, 2)])
+async def test_the_next_lab_believes_a_success_and_tries_a_failure_again(
+    works: bool, probed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes = Probes(monkeypatch, works=works)
+
+    for _ in range(2):
+        await Accelerator(TEMPLATE, tmp_path / "accel.json").choose()
+
+    assert probes.count == probed
 
 
 async def test_another_template_is_probed_afresh(

@@ -30,7 +30,10 @@ class Accelerator:
         self._one_at_a_time = asyncio.Lock()
 
     async def choose(self) -> Accel:
-        """Return the accelerator; the answer of a probe is kept for the next lab, too."""
+        """Return the accelerator.
+
+        A success is kept for the next lab, a failure only here: it may have been a busy moment.
+        """
         async with self._one_at_a_time:
             if self._found is None:
                 self._found = await self._find()
@@ -42,11 +45,11 @@ class Accelerator:
         if decision.accel is not None:
             return decision
         key = await _key(self._template)
-        known = _recall(self._cache)
-        if key not in known:
-            known[key] = await works(Accel.KVM, self._template)
-            self._cache.write_text(json.dumps(known) + "\n")
-        if known[key]:
+        seen_to_work = _recall(self._cache)
+        if key in seen_to_work:
+            return Decision(accel=Accel.KVM, reason="a kernel booted on it before")
+        if await works(Accel.KVM, self._template):
+            self._cache.write_text(json.dumps([*seen_to_work, key]) + "\n")
             return Decision(accel=Accel.KVM, reason="a kernel booted on it")
         return Decision(accel=Accel.TCG, reason="no kernel boots on this KVM")
 
@@ -74,8 +77,8 @@ async def _key(template: Template) -> str:
     return hashlib.sha256("|".join(parts).encode() + version).hexdigest()[:16]
 
 
-def _recall(cache: Path) -> dict[str, bool]:
+def _recall(cache: Path) -> list[str]:
     try:
-        return dict(json.loads(cache.read_text()))
+        return list(json.loads(cache.read_text()))
     except (OSError, ValueError):
-        return {}
+        return []
