@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -240,7 +241,7 @@ class TestRelay:
 
             message = await _eventually(lambda: bus.js.get_last_msg("EVENTS", "evt.>"))
 
-        assert events.decode(message.data).id == "evt_1"  # type: ignore[attr-defined]
+        assert events.decode(message.data).id == "evt_1"
 
 
 async def test_log_lines_are_gathered_and_arrive_in_order(bus: Bus) -> None:
@@ -298,13 +299,13 @@ def _list(subjects: tuple[str, ...]) -> str:
     return "[" + ", ".join(f'"{subject}"' for subject in subjects) + "]"
 
 
-async def _eventually(ask: Callable[[], object], *, within: float = 10) -> object:
+async def _eventually(ask: Callable[[], Awaitable[Any]], *, within: float = 10) -> Any:
     async with asyncio.timeout(within):
         while True:
             with suppress(Exception):
-                return await ask()  # type: ignore[misc]
+                return await ask()
             await asyncio.sleep(0.05)
 
 
-async def _dead(bus: Bus) -> object:
+async def _dead(bus: Bus) -> Any:
     return await _eventually(lambda: bus.js.get_last_msg("DEAD", "dead.>"))
