@@ -22,7 +22,7 @@ from proxmox_lab.guests.simulated.agent import GuestAgent
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
 from proxmox_lab.guests.simulated.model.disk import Disk
-from proxmox_lab.guests.simulated.model.saved import disk_as_json, write_state
+from proxmox_lab.guests.simulated.model.saved import disk_as_json, shown, write_state
 from proxmox_lab.guests.simulated.ssh.server import SshServer
 from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
 from proxmox_lab.guests.simulated.system.machine import Hardware, Machine
@@ -47,6 +47,7 @@ class SimulatedGuest:
         self._power: asyncio.Task[None] | None = None
         self._write: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._saved: tuple[int, bool] | None = None
 
     @property
     def running(self) -> bool:
@@ -175,19 +176,22 @@ class SimulatedGuest:
             kind: machine.listening(kind) if self.running else [] for kind in ("udp", "tcp")
         }
         return {
-            **disk_as_json(machine.disk),
+            **shown(disk_as_json(machine.disk)),
             "powered": self.running,
             "units": units,
             "listening": listening,
         }
 
     def save(self) -> None:
-        """Write the disk and the power switch now."""
+        """Write the disk and the power switch, if either has changed since."""
         if self._write is not None:
             self._write.cancel()
             self._write = None
-        state = {**disk_as_json(self._machine.disk), "powered": self.running}
-        write_state(self._config.directory, state)
+        worth = (self._machine.disk.fingerprint(), self.running)
+        if worth != self._saved:
+            state = {**disk_as_json(self._machine.disk), "powered": self.running}
+            write_state(self._config.directory, state)
+            self._saved = worth
 
     def _schedule_write(self) -> None:
         if self._write is None:

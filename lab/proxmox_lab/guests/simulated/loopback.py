@@ -12,7 +12,8 @@ NETWORKS = 16  # by the high bits of the VM id
 SPARE = 12  # more such blocks, tried in turn when another lab has the address
 SSH_PORT = 22
 UNPRIVILEGED_SSH_PORT = 2222
-BACKLOG = 128
+CLAIM_PORT = 2222  # datagrams; nobody answers there
+TAKEN = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,31 +42,34 @@ def addresses(vmid: int) -> Iterator[str]:
 def take_foothold(vmid: int) -> Foothold:
     """Bind SSH on an address of this VM: port 22 where that is allowed, else 2222.
 
-    The socket on 2222 is bound either way: it is what marks the address as taken.
+    A datagram socket marks the address as taken: unlike a bound stream socket it excludes others
+    even before it listens, and it leaves nothing behind that would bar the next start.
     """
     for address in addresses(vmid):
-        claim = _bound(address, UNPRIVILEGED_SSH_PORT)
+        claim = _bound(socket.SOCK_DGRAM, address, CLAIM_PORT)
         if claim is None:
             continue
-        ssh = _bound(address, SSH_PORT)
-        if ssh is None:
-            return Foothold(address=address, ssh_port=UNPRIVILEGED_SSH_PORT, claim=claim, ssh=claim)
-        return Foothold(address=address, ssh_port=SSH_PORT, claim=claim, ssh=ssh)
+        for port in (SSH_PORT, UNPRIVILEGED_SSH_PORT):
+            ssh = _bound(socket.SOCK_STREAM, address, port)
+            if ssh is not None:
+                return Foothold(address=address, ssh_port=port, claim=claim, ssh=ssh)
+        claim.close()
     raise GuestFailure(
-        f"no loopback address is free for VM {vmid}: is something listening on port "
-        f"{UNPRIVILEGED_SSH_PORT} of all addresses, or does this system have 127.0.0.1 alone?"
+        f"no loopback address is free for VM {vmid}: is something listening on ports {SSH_PORT} "
+        f"and {UNPRIVILEGED_SSH_PORT} of all addresses, or does this system have 127.0.0.1 alone?"
     )
 
 
-def _bound(address: str, port: int) -> socket.socket | None:
-    candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bound(kind: socket.SocketKind, address: str, port: int) -> socket.socket | None:
+    candidate = socket.socket(socket.AF_INET, kind)
+    if kind is socket.SOCK_STREAM:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     candidate.setblocking(False)
     try:
         candidate.bind((address, port))
     except OSError as error:
         candidate.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL, errno.EPERM):
+        if error.errno in TAKEN:
             return None
         raise
     return candidate

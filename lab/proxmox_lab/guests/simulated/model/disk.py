@@ -1,7 +1,7 @@
 """Everything of a guest that survives a power cut."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from proxmox_lab.guests.simulated.model.accounts import Accounts
@@ -19,7 +19,13 @@ class Disk:
     hostname: str = "debian"
     lists_updated: float = 0.0  # when apt last fetched its lists; 0: never
     instance: str = ""  # cloud-init's: whose first boot has been done
-    held: set[str] = field(default_factory=set[str])
+
+    def fingerprint(self) -> int:
+        """Differs whenever the disk does."""
+        accounts, packages = self.accounts, self.packages
+        parts = (*accounts.users.values(), *accounts.groups.values(), *packages.items())
+        own = (self.hostname, self.lists_updated, self.instance, self.files.revision)
+        return hash((*parts, *own))
 
 
 def fresh_disk(blobs: Path) -> Disk:

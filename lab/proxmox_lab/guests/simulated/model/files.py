@@ -69,6 +69,7 @@ class FileTree:
         """Start from ``nodes``, or from an empty root."""
         self._blobs = blobs
         self.nodes = nodes or {"/": Node(kind=Kind.DIRECTORY, mode=0o755)}
+        self.revision = 0  # grows with every change
 
     def resolve(self, path: str, *, follow: bool = True) -> str:
         """The real path: every parent link followed, the last one only when asked."""
@@ -116,11 +117,13 @@ class FileTree:
         if holder.kind is not Kind.DIRECTORY:
             raise NotADirectory(parent)
         self.nodes[real] = node
+        self.revision += 1
 
-    def change(self, path: str, *, mode: int, owner: str, group: str) -> None:
+    def change(self, path: str, *, mode: int, owner: str, group: str, follow: bool = True) -> None:
         """Change mode and ownership of what is there."""
-        real = self.resolve(path)
+        real = self.resolve(path, follow=follow)
         self.nodes[real] = replace(self.nodes[real], mode=mode, owner=owner, group=group)
+        self.revision += 1
 
     def make_directories(self, path: str, *, mode: int = 0o755, owner: str = "root") -> list[str]:
         """Make a directory and its parents; returns those that were not there."""
@@ -180,17 +183,15 @@ class FileTree:
             for name in list(self.below(real)):
                 del self.nodes[name]
         del self.nodes[real]
+        self.revision += 1
         return True
 
     def move(self, source: str, target: str) -> None:
         """Rename a node and all under it, replacing what is there."""
         start, end = self.resolve(source, follow=False), self.resolve(target, follow=False)
         moved = {start: self.get(source, follow=False)}
-        moved |= (
-            {name: self.nodes[name] for name in self.below(start)}
-            if self.is_directory(start)
-            else {}
-        )
+        if self.is_directory(start):
+            moved |= {name: self.nodes[name] for name in self.below(start)}
         self.remove(end)
         for name, node in moved.items():
             self.put(end + name[len(start) :], node)

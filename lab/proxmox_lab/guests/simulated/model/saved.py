@@ -25,11 +25,20 @@ def disk_as_json(disk: Disk) -> dict[str, Any]:
         "instance": disk.instance,
         "lists_updated": disk.lists_updated,
         "packages": disk.packages,
-        "held": sorted(disk.held),
         "users": [asdict(user) for user in disk.accounts.users.values()],
         "groups": [asdict(group) for group in disk.accounts.groups.values()],
         "files": {path: _node_as_json(node) for path, node in disk.files.nodes.items()},
     }
+
+
+def shown(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without its secrets: private keys and password hashes."""
+    for path, row in state["files"].items():
+        if path.startswith("/etc/ssh/") and path.endswith("_key"):
+            row["content"] = "(secret)"
+    for user in state["users"]:
+        user.pop("hash")
+    return state
 
 
 def disk_from_json(state: dict[str, Any], *, blobs: Path) -> Disk:
@@ -47,7 +56,6 @@ def disk_from_json(state: dict[str, Any], *, blobs: Path) -> Disk:
         hostname=state["hostname"],
         lists_updated=state["lists_updated"],
         instance=state["instance"],
-        held=set(state["held"]),
     )
 
 
@@ -68,7 +76,11 @@ def read_state(directory: Path) -> dict[str, Any] | None:
 
 
 def _node_as_json(node: Node) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(node).items() if value != DEFAULTS[name]}
+    row: dict[str, Any] = {}
+    for name, default in DEFAULTS.items():
+        value = getattr(node, name)
+        if value != default:
+            row[name] = value
     if node.content:
         try:
             row["content"] = node.content.decode()

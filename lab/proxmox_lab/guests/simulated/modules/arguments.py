@@ -1,37 +1,25 @@
 """A module's arguments, checked as the real module checks them: names, types, choices, defaults."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from proxmox_lab.guests.simulated.data_files import table
-
-TRUE = frozenset({"y", "yes", "on", "1", "true", "t", "1.0"})
-FALSE = frozenset({"n", "no", "off", "0", "false", "f", "0.0"})
-
-
-class BadArguments(Exception):
-    """The module refuses its arguments; the text is what it says."""
-
-
-class Option(BaseModel, frozen=True, extra="forbid"):
-    """One documented option of a module."""
-
-    type: str
-    default: Any = None
-    required: bool = False
-    aliases: tuple[str, ...] = ()
-    elements: str = "str"
-    choices: tuple[Any, ...] = ()
+from proxmox_lab.guests.simulated.modules.options import BadArguments, Option, converted
 
 
 @cache
 def documented() -> Mapping[str, Mapping[str, Option]]:
     """The options of every module in the parameters table."""
     return TypeAdapter(dict[str, dict[str, Option]]).validate_python(table("parameters.json"))
+
+
+@cache
+def modelled() -> Mapping[str, frozenset[str]]:
+    """The options that the model honours; those under ``anywhere`` hold for every module."""
+    return TypeAdapter(dict[str, frozenset[str]]).validate_python(table("modelled.yml"))
 
 
 class Arguments:
@@ -79,7 +67,8 @@ def checked(module: str, given: Mapping[str, object]) -> Arguments:
     for written, value in given.items():
         name = names.get(written, written)
         if name in options:
-            values[name] = _converted(name, options[name], value)
+            _refuse_unmodelled(module, name, options[name], value)
+            values[name] = converted(name, options[name], value)
         elif written in UNDOCUMENTED.get(module, ()):
             values[written] = value
         else:
@@ -89,7 +78,7 @@ def checked(module: str, given: Mapping[str, object]) -> Arguments:
     if missing:
         raise BadArguments(f"missing required arguments: {', '.join(sorted(missing))}")
     for name, option in options.items():
-        values[name] = _converted(name, option, values[name])
+        values[name] = converted(name, option, values[name])
     return Arguments(values)
 
 
@@ -104,6 +93,16 @@ UNDOCUMENTED: Mapping[str, frozenset[str]] = {
 }
 
 
+def _refuse_unmodelled(module: str, name: str, option: Option, value: object) -> None:
+    """Nothing passes unseen: what the model would leave undone must fail."""
+    known = modelled()["anywhere"] | modelled()[module]
+    default = converted(name, option, option.default)
+    if name not in known and converted(name, option, value) not in (None, default):
+        raise BadArguments(
+            f"the simulated guest does not model the option {name} of the module {module}"
+        )
+
+
 def _refuse_unknown(module: str, unknown: list[str], options: Mapping[str, Option]) -> None:
     if unknown:
         supported = ", ".join(sorted(options))
@@ -111,69 +110,3 @@ def _refuse_unknown(module: str, unknown: list[str], options: Mapping[str, Optio
             f"Unsupported parameters for ({module}) module: {', '.join(sorted(unknown))}. "
             f"Supported parameters include: {supported}."
         )
-
-
-def _converted(name: str, option: Option, value: object) -> object:
-    if value is None:
-        return None
-    try:
-        converted = CONVERSIONS.get(option.type, _as_it_is)(value, option)
-    except (ValueError, TypeError) as error:
-        raise BadArguments(
-            f"argument '{name}' is of type {type(value).__name__} and we were unable to convert "
-            f"to {option.type}: {error}"
-        ) from error
-    allowed = [str(choice) for choice in option.choices]
-    items = cast("list[object]", converted) if isinstance(converted, list) else [converted]
-    for item in items:
-        if allowed and str(item) not in allowed:
-            raise BadArguments(f"value of {name} must be one of: {', '.join(allowed)}, got: {item}")
-    return cast("object", converted)
-
-
-def _boolean(value: object, _option: Option) -> bool:
-    text = str(value).lower()
-    if text in TRUE:
-        return True
-    if text in FALSE:
-        return False
-    message = f"The value {value!r} is not a valid boolean."
-    raise ValueError(message)
-
-
-def _list(value: object, option: Option) -> list[object]:
-    items = cast("list[object]", value) if isinstance(value, list) else str(value).split(",")
-    element = Option(type=option.elements)
-    return [CONVERSIONS.get(option.elements, _as_it_is)(item, element) for item in items]
-
-
-def _text(value: object, _option: Option) -> str:
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
-
-
-def _dict(value: object, _option: Option) -> object:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _whole(value: object, _option: Option) -> int:
-    return int(str(value))
-
-
-def _decimal(value: object, _option: Option) -> float:
-    return float(str(value))
-
-
-def _as_it_is(value: object, _option: Option) -> object:
-    return value
-
-
-Conversion = Callable[[object, Option], object]
-CONVERSIONS: Mapping[str, Conversion] = {
-    "bool": _boolean,
-    "int": _whole,
-    "float": _decimal,
-    "str": _text,
-    "path": _text,
-    "list": _list,
-    "dict": _dict,
-}

@@ -1,6 +1,7 @@
 """ping, command, shell, wait_for and the facts on the model."""
 
 import asyncio
+import re
 import shlex
 import time
 from dataclasses import replace
@@ -106,7 +107,6 @@ def _there(task: Task, port: object, path: str | None) -> bool:
     if path is not None:
         text = task.arguments.optional("search_regex")
         node = task.files.find(task.session.path(path))
-        return node is not None and (
-            text is None or text in task.files.text(task.session.path(path))
-        )
+        content = task.files.text(task.session.path(path))
+        return node is not None and (text is None or re.search(text, content) is not None)
     return port in task.machine.listening("tcp")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from proxmox_lab.guests.simulated.model.actor import PermissionRefused
+from proxmox_lab.guests.simulated.model.actor import PermissionRefused, demand_read
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.modules import (
     account_modules,
@@ -20,7 +20,8 @@ from proxmox_lab.guests.simulated.modules import (
     system_modules,
     text_modules,
 )
-from proxmox_lab.guests.simulated.modules.arguments import BadArguments, checked
+from proxmox_lab.guests.simulated.modules.arguments import checked
+from proxmox_lab.guests.simulated.modules.options import BadArguments
 from proxmox_lab.guests.simulated.modules.payload import NotAModule, read_payload
 from proxmox_lab.guests.simulated.modules.task import Answer, Module, Refused, Task
 from proxmox_lab.guests.simulated.shell.guest_shell import GuestShell
@@ -55,6 +56,7 @@ MODULES: Mapping[str, Module] = {
     "getent": system_modules.getent,
     "find": system_modules.find,
 }
+REFUSALS = (BadArguments, PermissionRefused, NoSuchPath, NotADirectory, IsADirectoryError)
 VERSION = "Python 3.13.5"
 
 
@@ -70,7 +72,7 @@ class Python:
         if words[1:] in (["-V"], ["--version"]):
             return Outcome(out=f"{VERSION}\n".encode())
         try:
-            payload = read_payload(await session.stdin.read())
+            payload = read_payload(await _script(words, session))
         except NotAModule as refusal:
             return failed(f"the simulated guest's python: {refusal}", code=2)
         handler = MODULES.get(payload.module)
@@ -91,11 +93,20 @@ class Python:
             answer = await handler(task)
         except Refused as refusal:
             answer = _failure(str(refusal), **refusal.fields)
-        except (BadArguments, PermissionRefused, NoSuchPath, NotADirectory) as refusal:
+        except REFUSALS as refusal:
             answer = _failure(str(refusal))
         finally:
             session.machine.changed()
         return _printed(answer)
+
+
+async def _script(words: list[str], session: Session) -> bytes:
+    """The module: from a file that Ansible has put there, or, pipelined, from the input."""
+    if words[1:]:
+        path = session.path(words[1])
+        demand_read(session.machine.files, path, actor=session.actor)
+        return session.machine.files.read(path)
+    return await session.stdin.read()
 
 
 def _failure(message: str, **fields: object) -> Answer:

@@ -12,7 +12,8 @@ STATUS = 1
 SEVEN_BITS = 0x7F
 PACKET_LIMIT = 2_048
 PATIENCE = 10.0
-VERSION = {"name": "simulated", "protocol": 47}
+PROTOCOL = 772
+VERSION = "archive version"  # not a name that a properties file can hold
 
 
 class MinecraftAnswers:
@@ -42,9 +43,9 @@ class MinecraftAnswers:
 
     def _status(self) -> dict[str, object]:
         return {
-            "version": VERSION,
+            "version": {"name": self.settings.get(VERSION, "unknown"), "protocol": PROTOCOL},
             "players": {"max": number(self.settings, "max-players", 20), "online": 0},
-            "description": {"text": self.settings.get("motd", "A Minecraft Server")},
+            "description": self.settings.get("motd", "A Minecraft Server"),
         }
 
 

@@ -1,5 +1,8 @@
 """What a serving program does before it listens: it reads, checks and writes its files."""
 
+import re
+
+from proxmox_lab.guests.simulated.programs.minecraft import VERSION
 from proxmox_lab.guests.simulated.programs.order import Order, ProgramFailed
 from proxmox_lab.guests.simulated.programs.settings import (
     SYNTAXES,
@@ -9,6 +12,8 @@ from proxmox_lab.guests.simulated.programs.settings import (
 )
 from proxmox_lab.guests.simulated.programs.table import ServingProgram
 
+NUMBERS = re.compile(r"\d+(\.\d+)+")
+
 
 def prepare(order: Order, program: ServingProgram) -> tuple[Settings, int]:
     """The settings in force and the port to open; raises ``ProgramFailed``."""
@@ -17,6 +22,8 @@ def prepare(order: Order, program: ServingProgram) -> tuple[Settings, int]:
         order.write_default(order.path(name), content)
     _demand_consent(order, program)
     settings = _settings(order, program)
+    if found := NUMBERS.search(order.option(program.archive_option)):
+        settings[VERSION] = f"{found[0]} (simulated)"
     given = order.option(program.port_option)
     port = int(given) if given.isdigit() else number(settings, program.port_setting, program.port)
     return settings, port

@@ -65,8 +65,12 @@ async def chown(words: list[str], session: Session) -> Outcome:
         for path in [top, *below]:
             node = files.get(path, follow=False)
             demand_owner(files, path, actor=session.actor)
-            files.nodes[files.resolve(path, follow=False)] = replace(
-                node, owner=owner or node.owner, group=group or node.group
+            files.change(
+                path,
+                mode=node.mode,
+                owner=owner or node.owner,
+                group=group or node.group,
+                follow=False,
             )
     return Outcome()
 

@@ -1,6 +1,7 @@
 """A real SSH server for one guest: its host key, its users' keys, its shell."""
 
 import contextlib
+import logging
 import socket
 from functools import partial
 
@@ -11,6 +12,8 @@ from proxmox_lab.guests.simulated.shell.guest_shell import GuestShell
 from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
 from proxmox_lab.guests.simulated.ssh.sftp import GuestFiles
 from proxmox_lab.guests.simulated.system.machine import Machine
+
+log = logging.getLogger(__name__)
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 VERSION = "SimulatedGuest_1"
@@ -122,6 +125,9 @@ class SshServer:
         )
         try:
             return await self._shell.run(process.command, session)
+        except Exception as error:
+            log.exception("a simulated guest could not run a command")
+            return failed(f"the simulated guest has a fault of its own: {error!r}")
         finally:
             self._machine.changed()
 
