@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import asyncssh
 import pytest
 
 from proxmox_lab.guests.port import GuestFailure
+from proxmox_lab.guests.simulated.loopback import addresses
 from tests.integration.lab_guests.conftest import HOST_KEY, Yard, other_lab, until_it_answers
 
 pytestmark = pytest.mark.integration
@@ -155,6 +157,40 @@ async def test_a_guest_can_restart_itself(yard: Yard) -> None:
     assert (await ssh(yard, guest, "cat /proc/sys/kernel/random/boot_id")).stdout != before
 
 
+async def test_a_destroyed_guest_does_not_come_back(yard: Yard) -> None:
+    guest = await yard.start()
+    reach = guest.reach()
+
+    await guest.agent_exec(["reboot"], b"")
+    await yard.guests.destroy(yard.config)
+    await asyncio.sleep(0.5)
+
+    assert not guest.running
+    assert not yard.config.directory.exists()
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection(reach.ssh_host, reach.ssh_port)
+
+
+async def test_large_files_leave_with_their_names(yard: Yard) -> None:
+    guest = await yard.start()
+    await guest.agent_exec(["tee", "/big", "/other"], b"b" * 100_000)
+    await guest.agent_exec(["tee", "/big"], b"c" * 100_000)
+    await guest.agent_exec(["rm", "/other"], b"")
+
+    await guest.stop()
+
+    assert len(list((yard.config.directory / "blobs").iterdir())) == 1
+
+
+async def test_a_guest_that_boots_is_not_shut_down_before_it_has_heard(yard: Yard) -> None:
+    guest = await yard.guests.create(yard.config)
+    await guest.start(yard.config)
+
+    assert not await guest.shutdown(0.01)
+    assert guest.running
+    assert await guest.shutdown(5)
+
+
 async def test_two_labs_with_the_same_vm_id_do_not_meet(
     yard: Yard, make_yard: Callable[[str], Yard]
 ) -> None:
@@ -165,6 +201,16 @@ async def test_two_labs_with_the_same_vm_id_do_not_meet(
     assert first.reach().ssh_host != second.reach().ssh_host
     assert (await ssh(other, second, "id -un")).stdout == "yard\n"
     await other.guests.close()
+
+
+async def test_ssh_moves_to_2222_where_22_is_not_to_be_had(yard: Yard) -> None:
+    with socket.socket() as occupant, contextlib.suppress(PermissionError):
+        occupant.bind((next(addresses(yard.config.vmid)), 22))
+        occupant.listen()
+        guest = await yard.start()
+
+        assert guest.reach().ssh_port == 2222
+        assert (await ssh(yard, guest, "id -un")).stdout == "yard\n"
 
 
 async def test_the_map_tells_every_port_on_the_guest_s_own_address(yard: Yard) -> None:

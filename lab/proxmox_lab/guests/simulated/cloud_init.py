@@ -58,8 +58,8 @@ def _ensure_user(machine: Machine, config: GuestConfig) -> None:
             name=name, uid=uid, group=name, home=f"/home/{name}", login_shell="/bin/bash"
         )
     for group in GROUPS:
-        known = accounts.groups[group]
-        if name not in known.members:
+        known = accounts.groups.get(group)
+        if known is not None and name not in known.members:
             accounts.groups[group] = replace(known, members=(*known.members, name))
     home = accounts.users[name].home
     if machine.files.find(home) is None:

@@ -5,6 +5,7 @@ off --start--> booting --(agent answers)--> --(SSH answers)--> up --stop/shutdow
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -20,15 +21,18 @@ from proxmox_lab.guests.port import (
 )
 from proxmox_lab.guests.simulated.agent import GuestAgent
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
+from proxmox_lab.guests.simulated.inspection import inspected
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
 from proxmox_lab.guests.simulated.model.disk import Disk
-from proxmox_lab.guests.simulated.model.saved import disk_as_json, shown, write_state
 from proxmox_lab.guests.simulated.ssh.server import SshServer
 from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
 from proxmox_lab.guests.simulated.system.machine import Hardware, Machine
+from proxmox_lab.guests.simulated.write_back import DiskWriter
 
+log = logging.getLogger(__name__)
+
+LAST_WORDS = 0.2  # seconds between a guest's own reboot command and the deed
 AGENT_SHARE = 0.7  # of the boot time passes before the agent answers
-WRITE_BACK = 0.2  # seconds a change of the disk may wait to be written
 
 
 class SimulatedGuest:
@@ -38,16 +42,15 @@ class SimulatedGuest:
         """Stand there with power off."""
         self._config = config
         self._boot_seconds = boot_seconds
-        self._machine = Machine(disk, changed=self._schedule_write)
+        self._writer = DiskWriter(config.directory, disk, powered=lambda: self.running)
+        self._machine = Machine(disk, changed=self._writer.soon)
         self._agent = GuestAgent(self._machine)
         self._machine.run_command = self._agent.run_command
         self._server = SshServer(self._machine)
         self._foothold: Foothold | None = None
         self._boot: asyncio.Task[None] | None = None
         self._power: asyncio.Task[None] | None = None
-        self._write: asyncio.TimerHandle | None = None
         self._since = 0.0
-        self._saved: tuple[int, bool] | None = None
 
     @property
     def running(self) -> bool:
@@ -82,25 +85,35 @@ class SimulatedGuest:
         self.save()
 
     async def _come_up(self, foothold: Foothold) -> None:
-        await asyncio.sleep(self._boot_seconds * AGENT_SHARE)
-        run_cloud_init(self._machine, self._config)
-        self.save()
-        self._agent.up = True
-        await asyncio.sleep(self._boot_seconds * (1 - AGENT_SHARE))
-        await boot_units(self._machine)
-        await self._server.listen(foothold.ssh)
+        try:
+            await asyncio.sleep(self._boot_seconds * AGENT_SHARE)
+            run_cloud_init(self._machine, self._config)
+            self.save()
+            self._agent.up = True
+            await asyncio.sleep(self._boot_seconds * (1 - AGENT_SHARE))
+            await boot_units(self._machine)
+            await self._server.listen(foothold.ssh)
+        except (OSError, ValueError):
+            log.exception("simulated guest %d did not come up", self._config.vmid)
 
     async def stop(self) -> None:
         """Cut the power."""
         await self.halt()
         self.save()
+        self._writer.sweep()
+
+    async def forget(self) -> None:
+        """End for good: nothing is written any more."""
+        await self.halt()
+        self._writer.close()
 
     async def halt(self) -> None:
         """End what runs, without a word about it on the disk."""
+        if self._power is not None and self._power is not asyncio.current_task():
+            self._power.cancel()
         if self._boot is not None:
             self._boot.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._boot
+            await asyncio.wait({self._boot})
             self._boot = None
         self._agent.up = False
         await self._server.close()
@@ -114,7 +127,7 @@ class SimulatedGuest:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 if self._boot is not None:
-                    await asyncio.shield(self._boot)
+                    await asyncio.wait({self._boot})
                 await self.stop()
         return not self.running
 
@@ -131,7 +144,7 @@ class SimulatedGuest:
 
     def _requested_from_inside(self, verb: str) -> None:
         async def obey() -> None:
-            await asyncio.sleep(WRITE_BACK)
+            await asyncio.sleep(LAST_WORDS)
             await (self.reset() if verb == "reboot" else self.stop())
 
         self._power = asyncio.create_task(obey())
@@ -166,33 +179,9 @@ class SimulatedGuest:
         )
 
     def state(self) -> dict[str, Any]:
-        """The whole model in JSON's types, for tests and the curious."""
-        machine = self._machine
-        units = {
-            name: {"activity": str(state.activity), "journal": list(state.journal)}
-            for name, state in machine.units.states.items()
-        }
-        listening = {
-            kind: machine.listening(kind) if self.running else [] for kind in ("udp", "tcp")
-        }
-        return {
-            **shown(disk_as_json(machine.disk)),
-            "powered": self.running,
-            "units": units,
-            "listening": listening,
-        }
+        """The whole model in JSON's types, for tests and the curious; no secrets in it."""
+        return inspected(self._machine, powered=self.running)
 
     def save(self) -> None:
         """Write the disk and the power switch, if either has changed since."""
-        if self._write is not None:
-            self._write.cancel()
-            self._write = None
-        worth = (self._machine.disk.fingerprint(), self.running)
-        if worth != self._saved:
-            state = {**disk_as_json(self._machine.disk), "powered": self.running}
-            write_state(self._config.directory, state)
-            self._saved = worth
-
-    def _schedule_write(self) -> None:
-        if self._write is None:
-            self._write = asyncio.get_running_loop().call_later(WRITE_BACK, self.save)
+        self._writer.write()

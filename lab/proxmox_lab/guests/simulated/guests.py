@@ -50,7 +50,7 @@ class SimulatedGuests:
         """Forget the guest and delete its folder."""
         guest = self._guests.pop(config.vmid, None)
         if guest is not None:
-            await guest.stop()
+            await guest.forget()
         shutil.rmtree(config.directory, ignore_errors=True)
 
     async def close(self) -> None:

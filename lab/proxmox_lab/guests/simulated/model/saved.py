@@ -75,6 +75,14 @@ def read_state(directory: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
+def sweep_blobs(directory: Path, disk: Disk) -> None:
+    """Delete the large contents that no file has any more."""
+    wanted = {node.blob for node in disk.files.nodes.values()}
+    for path in (directory / BLOBS).glob("*"):
+        if path.name not in wanted:
+            path.unlink()
+
+
 def _node_as_json(node: Node) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, default in DEFAULTS.items():
