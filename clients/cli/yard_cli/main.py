@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import typer
 
-from yard_cli.commands import account, bench, demo, operations, servers, stack, status
+from yard_cli.commands import account, bench, demo, games, operations, servers, stack, status
 from yard_cli.failure import Failure
 from yard_cli.render import show_failure
 
@@ -31,7 +31,7 @@ def command_line() -> typer.Typer:
     app.command(rich_help_panel=here)(status.status)
     app.command(rich_help_panel=here, context_settings=PASSES_ON)(stack.lab)
     api = "Servers"
-    for command in (servers.games, servers.deploy, servers.servers, servers.delete):
+    for command in (games.games, servers.deploy, servers.servers, servers.delete):
         app.command(rich_help_panel=api)(command)
     for command in (operations.operations, operations.logs, operations.cancel, account.login):
         app.command(rich_help_panel=api)(command)

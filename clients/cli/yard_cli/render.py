@@ -13,6 +13,7 @@ from rich.text import Text
 from yard_cli.client.models import Line
 from yard_cli.failure import Failure
 
+ROOMY: Final = 100  # columns of a terminal that has room for all there is to tell
 COLOURS: Final[Mapping[str, str]] = {
     "running": "green",
     "succeeded": "green",
@@ -51,18 +52,43 @@ def plain(value: object) -> object:
     return _anything.dump_python(value, mode="json")
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their headings; known words are coloured."""
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, what: str = "rows"
+) -> None:
+    """Print rows under their headings; known words are coloured.
+
+    Where a terminal is too narrow the last column gives way: text wraps, an id is cut short
+    (its beginning is good enough for every command).
+    """
+    rows = list(rows)
+    if not rows:
+        console(to_stderr=True).print(f"no {what} yet", style="bright_black")
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(
+            column,
+            overflow="ellipsis" if column == "ID" else "fold",
+            no_wrap=column != columns[-1],
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row))
     console().print(table)
 
 
-def line_text(line: Line) -> Text:
-    """Lay a log line out: when, who, where, what."""
+def print_line(line: Line, *, out: Console) -> None:
+    """Print a log line: when, who, where, what; on a narrow terminal when, where, what."""
+    out.print(line_text(line, narrow=out.is_terminal and out.width < ROOMY))
+
+
+def line_text(line: Line, *, narrow: bool = False) -> Text:
+    """Lay a log line out."""
+    if narrow:
+        return Text.assemble(
+            (f"{line.time.astimezone():%H:%M:%S} ", "bright_black"),
+            (f"{line.step or '':<9} ", "blue"),
+            (printable(line.text), COLOURS.get(line.level, "")),
+        )
     return Text.assemble(
         (f"{line.time.astimezone():%H:%M:%S.%f}"[:-3] + " ", "bright_black"),
         (f"{line.writer:<12}"[:12] + " ", "cyan"),

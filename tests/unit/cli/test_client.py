@@ -1,5 +1,6 @@
 """The client of the API: tokens that renew themselves, refusals that say what helps."""
 
+import asyncio
 import json
 import stat
 import time
@@ -10,7 +11,8 @@ import httpx
 import pytest
 
 from yard_cli.client.api import Gateway
-from yard_cli.client.credentials import Credentials, Login
+from yard_cli.client.credentials import Account, Credentials, Login
+from yard_cli.client.session import Session
 from yard_cli.failure import Failure
 
 URL = "http://gateway"
@@ -29,11 +31,15 @@ class FakeGateway:
     def __init__(self) -> None:
         self.good = "old"
         self.renewals = 0
+        self.logins: list[str] = []
         self.answers: dict[str, Answer] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/auth/refresh":
             return self._renew(json.loads(request.content)["refresh_token"])
+        if request.url.path == "/v1/auth/login":
+            self.logins.append(json.loads(request.content)["username"])
+            return self._renew("again")
         if request.headers.get("authorization") != f"Bearer {self.good}":
             return problem(401, title="Unauthorised")
         return self.answers[request.url.path](request)
@@ -65,9 +71,10 @@ def credentials(tmp_path: Path) -> Credentials:
     return Credentials(tmp_path / "config" / "credentials.json")
 
 
-def client(world: FakeGateway, credentials: Credentials) -> Gateway:
+def client(world: FakeGateway, credentials: Credentials, account: Account | None = None) -> Gateway:
     http = httpx.AsyncClient(transport=httpx.MockTransport(world), base_url=URL)
-    return Gateway(http, url=URL, credentials=credentials)
+    session = Session(http, url=URL, credentials=credentials, account=account)
+    return Gateway(http, session=session)
 
 
 def test_tokens_are_kept_where_only_their_owner_reads(credentials: Credentials):
@@ -112,7 +119,44 @@ async def test_without_a_login_the_remedy_is_to_log_in(
     with pytest.raises(Failure) as refusal:
         await client(world, credentials).servers()
 
-    assert refusal.value.remedy == "yard login"
+    assert refusal.value.remedy == f"./yard login --url {URL}"
+
+
+async def test_two_commands_at_once_renew_a_login_once(
+    world: FakeGateway, credentials: Credentials
+):
+    credentials.keep(URL, a_login(lasts=1))
+    world.answers["/v1/servers"] = lambda _: page()
+
+    await asyncio.gather(*(client(world, credentials).servers() for _ in range(3)))
+
+    assert world.renewals == 1
+
+
+OWNER = Account(username="me", password="known")
+
+
+async def test_where_the_password_is_known_a_login_that_ended_begins_anew(
+    world: FakeGateway, credentials: Credentials
+):
+    credentials.keep(URL, a_login(lasts=1).model_copy(update={"refresh_token": "used"}))
+    world.answers["/v1/servers"] = lambda _: page()
+
+    await client(world, credentials, OWNER).servers()
+
+    assert world.logins == ["me"]
+
+
+async def test_another_users_login_is_not_replaced_by_the_owners(
+    world: FakeGateway, credentials: Credentials
+):
+    login = a_login(lasts=1).model_copy(update={"refresh_token": "used", "username": "other"})
+    credentials.keep(URL, login)
+
+    with pytest.raises(Failure, match="the login of other"):
+        await client(world, credentials, OWNER).servers()
+
+    assert world.logins == []
 
 
 async def test_a_refusal_carries_fields_and_remedy(world: FakeGateway, credentials: Credentials):

@@ -103,5 +103,5 @@ def test_the_panel_tells_where_to_connect_and_who_one_is(tmp_path: Path):
     out.print(it_runs(site, server, OPERATION, stays=True))
 
     told = sink.getvalue()
-    for word in ("h:30000", "admin", "pw", "http://127.0.0.1:9000", "logs op_1", "delete"):
+    for word in ("h:30000", "admin", "pw", "http://127.0.0.1:9000", "logs one", "delete"):
         assert word in told

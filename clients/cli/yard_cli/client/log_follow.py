@@ -63,7 +63,7 @@ async def follow(gateway: Gateway, operation_id: str, *, after: int = 0) -> Asyn
             if failures > len(PAUSES):
                 raise Failure(
                     f"the log of {operation_id} cannot be followed: {error}",
-                    "see whether all services are well: yard status",
+                    "see whether all services are well: ./yard status",
                 ) from error
         await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0.1)
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from yard_cli.client.api import Gateway
+from yard_cli.client.http import http_client
 from yard_cli.client.models import Line
 from yard_cli.failure import Failure
 
@@ -25,17 +26,29 @@ async def history(gateway: Gateway, operation_id: str, *, after: int = 0) -> Asy
     """Yield the lines recorded by now."""
     ticket = await gateway.log_ticket(operation_id)
     headers = {"Authorization": f"Bearer {ticket.ticket}"}
-    async with httpx.AsyncClient(timeout=30, headers=headers) as http:
+    async with http_client(ticket.history_url, headers=headers) as http:
         while True:
             query = {"after": str(after), "limit": str(PAGE)}
-            response = await http.get(ticket.history_url, params=query)
+            try:
+                response = await http.get(ticket.history_url, params=query)
+            except httpx.TransportError as error:
+                raise Failure(
+                    f"the log-service at {ticket.history_url} does not answer", "./yard status"
+                ) from error
             if not response.is_success:
                 raise Failure(
-                    f"the log-service refused: HTTP {response.status_code}", "yard status"
+                    f"the log-service refused: HTTP {response.status_code}", "./yard status"
                 )
-            page = LogPage.model_validate_json(response.content)
+            page = _read(response)
             for line in page.items:
                 yield line
             if page.ended or not page.items:
                 return
             after = page.next_after
+
+
+def _read(response: httpx.Response) -> LogPage:
+    try:
+        return LogPage.model_validate_json(response.content)
+    except ValidationError as error:
+        raise Failure("the log-service's answer was not understood", "./yard status") from error

@@ -1,5 +1,7 @@
 """What the API answers, as far as the command line reads it. Unknown fields are kept."""
 
+from collections.abc import Mapping
+
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 
@@ -84,6 +86,13 @@ class Game(Answer, frozen=True):
     summary: str = ""
     version: str = ""
     maturity: str = ""
+    settings_schema: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def properties(self) -> Mapping[str, Mapping[str, JsonValue]]:
+        """Return the schema of each setting; only a game asked for by its id tells them."""
+        found = self.settings_schema.get("properties")
+        found = found if isinstance(found, dict) else {}
+        return {name: schema for name, schema in found.items() if isinstance(schema, dict)}
 
 
 class LogTicket(Answer, frozen=True):

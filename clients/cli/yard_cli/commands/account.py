@@ -1,12 +1,17 @@
 """``yard login``: begin a session with a gateway."""
 
+from typing import Final
+
 import typer
 
 from yard_cli.client.api import gateway
 from yard_cli.commands import options
 from yard_cli.commands.target import target
+from yard_cli.failure import Failure
 from yard_cli.interrupts import run
 from yard_cli.render import console, show_json
+
+HINT: Final = "the first user's name and password stand where ./yard up runs, and in secrets.json"
 
 
 def login(
@@ -23,7 +28,10 @@ def login(
 
     async def begin() -> None:
         async with gateway(found.url, credentials=found.credentials) as api:
-            await api.log_in(username=username, password=password)
+            try:
+                await api.log_in(username=username, password=password)
+            except Failure as failure:
+                raise Failure(failure.reason, failure.remedy or HINT) from failure
 
     run(begin())
     if as_json:

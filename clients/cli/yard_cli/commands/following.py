@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import httpx
+from rich.console import Console
 
 from yard_cli.client.api import Gateway
 from yard_cli.client.log_follow import follow
 from yard_cli.client.models import Line, Operation
 from yard_cli.failure import Failure
-from yard_cli.render import console, line_text, seconds, show_json
+from yard_cli.render import console, print_line, seconds, show_json
+from yard_cli.show.live import LiveShow
 
 ASK_EVERY: Final = 0.2
 SILENCE: Final = 60.0  # seconds a gateway may be away before we give up
@@ -58,7 +60,13 @@ async def stay(
 async def follow_to_the_end(gateway: Gateway, operation: Operation, *, as_json: bool) -> None:
     """Show the log, then the outcome; a bad one is a failure."""
     out = console(to_stderr=as_json)
-    outcome = await stay(gateway, operation.id, on_line=lambda line: out.print(line_text(line)))
+    try:
+        outcome = await _shown(gateway, operation.id, out=out)
+    except asyncio.CancelledError:
+        out.print(
+            f"{operation.id} goes on without you: ./yard logs -f, or ./yard cancel, with its id"
+        )
+        raise
     server = await gateway.server(operation.server_id)
     if as_json:
         show_json(
@@ -70,13 +78,21 @@ async def follow_to_the_end(gateway: Gateway, operation: Operation, *, as_json: 
         out.print(f"connect: {server.connect}")
 
 
+async def _shown(gateway: Gateway, operation_id: str, *, out: Console) -> Outcome:
+    if not out.is_terminal:
+        return await stay(gateway, operation_id, on_line=lambda line: print_line(line, out=out))
+    with LiveShow(out) as show:
+        show.say(operation_id)
+        return await stay(gateway, operation_id, on_line=show.line, on_change=show.operation)
+
+
 def check(operation: Operation) -> None:
     """Raise unless the operation succeeded."""
     if operation.state == "succeeded":
         return
     error = operation.error
     if error is None:
-        raise Failure(f"the operation was {operation.state}", f"yard logs {operation.id}")
+        raise Failure(f"the operation was {operation.state}", f"./yard logs {operation.id}")
     where = f" at step {error.step}" if error.step else ""
     raise Failure(
         f"{operation.kind} {operation.state}{where}: {error.detail or error.code or 'no reason'}",

@@ -1,19 +1,20 @@
 """Commands about operations: what goes on, its log, and giving it up."""
 
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from yard_cli.client.log_follow import follow as follow_log
 from yard_cli.client.log_history import history
+from yard_cli.client.lookup import operation_called
 from yard_cli.client.models import Line
 from yard_cli.commands import options
 from yard_cli.commands.target import api
 from yard_cli.interrupts import run
-from yard_cli.render import console, line_text, seconds, show_json, show_table
+from yard_cli.render import console, print_line, seconds, show_json, show_table
 
-OperationId = Annotated[str, typer.Argument(help="The operation's id; see: yard operations.")]
+CALLED: Final = "An id, or its beginning; a server's name means its newest operation."
 
 
 def operations(
@@ -24,17 +25,23 @@ def operations(
     async def ask() -> None:
         async with api(url, data) as gateway:
             found = await gateway.operations()
+            names = {} if as_json else {one.id: one.name for one in await gateway.servers()}
         if as_json:
             show_json(found)
             return
-        rows = [(one.id, one.kind, one.state, one.server_id, seconds(one.seconds)) for one in found]
-        show_table(("ID", "KIND", "STATE", "SERVER", "TOOK"), rows)
+        rows = [
+            (one.kind, names.get(one.server_id, "(gone)"), one.state, seconds(one.seconds), one.id)
+            for one in found
+        ]
+        show_table(("KIND", "SERVER", "STATE", "TOOK", "ID"), rows, what="operations")
 
     run(ask())
 
 
 def logs(
-    operation_id: OperationId,
+    operation: Annotated[
+        str | None, typer.Argument(help=CALLED, show_default="the newest of all")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     after: Annotated[int, typer.Option(help="Begin after this line.", min=0)] = 0,
     url: options.Url = None,
@@ -48,10 +55,11 @@ def logs(
         if as_json:
             show_json(line)
         else:
-            out.print(line_text(line))
+            print_line(line, out=out)
 
     async def ask() -> None:
         async with api(url, data) as gateway:
+            operation_id = await operation_called(gateway, operation)
             lines = (follow_log if follow else history)(gateway, operation_id, after=after)
             async with aclosing(lines):
                 async for line in lines:
@@ -61,7 +69,7 @@ def logs(
 
 
 def cancel(
-    operation_id: OperationId,
+    operation: Annotated[str, typer.Argument(help=CALLED)],
     url: options.Url = None,
     data: options.Data = None,
     as_json: options.Json = False,
@@ -70,10 +78,10 @@ def cancel(
 
     async def ask() -> None:
         async with api(url, data) as gateway:
-            operation = await gateway.cancel(operation_id)
+            cancelled = await gateway.cancel(await operation_called(gateway, operation))
         if as_json:
-            show_json(operation)
+            show_json(cancelled)
         else:
-            console().print(f"{operation.id} is {operation.state}")
+            console().print(f"{cancelled.id} is {cancelled.state}")
 
     run(ask())

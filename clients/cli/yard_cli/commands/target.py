@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yard_cli.client.api import Gateway, gateway
-from yard_cli.client.credentials import Credentials
+from yard_cli.client.credentials import Account, Credentials
 from yard_cli.failure import Failure
 from yard_cli.settings import CliSettings
 from yard_cli.stack.folder import DataFolder, RunningStack
@@ -39,7 +39,7 @@ def running_folder(data: Path | None) -> tuple[DataFolder, RunningStack]:
             return folder, running
     raise Failure(
         f"no stack is running on {data_folder(data).path}",
-        "start one with: yard up   (or name a gateway elsewhere: --url)",
+        "start one with: ./yard up   (or name a gateway elsewhere: --url)",
     )
 
 
@@ -61,8 +61,9 @@ def target(url: str | None, data: Path | None) -> Target:
 async def api(url: str | None, data: Path | None) -> AsyncGenerator[Gateway]:
     """Open the gateway a command speaks to. The local stack's owner is logged in by itself."""
     found = target(url, data)
-    async with gateway(found.url, credentials=found.credentials) as opened:
-        if found.folder is not None and found.credentials.find(found.url) is None:
-            secrets = load_or_make(found.folder)
-            await opened.log_in(username=secrets.username, password=secrets.password)
+    account = None
+    if found.folder is not None:
+        secrets = load_or_make(found.folder)
+        account = Account(username=secrets.username, password=secrets.password)
+    async with gateway(found.url, credentials=found.credentials, account=account) as opened:
         yield opened

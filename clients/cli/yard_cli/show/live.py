@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yard_cli.client.models import Line, Operation, Step
-from yard_cli.render import COLOURS, line_text, printable, seconds
+from yard_cli.render import COLOURS, print_line, printable, seconds
 from yard_cli.stack.supervisor import News
 
 MARKS: Final = {"succeeded": "✓", "failed": "✗", "cancelled": "-", "pending": "·"}
@@ -61,14 +61,14 @@ class LiveShow:
 
     def line(self, line: Line) -> None:
         """Tell a line of the operation's log."""
-        self._out.print(line_text(line))
+        print_line(line, out=self._out)
 
     def operation(self, operation: Operation) -> None:
         """Tell how far the operation is."""
         self._operation = operation
 
     def _picture(self) -> RenderableType:
-        parts: list[RenderableType] = [self._process_line()]
+        parts: list[RenderableType] = [self._process_line()] if self._processes else []
         if self._operation is not None:
             parts.append(_steps(self._operation))
         if self._now:

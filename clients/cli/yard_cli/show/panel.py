@@ -31,7 +31,7 @@ def it_runs(site: Site, server: Server, operation: Operation, *, stays: bool) ->
         ("", ""),
         *_places(site),
         ("", ""),
-        *(_next(site, server, operation) if stays else again),
+        *(_next(site, server) if stays else again),
     ]
     title = f"{server.name} is running"
     return Panel(_rows(rows), title=title, border_style="green", expand=False)
@@ -40,8 +40,10 @@ def it_runs(site: Site, server: Server, operation: Operation, *, stays: bool) ->
 def _places(site: Site) -> Sequence[tuple[str, str]]:
     gateway = site.ports.url("gateway")
     return (
-        ("API", f"{gateway}/v1   (described in: {gateway}/openapi.json)"),
-        ("health", f"{gateway}/readyz   (all services: ./yard status{_where(site)})"),
+        ("API", f"{gateway}/v1"),
+        ("described in", f"{gateway}/openapi.json"),
+        ("health", f"{gateway}/readyz"),
+        ("of all", f"./yard status{_where(site)}"),
         ("lab", f"{site.ports.url('lab')}   (plays Proxmox; guests are {site.guests})"),
         ("user", site.secrets.username),
         ("password", site.secrets.password),
@@ -49,13 +51,13 @@ def _places(site: Site) -> Sequence[tuple[str, str]]:
     )
 
 
-def _next(site: Site, server: Server, operation: Operation) -> Sequence[tuple[str, str]]:
+def _next(site: Site, server: Server) -> Sequence[tuple[str, str]]:
     where = _where(site)
     return (
         ("try next", f"./yard servers{where}"),
-        ("", f"./yard logs {operation.id}{where}"),
-        ("", f"./yard games{where}"),
-        ("", f"./yard delete --follow {server.id}{where}"),
+        ("", f"./yard logs {server.name}{where}"),
+        ("", f"./yard games {server.game}{where}"),
+        ("", f"./yard delete -f {server.name}{where}"),
     )
 
 

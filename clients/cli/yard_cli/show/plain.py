@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from yard_cli.client.models import Line, Operation
-from yard_cli.render import COLOURS, line_text, seconds
+from yard_cli.render import COLOURS, print_line, seconds
 from yard_cli.stack.supervisor import News
 
 
@@ -45,7 +45,7 @@ class PlainShow:
 
     def line(self, line: Line) -> None:
         """Tell a line of the operation's log."""
-        self._out.print(line_text(line))
+        print_line(line, out=self._out)
 
     def operation(self, operation: Operation) -> None:
         """Tell which steps changed since the last time."""

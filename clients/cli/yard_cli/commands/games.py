@@ -1,0 +1,80 @@
+"""``yard games``: what can be deployed, and what can be set."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final
+
+import typer
+from pydantic import JsonValue
+
+from yard_cli.client.models import Game
+from yard_cli.commands import options
+from yard_cli.commands.target import api
+from yard_cli.interrupts import run
+from yard_cli.render import console, printable, show_json, show_table
+
+LIMITS: Final = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+}
+
+
+def games(
+    game: Annotated[
+        str | None, typer.Argument(help="Show this one's settings.", show_default=False)
+    ] = None,
+    url: options.Url = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the games that can be deployed, or the settings of one."""
+
+    async def ask() -> None:
+        async with api(url, data) as gateway:
+            found = await gateway.game(game) if game else await gateway.games()
+        if as_json:
+            show_json(found)
+        elif isinstance(found, Game):
+            _show_one(found)
+        else:
+            rows = [(one.id, one.version, one.maturity, one.summary) for one in found]
+            show_table(("GAME", "VERSION", "MATURITY", "SUMMARY"), rows)
+
+    run(ask())
+
+
+def _show_one(game: Game) -> None:
+    out = console()
+    out.print(printable(f"{game.name} ({game.maturity}): {game.summary}"), markup=False)
+    out.print(f"set them by: ./yard deploy {game.id} --set SETTING=VALUE", markup=False)
+    out.print()
+    show_table(("SETTING", "DEFAULT", "MEANING"), settings_of(game), what="settings")
+
+
+def settings_of(game: Game) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and meaning of each setting."""
+    required = game.settings_schema.get("required") or ()
+    for name, schema in game.properties().items():
+        default = "required" if name in _words(required) else ""
+        if "default" in schema:
+            default = json.dumps(schema["default"], ensure_ascii=False)
+        meaning = ". ".join(_words([schema.get("title"), schema.get("description")]))
+        yield (name, default, f"{meaning} ({', '.join((_kind(schema), *_limits(schema)))})".strip())
+
+
+def _kind(schema: Mapping[str, JsonValue]) -> str:
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if choices := schema.get("enum"):
+        return " | ".join(_words(choices))
+    return str(schema.get("type", ""))
+
+
+def _limits(schema: Mapping[str, JsonValue]) -> list[str]:
+    return [words.format(schema[key]) for key, words in LIMITS.items() if key in schema]
+
+
+def _words(values: object) -> list[str]:
+    return [str(value) for value in values if value] if isinstance(values, (list, tuple)) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  another service's words
