@@ -137,3 +137,18 @@ def test_ansible_understands_the_playbook(folder: Path, tmp_path: Path):
     assert checked.returncode == 0, checked.stderr
     listed = len(re.findall(r"TAGS: \[\]$", checked.stdout, re.MULTILINE)) - 1
     assert GameFolders(PLAYBOOKS).find(folder.name).tasks == listed
+
+
+def test_who_writes_a_secret_into_a_file_keeps_its_words_back(folder: Path):
+    secrets = GameFolders(PLAYBOOKS).find(folder.name).secrets
+    writing = {
+        task["ansible.builtin.template"]["src"]: str(task.get("no_log", ""))
+        for task in tasks(folder)
+        if "ansible.builtin.template" in task
+    }
+
+    for source, no_log in writing.items():
+        text = (folder / "templates" / source).read_text()
+        for name in secrets:
+            if f"settings.{name}" in text:
+                assert f"settings.{name}" in no_log or no_log == "True"

@@ -298,6 +298,20 @@ class FakeTokens:
         return hashlib.sha256(refresh.encode()).hexdigest()
 
 
+@dataclass
+class FakeSeals:
+    """Envelopes that know their place; nobody could open them, and no two are alike."""
+
+    made: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
+
+    def seal(self, data: bytes, *, server_id: str, pointer: str) -> str:
+        self.made.append((data, server_id, pointer))
+        return f"sealed:fake:{len(self.made)}"
+
+    def fingerprint(self, data: bytes) -> str:
+        return hashlib.sha256(b"fake" + data).hexdigest()
+
+
 BLOCKS = Game(
     id="blocks",
     name="Blocks",
@@ -318,11 +332,15 @@ BLOCKS = Game(
             "mode": {"enum": ["easy", "hard"], "default": "easy"},
             "players": {"type": "integer", "minimum": 1, "maximum": 100},
             "password": {"type": "string", "x-secret": True, "default": ""},
+            "keys": {"type": "array", "items": {"type": "string", "x-secret": True}},
             "world": {
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["seed"],
-                "properties": {"seed": {"type": "integer", "default": 7}},
+                "properties": {
+                    "seed": {"type": "integer", "default": 7},
+                    "pin": {"type": "integer", "x-secret": True},
+                },
             },
         },
     },

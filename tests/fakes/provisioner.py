@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from common.contracts import events as evt
 from common.contracts.base import Message, now
 from common.contracts.logs import LogBatch, LogLine
+from common.contracts.sealed import packed
 from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
 from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.game import Game
@@ -24,6 +25,13 @@ from provisioner.ports import Tools
 
 SERVER, OPERATION = "srv_1", "op_5"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake guest"
+
+
+def sealed(value: JsonValue, *, pointer: str) -> str:
+    """Return an envelope that ``FakeSeals`` opens."""
+    return f"sealed:fake:{SERVER}:{pointer}:{packed(value).hex()}"
+
+
 GAME = Game(
     id="pong",
     version="1.0.0",
@@ -39,7 +47,7 @@ SPEC = ServerSpec(
     name="lobby",
     game="pong",
     game_version="1.0.0",
-    settings={"motd": "{{ hello }}", "password": "hunter2"},
+    settings={"motd": "{{ hello }}", "password": sealed("hunter2", pointer="/password")},
     plan=Plan(name="small", cores=1, memory_mib=1024, disk_gib=4),
     ports=(Port(name="game", protocol="udp", number=30000),),
 )
@@ -216,6 +224,17 @@ class FakeQueries:
         return {"version": "5.10", "players": 0}
 
 
+@dataclass
+class FakeSeals:
+    """Opens envelopes that say themselves what they hold, and for whom."""
+
+    def open(self, envelope: str, *, server_id: str, pointer: str) -> bytes:
+        head, _, content = envelope.rpartition(":")
+        if head != f"sealed:fake:{server_id}:{pointer}":
+            raise StepFailed(f"the sealed setting {pointer} does not open")
+        return bytes.fromhex(content)
+
+
 class FakeProvisioner:
     """The unit of work and all tools; ``power`` cuts everything off at any point."""
 
@@ -229,6 +248,7 @@ class FakeProvisioner:
             playbooks=self.playbooks,
             games=FakeGames(),
             queries=self.queries,
+            seals=FakeSeals(),
             log=self.log,
             target=lambda endpoint: target(endpoint, user="yard", key_file=Path("/keys/id")),
         )

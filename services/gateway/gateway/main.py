@@ -27,6 +27,7 @@ from common.messaging.declare import keep_declared
 from common.messaging.relay import Relay
 from common.runtime import run
 from common.security.keys import keys_of_jwks
+from common.security.sealing import read_sealing
 from common.security.tokens import TokenVerifier
 from gateway.adapters.game_catalogue import FolderCatalogue
 from gateway.adapters.passwords import Argon2Passwords
@@ -83,6 +84,7 @@ def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, b
     parts = Parts(
         work=work,
         catalogue=FolderCatalogue(settings.games_dir),
+        seals=read_sealing(settings.sealing_key_file),
         passwords=Argon2Passwords(),
         tokens=tokens,
         verifier=TokenVerifier(keys_of_jwks(jwks), issuer=settings.issuer),

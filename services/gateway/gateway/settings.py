@@ -13,6 +13,10 @@ class Settings(ServiceSettings):
     token_key_file: Path = Field(
         description="ES256 private key in PEM that signs tokens; made at the first start"
     )
+    sealing_key_file: Path = Field(
+        description="Keys that secret settings are sealed with, one per line in base64; "
+        "the provisioner has the same file"
+    )
     setup_token: SecretStr | None = Field(
         default=None, description="Whoever holds it may add the first user, once"
     )

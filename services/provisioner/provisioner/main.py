@@ -27,11 +27,13 @@ from common.messaging.consumer import Consumer
 from common.messaging.log_writer import LogWriter, log_writer
 from common.messaging.relay import Relay
 from common.runtime import run
+from common.security.sealing import read_sealing
 from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.query import GameQueries
+from provisioner.adapters.seals import SealedSettings
 from provisioner.adapters.ssh import SshGuests
 from provisioner.domain.inventory import target
 from provisioner.handlers import on_event
@@ -101,6 +103,7 @@ def _worker(
         playbooks=playbooks,
         games=GameFolders(settings.playbooks_dir),
         queries=GameQueries(),
+        seals=SealedSettings(read_sealing(settings.sealing_key_file)),
         log=log,
         target=partial(target, user=settings.guest_user, key_file=settings.ssh_private_key_file),
         download_base=settings.download_base,

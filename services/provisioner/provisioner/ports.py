@@ -99,6 +99,14 @@ class Queries(Protocol):
         ...
 
 
+class Seals(Protocol):
+    """What opens the secrets the gateway has sealed."""
+
+    def open(self, envelope: str, *, server_id: str, pointer: str) -> bytes:
+        """Return what was sealed for this server's setting. Raises ``StepFailed``."""
+        ...
+
+
 class Log(Protocol):
     """The fast way for log lines."""
 
@@ -115,6 +123,7 @@ class Tools:
     playbooks: Playbooks
     games: Games
     queries: Queries
+    seals: Seals
     log: Log
     target: Callable[[Endpoint], Target]
     download_base: str = ""

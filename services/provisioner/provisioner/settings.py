@@ -14,6 +14,10 @@ class Settings(ServiceSettings):
     ssh_private_key_file: Path = Field(
         description="Private key of this installation; guests know its public half"
     )
+    sealing_key_file: Path = Field(
+        description="Keys that open sealed settings, one per line in base64; the gateway has the "
+        "same file"
+    )
     guest_user: str = Field(
         default="yard",
         pattern=r"^[a-z_][a-z0-9_-]{0,31}$",

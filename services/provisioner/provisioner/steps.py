@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import JsonValue
-
 from common.contracts import events as evt
 from common.contracts.logs import Level, LogLine
 from provisioner.domain import inventory
@@ -23,6 +21,7 @@ from provisioner.domain.play import (
     remedy,
 )
 from provisioner.domain.run import Run, Stage
+from provisioner.domain.secrets import Opened, masked, opened, texts_of
 from provisioner.patience import patiently
 from provisioner.ports import Tools
 
@@ -80,9 +79,11 @@ async def play(task: Task) -> Run:
     """Run the game's playbook; each task becomes a line of the log and moves the progress."""
     spec, tools = task.vm.spec, task.tools
     game = tools.games.find(spec.game)
-    settings = tools.games.complete(game, spec.settings)
+    found = _opened(task)
+    settings = tools.games.complete(game, found.settings)
+    secrets = _secret_texts(found, game)
     target = tools.target(task.vm.endpoint)
-    follower = _Follower(task=task, game=game, secrets=_secrets(game, settings))
+    follower = _Follower(task=task, game=game, secrets=secrets)
     ended = await tools.playbooks.play(
         Play(
             name=task.run.server_id,
@@ -96,6 +97,7 @@ async def play(task: Task) -> Run:
                 resumed=task.run.attempt > 1,
             ),
             known_hosts=inventory.known_hosts(target, task.run.host_keys),
+            secrets=secrets,
         ),
         tell=follower.tell,
     )
@@ -105,9 +107,18 @@ async def play(task: Task) -> Run:
     return task.run.advanced()
 
 
-def _secrets(game: Game, settings: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    values = (settings.get(name) for name in game.secrets)
-    return tuple(value for value in values if isinstance(value, str) and value)
+def _opened(task: Task) -> Opened:
+    """Open the spec's sealed settings, in memory; nothing of them may be told or kept."""
+
+    def open_one(envelope: str, pointer: str) -> bytes:
+        return task.tools.seals.open(envelope, server_id=task.run.server_id, pointer=pointer)
+
+    return opened(task.vm.spec.settings, open=open_one)
+
+
+def _secret_texts(found: Opened, game: Game) -> tuple[str, ...]:
+    """Return what may not be told: all that was sealed, and what should have been."""
+    return texts_of([*found.secrets, *(found.settings.get(name) for name in game.secrets)])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +133,7 @@ class _Follower:
     _last: deque[str] = field(default_factory=lambda: deque[str](maxlen=LAST_LINES))
 
     async def tell(self, event: TaskEvent) -> None:
+        event = event.model_copy(update={"task": masked(event.task, self.secrets)})
         told = line(event, attempt=self.task.run.attempt, secrets=self.secrets)
         self.task.write(told)
         self._last.append(told.text)
@@ -158,7 +170,8 @@ async def check(task: Task) -> Run:
     except StepFailed as failure:
         target = tools.target(endpoint)
         said = await tools.guests.last_lines(target, task.run.host_keys, unit=game.unit)
-        failure.last_lines = tuple(plain(text) for text in said)
+        secrets = _secret_texts(_opened(task), game)
+        failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise
     versions = {"definition": game.version}
     if isinstance(version := answer.get("version"), str):

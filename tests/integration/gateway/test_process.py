@@ -1,6 +1,7 @@
 """The gateway as a process of its own, over a real bus and both databases."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -31,6 +32,7 @@ from common.contracts.logs import LogBatch
 from common.contracts.logs import decode as decode_batch
 from common.messaging.connection import Bus, jetstream
 from common.messaging.consumer import Consumer
+from common.security.sealing import new_key_line
 from tests.servers import NatsServer, end
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -40,6 +42,11 @@ GAME = """
  vm: {cores: 1, ram_mib: 512, disk_gib: 3}, connect: "{host}:{port}",
  ports: [{name: game, protocol: udp, number: 8303}]}
 """
+SCHEMA = """
+{"type": "object", "additionalProperties": false,
+ "properties": {"password": {"type": "string", "x-secret": true}}}
+"""
+CANARY = "canary-81b6-geheim"
 USER = {"username": "ann", "password": "correct horse battery"}
 
 
@@ -92,7 +99,10 @@ async def gateway(
     games = tmp_path / "games" / "blocks"
     games.mkdir(parents=True)
     (games / "game.yml").write_text(GAME)
-    (games / "settings.schema.json").write_text('{"type": "object", "additionalProperties": false}')
+    (games / "settings.schema.json").write_text(SCHEMA)
+    key = tmp_path / "sealing.key"
+    key.touch(mode=0o600)
+    key.write_text(new_key_line())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,6 +112,7 @@ async def gateway(
             "SPAWNYARD_NATS_URL": nats_server.url,
             "SPAWNYARD_PORT": str(port),
             "SPAWNYARD_TOKEN_KEY_FILE": str(tmp_path / "keys" / "token.pem"),
+            "SPAWNYARD_SEALING_KEY_FILE": str(key),
             "SPAWNYARD_SETUP_TOKEN": "sesame",
             "SPAWNYARD_GAMES_DIR": str(games.parent),
             "SPAWNYARD_RECONCILE_EVERY": "0.5",
@@ -278,3 +289,37 @@ async def test_without_the_bus_requests_are_accepted_and_readiness_names_it(
         assert ready.json()["checks"]["messages"] != "ok"
         async with services(nats_server, willing):
             await reaches(client, deployed.json()["links"]["self"], state="succeeded")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_secret_is_nowhere_on_disk_and_asking_again_gives_the_same_answer(
+    gateway: Gateway, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    body = {"game": "blocks", "name": "open-word", "settings": {"password": CANARY}}
+    key = {"Idempotency-Key": "once"}
+    async with logged_in(gateway) as client:
+        first = await client.post("/v1/deployments", json=body, headers=key)
+        again = await client.post("/v1/deployments", json=body, headers=key)
+        other = await client.post(
+            "/v1/deployments", json=body | {"settings": {"password": "x"}}, headers=key
+        )
+        async with services(nats_server, willing):
+            await reaches(client, first.json()["links"]["self"], state="succeeded")
+        server = (await client.get(first.json()["links"]["server"])).json()
+    gateway.stop()
+    nats_server.kill()
+
+    assert first.content == again.content
+    assert (first.status_code, other.status_code) == (202, 422)
+    assert server["settings"] == {"password": "[masked]"}
+    holding = {path.name for path in tmp_path.rglob("*") if path.is_file() and _holds(path)}
+    assert holding == set()
+    databases = [path for path in tmp_path.glob("test-*") if b"open-word" in path.read_bytes()]
+    stores = [path for path in tmp_path.rglob("*.blk") if b"open-word" in path.read_bytes()]
+    assert databases, "what is not secret is found, so a secret would have been"
+    assert stores, "what is not secret is found, so a secret would have been"
+
+
+def _holds(path: Path) -> bool:
+    data = path.read_bytes()
+    return CANARY.encode() in data or hashlib.sha256(CANARY.encode()).hexdigest().encode() in data

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.contracts.servers import Endpoint, PublishedPort
+from common.security.sealing import new_key_line
 from provisioner.domain.inventory import Target, target
 from proxmox_lab.guests.port import Guest, GuestConfig
 from proxmox_lab.guests.simulated.guests import SimulatedGuests
@@ -45,6 +46,14 @@ def runs() -> Generator[Path]:
 def key_file(tmp_path: Path) -> Path:
     path = tmp_path / "id"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+@pytest.fixture
+def sealing_key(tmp_path: Path) -> Path:
+    path = tmp_path / "sealing.key"
+    path.touch(mode=0o600)
+    path.write_text(new_key_line())
     return path
 
 

@@ -66,6 +66,7 @@ async def deploy(site: Site, runs: Path, playbooks: Path, mirror: str) -> FakePr
         playbooks=AnsiblePlaybooks(project=playbooks, runs=runs),
         games=GameFolders(playbooks),
         queries=GameQueries(),
+        seals=world.tools.seals,
         log=world.log,
         target=site.target,
         download_base=mirror,

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -12,10 +13,14 @@ import pytest
 
 from common.contracts import events as evt
 from common.contracts import logs
+from common.contracts.sealed import packed
 from common.messaging.connection import Bus
-from tests.fakes.provisioner import SPEC, removal, vm_ready
+from common.security.sealing import read_sealing
+from tests.fakes.provisioner import SERVER, SPEC, removal, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
 from tests.servers import NatsServer
+
+CANARY = "canary-4d2a-geheim"
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -42,7 +47,12 @@ class Service:
 
 @pytest.fixture
 async def service(
-    nats_server: NatsServer, site: Site, runs: Path, tmp_path: Path, ports: Callable[[], int]
+    nats_server: NatsServer,
+    site: Site,
+    runs: Path,
+    tmp_path: Path,
+    sealing_key: Path,
+    ports: Callable[[], int],
 ) -> AsyncGenerator[Service]:
     port = ports()
     settings = {
@@ -50,6 +60,7 @@ async def service(
         "NATS_URL": nats_server.url,
         "PORT": str(port),
         "SSH_PRIVATE_KEY_FILE": str(site.key_file),
+        "SEALING_KEY_FILE": str(sealing_key),
         "PLAYBOOKS_DIR": str(PLAYBOOKS),
         "RUNS_DIR": str(runs),
         "LOG_LEVEL": "WARNING",
@@ -148,3 +159,47 @@ async def test_a_removal_stops_the_run_within_ten_seconds(
 
     assert not heard.said(evt.ServerReady)
     assert not heard.said(evt.ServerFailed)
+
+
+async def test_a_secret_reaches_the_guest_s_file_and_nothing_else(
+    service: Service, heard: Heard, bus: Bus, site: Site, sealing_key: Path, tmp_path: Path
+):
+    place = {"server_id": SERVER, "pointer": "/password"}
+    envelope = read_sealing(sealing_key).seal(packed(CANARY), **place)
+    spec = SPEC.model_copy(update={"game": "luanti", "settings": {"password": envelope}})
+    event = vm_ready(endpoint=site.endpoint, host_keys=(site.host_key,), spec=spec)
+    await service.start()
+    seen: set[str] = set()
+    watching = asyncio.ensure_future(_watch_processes(seen))
+    await bus.js.publish(event.subject, event.model_dump_json().encode())
+
+    await heard.until(lambda h: bool(h.said(evt.ServerReady) or h.said(evt.ServerFailed)))
+
+    watching.cancel()
+    assert not heard.said(evt.ServerFailed), heard.said(evt.ServerFailed)
+    assert f"default_password = {CANARY}\n" in await site.read("/etc/luanti/default.conf")
+    assert any(line.text.startswith("changed: Write the settings") for line in heard.lines)
+    assert CANARY not in "".join(line.text for line in heard.lines)
+    assert CANARY not in "".join(event.model_dump_json() for event in heard.events)
+    assert seen
+    assert not any(CANARY in told for told in seen)
+    await service.kill(signal.SIGTERM)
+    guest = tmp_path / "lab"
+    kept = _files(tmp_path, Path(service.settings["RUNS_DIR"]))
+    assert not [p for p in kept if guest not in p.parents and CANARY.encode() in p.read_bytes()]
+    assert envelope in (tmp_path / "provisioner.db").read_bytes().decode(errors="replace")
+
+
+async def _watch_processes(seen: set[str]) -> None:
+    """Note the command line and environment of all processes, again and again."""
+    while True:
+        for file in (
+            f for p in Path("/proc").glob("[0-9]*") for f in (p / "cmdline", p / "environ")
+        ):
+            with suppress(OSError):
+                seen.add(file.read_bytes().decode(errors="replace"))
+        await asyncio.sleep(0.05)
+
+
+def _files(*folders: Path) -> list[Path]:
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]

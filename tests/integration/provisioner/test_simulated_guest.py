@@ -110,6 +110,7 @@ async def test_a_run_brings_a_server_up_that_answers_a_client(site: Site, runs: 
         playbooks=AnsiblePlaybooks(project=PLAYBOOKS, runs=runs),
         games=GAMES,
         queries=GameQueries(),
+        seals=world.tools.seals,
         log=world.log,
         target=site.target,
     )

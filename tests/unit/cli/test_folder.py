@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.contracts.topology import ACCESS
+from common.security.sealing import read_sealing
 from yard_cli.failure import Failure
 from yard_cli.stack import nats_conf
 from yard_cli.stack.folder import DataFolder
@@ -28,7 +29,7 @@ def test_secrets_are_made_once_and_are_their_owners_alone(folder: DataFolder):
     second = load_or_make(folder)
 
     assert first == second
-    for path in (folder.secrets, folder.ssh_key):
+    for path in (folder.secrets, folder.ssh_key, folder.sealing_key):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
@@ -42,6 +43,14 @@ def test_the_key_pair_is_one_that_ssh_understands(folder: DataFolder):
 
     public = folder.ssh_key.with_suffix(".pub").read_text()
     assert derived.stdout.split()[:2] == public.split()[:2]
+
+
+def test_the_sealing_key_is_made_once_and_the_services_can_use_it(folder: DataFolder):
+    load_or_make(folder)
+    sealed = read_sealing(folder.sealing_key).seal(b"x", server_id="srv_1", pointer="/p")
+    load_or_make(folder)
+
+    assert read_sealing(folder.sealing_key).open(sealed, server_id="srv_1", pointer="/p") == b"x"
 
 
 def test_damaged_secrets_are_said_to_be_so(folder: DataFolder):

@@ -16,7 +16,7 @@ from common.security.tokens import ACCESS, LOG_TICKET, TokenIssuer, TokenVerifie
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
 from gateway.domain.user import Session, User
-from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeTokens, FakeWork
+from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeSeals, FakeTokens, FakeWork
 
 ISSUER: Final = TokenIssuer(new_private_pem(), issuer="spawnyard")
 OTHER: Final = replace(USER, id="usr_2", name="Bob")
@@ -43,6 +43,7 @@ def app_over(work: FakeWork) -> FastAPI:
     parts = Parts(
         work=work,
         catalogue=FakeCatalogue(),
+        seals=FakeSeals(),
         passwords=FakePasswords(),
         tokens=TrueTokens(),
         verifier=TokenVerifier(keys_of_jwks(ISSUER.jwks()), issuer="spawnyard"),

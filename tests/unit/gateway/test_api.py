@@ -72,6 +72,27 @@ async def test_secret_settings_are_not_shown(door: Door) -> None:
     assert server.json()["settings"]["password"] == "[masked]"
 
 
+async def test_asking_again_with_a_secret_gives_the_same_answer(door: Door) -> None:
+    headers = {"Idempotency-Key": "k"}
+
+    first = await door.deploy(headers=headers, settings={"password": "canary-1"})
+    again = await door.deploy(headers=headers, settings={"password": "canary-1"})
+    other = await door.deploy(headers=headers, settings={"password": "canary-2"})
+
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(door.work.servers.rows) == 1
+    assert "canary" not in repr(vars(door.work)) + other.text
+
+
+async def test_an_envelope_of_a_person_s_own_is_refused_without_being_repeated(door: Door) -> None:
+    refused = await door.deploy(settings={"motd": "sealed:v1:canary"})
+
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/settings/motd"
+    assert "canary" not in refused.text
+
+
 async def test_a_ticket_is_for_one_log_and_the_addresses_hold_no_secret(door: Door) -> None:
     operation = (await door.deploy()).json()
 

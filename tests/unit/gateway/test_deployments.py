@@ -1,23 +1,45 @@
 """Asking for servers: accepted once, checked first, traceless when refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from common.contracts.events import DeploymentRequested
-from gateway.domain.errors import KeyReused, Refused, SettingsRefused, UnknownGame, UnknownPlan
+from common.contracts.sealed import is_sealed
+from gateway.domain.errors import (
+    Fault,
+    KeyReused,
+    Refused,
+    SettingsRefused,
+    UnknownGame,
+    UnknownPlan,
+)
+from gateway.domain.game import Settings
 from gateway.domain.operation import Operation, State
 from gateway.handlers.deployments import Wish, request_deployment
 from gateway.ports.records import RequestKey
-from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeWork, PowerCut
+from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeSeals, FakeWork, PowerCut
 
+CANARY = "canary-5e11"
 KEY = RequestKey(scope="usr_1 POST", key="k1", body_hash="h1")
 WISH = Wish(game="blocks", settings={"mode": "hard"})
 
 
 async def ask(
-    work: FakeWork, wish: Wish = WISH, *, key: RequestKey | None = KEY, owner: str = "usr_1"
+    work: FakeWork,
+    wish: Wish = WISH,
+    *,
+    key: RequestKey | None = KEY,
+    owner: str = "usr_1",
+    seals: FakeSeals | None = None,
 ) -> Operation:
     return await request_deployment(
-        wish, owner_id=owner, key=key, catalogue=FakeCatalogue(), work=work, at=MOMENT
+        replace(wish, key=key),
+        owner_id=owner,
+        catalogue=FakeCatalogue(),
+        seals=seals or FakeSeals(),
+        work=work,
+        at=MOMENT,
     )
 
 
@@ -117,3 +139,56 @@ async def test_cut_after_the_commit_asking_again_finds_the_same_deployment() -> 
     again = await ask(work)
 
     assert list(work.operations.rows) == [again.id]
+
+
+async def test_no_secret_is_kept_or_said() -> None:
+    work = FakeWork()
+    settings: Settings = {
+        "password": CANARY,
+        "keys": [CANARY, CANARY + "2"],
+        "world": {"seed": 1, "pin": 19_283_746},
+    }
+
+    operation = await ask(work, Wish(game="blocks", settings=settings))
+
+    kept = repr((work.operations, work.servers, work.request_keys, work.outbox))
+    assert "canary" not in kept
+    assert "19283746" not in kept
+    assert is_sealed(operation.spec.settings["password"])
+    assert settings["password"] == CANARY, "what was asked is not changed"
+
+
+async def test_each_secret_is_sealed_for_its_server_and_field() -> None:
+    seals = FakeSeals()
+    wish = Wish(
+        game="blocks",
+        settings={"password": CANARY, "keys": ["k0", "k1"], "world": {"seed": 1, "pin": 7}},
+    )
+
+    operation = await ask(FakeWork(), wish, seals=seals)
+
+    assert {(data, pointer) for data, _, pointer in seals.made} == {
+        (b'"canary-5e11"', "/password"),
+        (b'"k0"', "/keys/0"),
+        (b'"k1"', "/keys/1"),
+        (b"7", "/world/pin"),
+    }
+    assert {server_id for _, server_id, _ in seals.made} == {operation.server_id}
+
+
+@pytest.mark.parametrize(
+    ("settings", "pointer"),
+    [
+        ({"motd": "sealed:v1:x"}, "/settings/motd"),
+        ({"password": "sealed:"}, "/settings/password"),
+        ({"keys": ["a", "sealed:fake:1"]}, "/settings/keys/1"),
+    ],
+)
+async def test_nobody_can_smuggle_an_envelope_in(settings: Settings, pointer: str) -> None:
+    work = FakeWork()
+
+    with pytest.raises(SettingsRefused) as refused:
+        await ask(work, Wish(game="blocks", settings=settings))
+
+    assert Fault(pointer, "must not begin with sealed:") in refused.value.faults
+    assert not work.outbox.messages

@@ -23,7 +23,7 @@ from gateway.handlers.deployments import Wish, request_deployment
 from gateway.handlers.events import on_event
 from gateway.handlers.operations import issue_log_ticket, request_cancel
 from gateway.handlers.servers import request_deletion
-from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeTokens, FakeWork, PowerCut
+from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeSeals, FakeTokens, FakeWork, PowerCut
 
 
 async def deployed(
@@ -33,8 +33,8 @@ async def deployed(
     operation = await request_deployment(
         Wish(game="blocks", settings={}, name="mine", keep_on_failure=keep),
         owner_id="usr_1",
-        key=None,
         catalogue=FakeCatalogue(),
+        seals=FakeSeals(),
         work=work,
         at=MOMENT,
     )

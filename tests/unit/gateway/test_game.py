@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.errors import SettingsRefused
-from gateway.domain.game import checked_settings, shown_settings
+from gateway.domain.game import checked_settings
 from tests.fakes.gateway import BLOCKS
 
 
@@ -70,9 +70,3 @@ def test_any_settings_are_completed_or_refused(settings: dict[str, Any]) -> None
     except SettingsRefused:
         return
     assert checked_settings(BLOCKS, complete) == complete
-
-
-def test_secret_settings_are_masked_when_shown() -> None:
-    shown = shown_settings(BLOCKS.settings_schema, {"motd": "m", "password": "geheim"})
-
-    assert shown == {"motd": "m", "password": "[masked]"}

@@ -1,9 +1,13 @@
 """What is told people about a playbook run."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from provisioner.adapters.ansible.events import task_event
+from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.domain.play import PlayEnded, TaskEvent, line, plain, reason, remedy
+from provisioner.domain.secrets import texts_of
 
 
 def test_an_event_is_one_line_whose_key_tells_attempt_and_counter():
@@ -62,3 +66,66 @@ def test_ansible_s_events_become_ours():
     assert failed is not None
     assert (failed.kind, failed.message) == ("failed", "no | really no")
     assert task_event({"event": "verbose", "counter": 1}) is None
+
+
+def test_a_secret_is_masked_before_anything_is_cut_or_folded():
+    long = "x" * 1_990
+    event: dict[str, Any] = {
+        "event": "runner_on_failed",
+        "counter": 1,
+        "event_data": {"task": "Set geheim  1", "res": {"msg": f"{long} geheim  1 {long}"}},
+    }
+
+    told = task_event(event, secrets=("geheim  1",))
+
+    assert told is not None
+    assert told.task == "Set [masked]"
+    assert "geh" not in told.message
+
+
+def test_a_task_that_keeps_its_words_back_says_so_and_what_helps():
+    hidden = "the output has been hidden due to the fact that 'no_log: true' was specified"
+    event = {"event": "runner_on_failed", "counter": 1, "event_data": {"res": {"censored": hidden}}}
+
+    told = task_event(event)
+
+    assert told is not None
+    assert told.message == hidden
+    assert "secret" in (remedy(told.message) or "")
+
+
+def test_what_ansible_printed_is_told_without_secrets(tmp_path: Path):
+    printed = tmp_path / "stdout"
+    printed.write_text('ERROR! "ge\\"heim"\nso ge"heim\n')
+
+    assert last_output(printed, secrets=texts_of(['ge"heim'])) == (
+        'ERROR! "[masked]"',
+        "so [masked]",
+    )
+
+
+def test_texts_of_secrets_are_found_however_deep_and_never_short_ones():
+    texts = texts_of([{"a": ["abcd", 12345]}, "abc", True, None, "line one\nline two", 'q"uo'])
+
+    assert set(texts) >= {"abcd", "12345", "line one", "line two", 'q\\"uo'}
+    assert all(len(text) >= 4 for text in texts)
+    assert "True" not in texts
+
+
+@pytest.mark.parametrize(
+    ("printed", "kind"), [("\x1b[0;33mchanged: [guest]\x1b[0m", "changed"), ("ok: [guest]", "ok")]
+)
+def test_a_task_that_keeps_its_result_back_still_tells_whether_it_changed_anything(
+    printed: str, kind: str
+):
+    event = {
+        "event": "runner_on_ok",
+        "counter": 1,
+        "stdout": printed,
+        "event_data": {"task": "Write", "res": {"censored": "hidden"}},
+    }
+
+    told = task_event(event)
+
+    assert told is not None
+    assert (told.kind, told.message) == (kind, "")

@@ -1,6 +1,7 @@
 """A run from its start to its end, undisturbed and cut off everywhere."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,15 @@ from provisioner import patience, work
 from provisioner.domain.run import Stage
 from provisioner.handlers import on_event
 from provisioner.work import work_on
-from tests.fakes.provisioner import OPERATION, SERVER, SPEC, FakeProvisioner, removal, vm_ready
+from tests.fakes.provisioner import (
+    OPERATION,
+    SERVER,
+    SPEC,
+    FakeProvisioner,
+    removal,
+    sealed,
+    vm_ready,
+)
 from tests.fakes.provisioner import PowerCut as Cut
 
 
@@ -134,6 +143,45 @@ async def test_no_secret_is_ever_told(world: FakeProvisioner):
 
     said = " ".join(m.model_dump_json() for m in world.outbox.messages)
     assert "hunter2" not in said + " ".join(world.texts())
+
+
+async def test_no_secret_is_told_in_any_spelling_or_kept(world: FakeProvisioner):
+    secret = 'canary "7" \\ é'
+    envelope = sealed(secret, pointer="/password")
+    spec = SPEC.model_copy(update={"settings": {"password": envelope}})
+    world.runs.rows.clear()
+    await on_event(vm_ready(spec=spec), work=world)
+    world.playbooks.fails = f"{secret} | {json.dumps(secret)} | {secret!r} | 'canary\n  \"7\" \\ é'"
+
+    await finish(world)
+
+    [play] = world.playbooks.plays
+    assert play.variables["settings"] == {"slots": 8, "password": {"__ansible_unsafe": secret}}
+    said = " ".join(m.model_dump_json() for m in world.outbox.messages) + " ".join(world.texts())
+    assert said.count("canary") == 0
+    assert "canary" not in repr((play, world.runs))
+    assert "[masked]" in world.said(evt.ServerFailed)[0].reason
+
+
+async def test_a_game_s_last_words_do_not_hold_its_password(world: FakeProvisioner):
+    world.queries.silent = 10_000
+    world.guests.journal = ("password is 'hunter2'",)
+
+    await finish(world)
+
+    assert world.said(evt.ServerFailed)[0].last_lines == ("password is '[masked]'",)
+
+
+async def test_an_envelope_of_another_server_fails_the_run_before_any_playbook():
+    world = FakeProvisioner()
+    other = str(SPEC.settings["password"]).replace(SERVER, "srv_2")
+    spec = SPEC.model_copy(update={"settings": {"password": other}})
+    await on_event(vm_ready(spec=spec), work=world)
+
+    await finish(world)
+
+    assert "/password does not open" in world.said(evt.ServerFailed)[0].reason
+    assert world.playbooks.plays == []
 
 
 async def test_an_impostor_fails_the_run_before_any_playbook(world: FakeProvisioner):

@@ -3,6 +3,7 @@
 data/
   secrets.json      passwords, made once                     stack.json   what runs now, and where
   ssh/              the key pair the guests are reached by   logs/        one file per process
+  keys/             what signs tokens, what seals secrets
   nats/ lab/ databases/ runs/                                credentials.json
 """
 
@@ -47,6 +48,11 @@ class DataFolder:
     def ssh_key(self) -> Path:
         """The private key the guests are reached by; the public one lies beside it."""
         return self.path / "ssh" / "id_ed25519"
+
+    @property
+    def sealing_key(self) -> Path:
+        """The key that secret settings are sealed with."""
+        return self.path / "keys" / "sealing.key"
 
     @property
     def lab(self) -> Path:

@@ -126,6 +126,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
     return {
         "gateway": {
             "TOKEN_KEY_FILE": str(site.folder.path / "keys" / "token.pem"),
+            "SEALING_KEY_FILE": str(site.folder.sealing_key),
             "SETUP_TOKEN": site.secrets.setup_token,
             "GAMES_DIR": str(ROOT / "playbooks" / "games"),
             "PUBLIC_LOG_URL": site.ports.url("log-service"),
@@ -147,6 +148,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
         },
         "provisioner": {
             "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
+            "SEALING_KEY_FILE": str(site.folder.sealing_key),
             "PLAYBOOKS_DIR": str(ROOT / "playbooks"),
             "GUEST_USER": "yard",
             "RUNS_DIR": str(site.folder.path / "runs"),

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ValidationError
 
 from common.contracts.topology import ACCESS
+from common.security.sealing import new_key_line
 from yard_cli.failure import Failure
 from yard_cli.private_file import write_private
 from yard_cli.stack.folder import DataFolder
@@ -29,6 +30,8 @@ def load_or_make(folder: DataFolder) -> Secrets:
         write_private(folder.secrets, _fresh().model_dump_json(indent=2).encode())
     if not folder.ssh_key.exists():
         _make_ssh_key(folder.ssh_key)
+    if not folder.sealing_key.exists():
+        write_private(folder.sealing_key, new_key_line().encode())
     try:
         return Secrets.model_validate_json(folder.secrets.read_bytes())
     except ValidationError as error:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from common.contracts.servers import Plan, Port
 from gateway.domain.game import RECOMMENDED, Game
+from gateway.domain.secrets import MARK, has_stray_secrets
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ def read_game(folder: Path) -> Game:
         raise UnusableGame(f"{type(error).__name__}: {error}") from error
     if found.id != folder.name:
         raise UnusableGame(f"the manifest says {found.id}, the folder {folder.name}")
+    if has_stray_secrets(schema):
+        raise UnusableGame(f"{MARK} must stand at a property or at items, not behind a $ref")
     return _game(found, schema)
 
 

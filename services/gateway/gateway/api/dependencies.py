@@ -13,6 +13,7 @@ from gateway.domain.user import User
 from gateway.handlers import users
 from gateway.ports.accounts import Passwords, Tokens
 from gateway.ports.catalogue import GameCatalogue
+from gateway.ports.seals import Seals
 from gateway.ports.work import UnitOfWork
 
 
@@ -22,6 +23,7 @@ class Parts:
 
     work: UnitOfWork
     catalogue: GameCatalogue
+    seals: Seals
     passwords: Passwords
     tokens: Tokens
     verifier: TokenVerifier

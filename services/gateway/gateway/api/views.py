@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.contracts.servers import PublishedPort
 from gateway.domain.failure import Failure
-from gateway.domain.game import Game, shown_settings
+from gateway.domain.game import Game
 from gateway.domain.operation import Operation, State
+from gateway.domain.secrets import shown_settings
 from gateway.domain.server import Phase, Server
 from gateway.domain.step import Kind, StepState
 

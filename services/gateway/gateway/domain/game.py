@@ -8,11 +8,11 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic import JsonValue
 
+from common.contracts.sealed import MARK, below, mapped
 from common.contracts.servers import Plan, Port
 from gateway.domain.errors import Fault, SettingsRefused
 
 RECOMMENDED: Final = "recommended"
-MASK: Final = "[masked]"
 
 Settings = dict[str, JsonValue]
 
@@ -37,7 +37,7 @@ def checked_settings(game: Game, settings: Settings) -> Settings:
     """Return the settings, completed by the schema's defaults. Raises ``SettingsRefused``."""
     complete = _with_defaults(game.settings_schema, settings)
     errors = Draft202012Validator(game.settings_schema).iter_errors(complete)  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
-    faults = tuple(fault for error in errors for fault in _faults(error))
+    faults = (*(fault for error in errors for fault in _faults(error)), *_envelopes(complete))
     if faults:
         raise SettingsRefused(
             "Some settings do not fit the game's schema.",
@@ -47,13 +47,11 @@ def checked_settings(game: Game, settings: Settings) -> Settings:
     return complete
 
 
-def shown_settings(schema: Mapping[str, Any], settings: Settings) -> Settings:
-    """Return the settings with those that the schema calls secret masked."""
-    properties: Mapping[str, Any] = schema.get("properties", {})
-    return {
-        name: MASK if value and properties.get(name, {}).get("x-secret") else value
-        for name, value in settings.items()
-    }
+def _envelopes(settings: Settings) -> Iterator[Fault]:
+    """Find what would pass for a sealed value: nobody but the gateway makes those."""
+    found: list[str] = []
+    mapped(settings, lambda _, pointer: found.append(pointer), pointer="/settings")
+    yield from (Fault(_printable(pointer), f"must not begin with {MARK}") for pointer in found)
 
 
 def _with_defaults(schema: Mapping[str, Any], value: Settings) -> Settings:
@@ -85,18 +83,21 @@ _SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
-    pointer = "".join(f"/{_escaped(str(part))}" for part in ("settings", *error.absolute_path))
+    pointer = "/settings"
+    for part in error.absolute_path:
+        pointer = below(pointer, part)
+    pointer = _printable(pointer)
     wanted: Any = error.validator_value
     sent: Any = error.instance
     match error.validator:
         case "required":
             missing = [str(name) for name in wanted if name not in sent]
-            yield from (Fault(f"{pointer}/{_escaped(name)}", "is required") for name in missing)
+            yield from (Fault(_printable(below(pointer, name)), "is required") for name in missing)
         case "additionalProperties":
             schema: Any = error.schema
             unknown = [str(name) for name in sent if name not in schema.get("properties", {})]
             yield from (
-                Fault(f"{pointer}/{_escaped(name)[:80]}", "is not a setting of this game")
+                Fault(_printable(below(pointer, name[:80])), "is not a setting of this game")
                 for name in unknown[:20]
             )
         case keyword:
@@ -105,6 +106,6 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
             yield Fault(pointer, detail)
 
 
-def _escaped(part: str) -> str:
-    """Write a name into a JSON pointer, without what could confuse a terminal or a log."""
-    return re.sub(r"[^\x20-\x7e]", "?", part).replace("~", "~0").replace("/", "~1")
+def _printable(pointer: str) -> str:
+    """Return the pointer without what could confuse a terminal or a log."""
+    return re.sub(r"[^\x20-\x7e]", "?", pointer)

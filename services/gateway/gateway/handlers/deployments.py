@@ -10,36 +10,39 @@ from gateway.domain.errors import Fault, KeyReused, UnknownGame
 from gateway.domain.game import Game, Settings, checked_settings
 from gateway.domain.operation import DEADLINE, Operation
 from gateway.domain.plan import chosen_plan
+from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
 from gateway.domain.step import Kind, planned
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.records import RequestKey
+from gateway.ports.seals import Seals
 from gateway.ports.work import UnitOfWork, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody asks for, before it is checked."""
+    """What somebody asks for, before it is checked. Under one ``key`` it is asked for once."""
 
     game: str
     settings: Settings
     name: str | None = None
     plan: str | None = None
     keep_on_failure: bool = False
+    key: RequestKey | None = None
 
 
 async def request_deployment(
     wish: Wish,
     *,
     owner_id: str,
-    key: RequestKey | None,
     catalogue: GameCatalogue,
+    seals: Seals,
     work: UnitOfWork,
     at: datetime,
 ) -> Operation:
     """Accept a deployment. Asked again under the same key, it is the same deployment."""
-    server_id = new_id("server")
-    spec = _spec(wish, _game(wish.game, catalogue), server_id=server_id)
+    server_id, key = new_id("server"), wish.key
+    spec = _spec(wish, _game(wish.game, catalogue), server_id=server_id, seals=seals)
     operation = Operation(
         id=new_id("operation"),
         kind=Kind.DEPLOY,
@@ -82,12 +85,18 @@ def _game(id: str, catalogue: GameCatalogue) -> Game:
     return game
 
 
-def _spec(wish: Wish, game: Game, *, server_id: str) -> ServerSpec:
+def _spec(wish: Wish, game: Game, *, server_id: str, seals: Seals) -> ServerSpec:
+    """Check the wish and seal its secrets: nothing after this has seen them."""
+
+    def seal(data: bytes, pointer: str) -> str:
+        return seals.seal(data, server_id=server_id, pointer=pointer)
+
+    settings = checked_settings(game, wish.settings)
     return ServerSpec(
         name=wish.name or f"{game.id}-{server_id[-6:]}",
         game=game.id,
         game_version=game.version,
-        settings=checked_settings(game, wish.settings),
+        settings=sealed_settings(game.settings_schema, settings, seal=seal),
         plan=chosen_plan(wish.plan, recommended=game.plan),
         ports=game.ports,
         keep_on_failure=wish.keep_on_failure,

@@ -56,7 +56,8 @@ def _check_deletable(server: Server, active: Operation | None) -> None:
 
 async def _begin_deletion(tx: Work, server: Server, *, at: datetime) -> Operation:
     operation = Operation(
-        id=new_id("operation"),
+        # Services take an operation with a smaller id than the one they know for an old one.
+        id=new_id("operation", after=server.operation_id),
         kind=Kind.DELETE,
         server_id=server.id,
         owner_id=server.owner_id,

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pydantic import BaseModel, JsonValue
 
 from common.contracts.logs import Level, LogLine
+from provisioner.domain.secrets import masked
 
 Kind = Literal["started", "ok", "changed", "skipped", "failed", "unreachable", "retrying"]
 
@@ -35,13 +36,17 @@ class PlayEnded(BaseModel, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """What is to be played. ``name`` names the lock that keeps plays of one server apart."""
+    """What is to be played. ``name`` names the lock that keeps plays of one server apart.
+
+    ``secrets`` are texts that nothing told of the play may hold.
+    """
 
     name: str
     playbook: str
     inventory: Mapping[str, JsonValue]
-    variables: Mapping[str, JsonValue]
+    variables: Mapping[str, JsonValue] = field(repr=False)
     known_hosts: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 LEVELS: Final[Mapping[Kind, Level]] = {
@@ -56,7 +61,6 @@ LEVELS: Final[Mapping[Kind, Level]] = {
 FAILURES: Final[frozenset[Kind]] = frozenset({"failed", "unreachable"})
 
 TEXT_LIMIT: Final = 4_000
-MASK: Final = "[masked]"
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 REMEDIES: Final = (
@@ -75,6 +79,10 @@ REMEDIES: Final = (
     (
         r"Request failed|Connection failure|urlopen error",
         "The guest did not reach the download. Check its gateway, name servers and firewall.",
+    ),
+    (
+        r"the output has been hidden",
+        "The task handles a secret, so its words are kept back. Look at the guest's disk and logs.",
     ),
     (r"No space left", "Choose a plan with a larger disk and deploy again."),
     (r"Could not get lock", "Another package manager was busy in the guest; deploy again."),
@@ -109,8 +117,7 @@ def _sentence(event: TaskEvent) -> str:
 
 def plain(text: str, *, secrets: Iterable[str] = ()) -> str:
     """Return text that is only text: no terminal codes, no secrets, not too long."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
+    text = masked(text, secrets)
     text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … (truncated)"
 

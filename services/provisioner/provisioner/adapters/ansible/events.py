@@ -1,11 +1,12 @@
 """From ansible-runner's events to ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from provisioner.domain.play import Kind, TaskEvent
+from provisioner.domain.secrets import masked
 
 KINDS: Final[Mapping[str, Kind]] = {
     "playbook_on_task_start": "started",
@@ -22,40 +23,49 @@ OUTPUT_LINES: Final = 20
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def task_event(event: Mapping[str, Any]) -> TaskEvent | None:
-    """Return what a person wants to know of an event, or None."""
+def task_event(event: Mapping[str, Any], *, secrets: Sequence[str] = ()) -> TaskEvent | None:
+    """Return what a person wants to know of an event, or None; no part of a secret."""
     kind = KINDS.get(event["event"])
     data: Mapping[str, Any] = event.get("event_data") or {}
     if kind is None:
         return None
     found: Mapping[str, Any] = data.get("res") or {}
-    if kind == "ok" and found.get("changed"):
+    if kind == "ok" and _changed(event, found):
         kind = "changed"
     return TaskEvent(
         counter=event["counter"],
         kind=kind,
-        task=str(data.get("task") or data.get("name") or "?")[:200],
+        task=masked(str(data.get("task") or data.get("name") or "?"), secrets)[:200],
         host=str(data.get("host") or ""),
-        message=_message(kind, found),
+        message=_message(kind, found, secrets),
         seconds=data.get("duration"),
         is_handler=event["event"] == "playbook_on_handler_task_start",
         ignored=bool(data.get("ignore_errors")),
     )
 
 
-def _message(kind: Kind, result: Mapping[str, Any]) -> str:
+def _changed(event: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    if "censored" in result:  # no_log keeps all of the result back, but not what is printed
+        return COLOUR.sub("", str(event.get("stdout", ""))).startswith("changed:")
+    return bool(result.get("changed"))
+
+
+def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> str:
     if kind == "retrying":
         return f"try {result.get('attempts', '?')} of {result.get('retries', '?')}"
     if kind not in {"failed", "unreachable"}:
         return ""
-    parts = (result.get("msg"), result.get("stderr") or result.get("module_stderr"))
-    text = " | ".join(str(part).strip() for part in parts if part)
-    return " ".join(text.split())[:MESSAGE_LIMIT]
+    parts = (
+        result.get("msg") or result.get("censored"),
+        result.get("stderr") or result.get("module_stderr"),
+    )
+    text = " | ".join(masked(str(part).strip(), secrets) for part in parts if part)
+    return " ".join(text.split())[:MESSAGE_LIMIT]  # masked first: a half secret is one, too
 
 
-def last_output(printed: Path) -> tuple[str, ...]:
+def last_output(printed: Path, *, secrets: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the end of what ansible-playbook printed."""
     if not printed.exists():
         return ()
-    text = COLOUR.sub("", printed.read_text(errors="replace"))
+    text = masked(COLOUR.sub("", printed.read_text(errors="replace")), secrets)
     return tuple(line for line in text.splitlines() if line.strip())[-OUTPUT_LINES:]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from provisioner.domain.play import PlayEnded, TaskEvent
 
@@ -17,8 +17,9 @@ class Job(BaseModel, frozen=True):
     project: Path
     playbook: str
     inventory: dict[str, JsonValue]
-    variables: dict[str, JsonValue]
+    variables: dict[str, JsonValue] = Field(repr=False)
     known_hosts: str
+    secrets: tuple[str, ...] = Field(default=(), repr=False)
 
 
 class Told(BaseModel, frozen=True):

@@ -88,7 +88,7 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
     _prepare(job)
 
     def tell(event: dict[str, Any]) -> bool:
-        if (task := task_event(event)) is not None:
+        if (task := task_event(event, secrets=job.secrets)) is not None:
             _tell(told, Told(event=task))
         return True  # keep the event's file: ansible-runner counts on it
 
@@ -104,7 +104,7 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
         cancel_callback=lambda: False,  # ours is SIGTERM; without this it takes the signal over
     )
     printed = job.directory / "artifacts" / "run" / "stdout"
-    output = () if runner.rc == 0 else last_output(printed)
+    output = () if runner.rc == 0 else last_output(printed, secrets=job.secrets)
     return PlayEnded(status=runner.status, code=runner.rc, output=output)
 
 

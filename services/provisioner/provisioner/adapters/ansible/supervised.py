@@ -79,6 +79,7 @@ class AnsiblePlaybooks:
             inventory=dict(play.inventory),
             variables=dict(play.variables),
             known_hosts=play.known_hosts,
+            secrets=play.secrets,
         )
 
 
