@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from common.contracts.topology import ACCESS
+from common.security.sealing import read_sealing
 from common.settings import ServiceSettings
 from deploy import new_env
 from gateway.settings import Settings as Gateway
@@ -154,6 +155,14 @@ class TestEveryService:
 
         assert bool(mounts) is (name in {"keys", "provisioner", "provisioner-lab"})
 
+    def test_only_who_seals_and_who_opens_sees_the_sealing_key(self, name: str):
+        mounts = [v for v in services()[name].get("volumes", []) if v.startswith("keys-sealing")]
+        told = "SPAWNYARD_SEALING_KEY_FILE" in environment_of(name)
+
+        assert bool(mounts) is (name in {"keys", "gateway", "provisioner", "provisioner-lab"})
+        assert told is (bool(mounts) and name not in ONCE)
+        assert name in ONCE or all(mount.endswith(":ro") for mount in mounts)
+
 
 @pytest.mark.parametrize("name", SETTINGS)
 class TestEverySetting:
@@ -192,6 +201,24 @@ class TestEverySetting:
         variable = f"{role.upper()}_DATABASE_PASSWORD"
         assert environment_of("postgres")[variable] == password
         assert f'make_database {role} "${variable}"' in (DEPLOY / "databases.sh").read_text()
+
+
+def test_the_keys_are_made_once_and_the_services_can_use_them(tmp_path: Path):
+    for folder in ("private", "public", "sealing"):
+        (tmp_path / folder).mkdir()
+    script = services()["keys"]["command"][2].replace("/keys/", f"{tmp_path}/")
+    key = tmp_path / "sealing" / "sealing.key"
+
+    subprocess.run(["sh", "-euc", script], check=True)
+    made = key.read_text()
+    subprocess.run(["sh", "-euc", script], check=True)
+
+    assert key.read_text() == made
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in key.parent.iterdir()] == [key.name]
+    sealing = read_sealing(key)
+    sealed = sealing.seal(b"x", server_id="srv_1", pointer="/p")
+    assert sealing.open(sealed, server_id="srv_1", pointer="/p") == b"x"
 
 
 def test_no_two_parts_on_one_network_want_the_same_port():
