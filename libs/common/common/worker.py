@@ -8,18 +8,21 @@ lease back. A copy that dies is followed by another as soon as its leases have r
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from common.bell import Bell
 from common.db.engine import Sessions
 from common.db.leases import Lease, LeaseLost, SqlLeases
+from common.db.outage import DatabaseAway, outages_named
 from common.metrics import WORKING
 
 log = logging.getLogger(__name__)
 
 LEASE: Final = 10.0  # seconds
 RENEWAL: Final = 3.0
+LETTING_GO: Final = 2.0  # seconds the work has to stop in, before another copy may begin
 FAULT_PAUSE: Final = 2.0
 
 
@@ -44,7 +47,12 @@ class Worker:
         listener = self.bell.listener()
         try:
             while True:
-                await self._take_what_is_due()
+                try:
+                    await self._take_what_is_due()
+                except DatabaseAway as outage:
+                    # What is under way goes on for as long as its leases last.
+                    log.warning("worker waits for the database", extra={"error": str(outage)})
+                    await asyncio.sleep(1)
                 await listener.wait(1)
         finally:
             for task in self._running.values():
@@ -55,7 +63,9 @@ class Worker:
         free = self.concurrency - len(self._running)
         if free <= 0:
             return
-        for thing in await self.find_due(free):
+        with outages_named():
+            due = await self.find_due(free)
+        for thing in due:
             lease = None if thing in self._running else await self._take(thing)
             if lease is not None:
                 self._start(thing, lease)
@@ -92,24 +102,27 @@ class Worker:
             await self._release(lease)
 
     async def _take(self, id: str) -> Lease | None:
-        async with self.sessions.begin() as session:
-            return await SqlLeases(session).take(id, owner=self.owner, seconds=LEASE)
+        with outages_named():
+            async with self.sessions.begin() as session:
+                return await SqlLeases(session).take(id, owner=self.owner, seconds=LEASE)
 
     async def _keep(self, lease: Lease) -> None:
-        """Renew until the lease is lost, or cannot be renewed for as long as it lasts."""
-        failures = 0
-        while failures * RENEWAL < LEASE:
-            await asyncio.sleep(RENEWAL)
+        """Renew until the lease is lost, or was not renewed until shortly before it runs out."""
+        with suppress(LeaseLost, TimeoutError):
+            while True:
+                async with asyncio.timeout(LEASE - LETTING_GO):
+                    await asyncio.sleep(RENEWAL)
+                    await self._renew(lease)
+
+    async def _renew(self, lease: Lease) -> None:
+        while True:
             try:
-                async with self.sessions.begin() as session:
-                    await SqlLeases(session).renew(lease, seconds=LEASE)
-            except LeaseLost:
-                return
-            except Exception:
-                log.exception("lease not renewed", extra={"worker": self.name})
-                failures += 1
-            else:
-                failures = 0
+                with outages_named():
+                    async with self.sessions.begin() as session:
+                        return await SqlLeases(session).renew(lease, seconds=LEASE)
+            except DatabaseAway as outage:
+                log.warning("lease not renewed", extra={"lease": lease, "error": str(outage)})
+            await asyncio.sleep(0.5)
 
     async def _release(self, lease: Lease) -> None:
         try:

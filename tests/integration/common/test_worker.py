@@ -140,3 +140,49 @@ async def test_whose_lease_was_taken_over_lets_go(
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+async def test_who_cannot_renew_lets_go_before_the_lease_runs_out(
+    database_url: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.worker.RENEWAL", 0.1)
+    monkeypatch.setattr("common.worker.LEASE", 1.5)
+    monkeypatch.setattr("common.worker.LETTING_GO", 0.5)
+    async with database(database_url) as own:
+        copy = Copy(own, "cut off", pause=60)
+        task = asyncio.ensure_future(copy.worker.run())
+        async with asyncio.timeout(5):
+            while len(Copy.busy) < 2:
+                await asyncio.sleep(0.01)
+
+        async def hang(*_: object, **__: object) -> None:
+            await asyncio.sleep(60)  # a database that takes the question and never answers
+
+        monkeypatch.setattr("common.db.leases.SqlLeases.renew", hang)
+        hung_at = asyncio.get_running_loop().time()
+        async with asyncio.timeout(5):
+            while Copy.busy:
+                await asyncio.sleep(0.01)
+
+        assert asyncio.get_running_loop().time() - hung_at < 1.4
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_database_that_is_away_for_a_while_ends_no_worker(sessions: Sessions) -> None:
+    copy = Copy(sessions, "patient")
+    asked = 0
+
+    async def away(limit: int) -> Sequence[str]:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise ConnectionRefusedError
+        return await copy.due(limit)
+
+    copy.worker.find_due = away
+
+    await settled(copy)
+
+    assert len(copy.settled) == 6

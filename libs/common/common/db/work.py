@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.bell import Bell
 from common.db.engine import Sessions
+from common.db.outage import outages_named
 
 T = TypeVar("T")
 
@@ -24,7 +25,11 @@ class UnitOfWork(Generic[T]):
 
     @asynccontextmanager
     async def __call__(self) -> AsyncGenerator[T]:
-        """Open a transaction; commit it unless the block raises; then ring the bell."""
-        async with self._sessions.begin() as session:
-            yield self._bind(session)
+        """Open a transaction; commit it unless the block raises; then ring the bell.
+
+        Raises ``DatabaseAway`` when the database does not answer.
+        """
+        with outages_named():
+            async with self._sessions.begin() as session:
+                yield self._bind(session)
         self._bell.ring()

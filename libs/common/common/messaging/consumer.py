@@ -3,6 +3,7 @@
     handler returns     ack     the work is committed
     raises Rejected     bury    it can never succeed
     raises anything     nak     again after a pause; after the last try, bury
+    database away       wait    it is not the message's fault: held, and tried again
 
 Nothing is acknowledged before its effects are committed.
 """
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from common.contracts.base import Message
 from common.contracts.topology import Durable
+from common.db.outage import DatabaseAway
 from common.errors import Rejected
 from common.messaging.connection import Bus
 from common.messaging.pull import Pull
@@ -41,6 +43,7 @@ class Consumer(Generic[M]):
     concurrency: int = 8
     pauses: tuple[float, ...] = (0.5, 2, 10, 30, 60, 120, 300, 600)
     limit: float = 300
+    outage_pause: float = 1
 
     async def run(self) -> None:
         """Consume until cancelled. What is in hand then is handed back for the next copy."""
@@ -71,7 +74,7 @@ class Consumer(Generic[M]):
         try:
             async with _kept_alive(message, every=self.durable.ack_wait / 3):
                 async with asyncio.timeout(self.limit):
-                    await self.handle(decoded)
+                    await self._handled(decoded)
         except Rejected as rejection:
             return await self._bury(message, reason=str(rejection))
         except Exception:
@@ -79,6 +82,16 @@ class Consumer(Generic[M]):
             return await self._postpone(message)
         await message.ack_sync(timeout=5)
         return "acknowledged"
+
+    async def _handled(self, decoded: M) -> None:
+        while True:
+            try:
+                await self.handle(decoded)
+            except DatabaseAway as outage:
+                log.warning("a message waits for the database", extra={"error": str(outage)})
+                await asyncio.sleep(self.outage_pause)
+            else:
+                return
 
     async def _postpone(self, message: Msg) -> str:
         tries = message.metadata.num_delivered

@@ -10,6 +10,7 @@ from nats.js.errors import APIError
 from common.bell import Bell
 from common.db.engine import Sessions
 from common.db.mailbox import Unsent, mark_sent, unsent
+from common.db.outage import DatabaseAway, outages_named
 from common.messaging.connection import Bus
 from common.metrics import PUBLISHED
 
@@ -36,18 +37,23 @@ class Relay:
                 # Unknown, not failed: the same rows go out again under the same ids.
                 log.warning("relay waits for the bus", extra={"error": repr(error)})
                 await asyncio.sleep(0.5)
+            except DatabaseAway as error:
+                log.warning("relay waits for the database", extra={"error": str(error)})
+                await asyncio.sleep(0.5)
             await self._listener.wait(1)
 
     async def relay_once(self) -> bool:
         """Publish one batch; return whether there was any."""
-        async with self._sessions() as session:
-            rows = await unsent(session, limit=BATCH)
-            await session.rollback()
+        with outages_named():
+            async with self._sessions() as session:
+                rows = await unsent(session, limit=BATCH)
+                await session.rollback()
         for row in rows:
             await self._publish(row)
         if rows:
-            async with self._sessions.begin() as session:
-                await mark_sent(session, [row.position for row in rows])
+            with outages_named():
+                async with self._sessions.begin() as session:
+                    await mark_sent(session, [row.position for row in rows])
         return bool(rows)
 
     async def _publish(self, row: Unsent) -> None:
