@@ -12,6 +12,8 @@ from typing import Final
 
 DAY: Final = 86_400
 MIB: Final = 1_048_576
+LARGEST_MESSAGE: Final = 256 * 1024  # bytes, headers and all
+LARGEST_BODY: Final = LARGEST_MESSAGE - 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Stream:
     subjects: tuple[str, ...]
     max_age: int
     max_bytes: int
-    max_msg_size: int = 256 * 1024
+    max_msg_size: int = LARGEST_MESSAGE
     duplicate_window: int = 3600
 
 

@@ -5,6 +5,7 @@ not at all; the relay says later what the outbox holds.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,9 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import Message, now
+from common.contracts.topology import LARGEST_BODY
 from common.db.engine import Sessions
+from common.db.outage import DatabaseAway, outages_named
 from common.db.types import UTCDateTime
 from common.db.upsert import add_if_absent
+from common.errors import Rejected
+
+log = logging.getLogger(__name__)
 
 KEPT: Final = timedelta(days=100)  # longer than the bus keeps events
 
@@ -77,15 +83,20 @@ class SqlOutbox:
         self._session = session
 
     async def add(self, *messages: Message) -> None:
-        """Put messages into the outbox."""
-        if messages:
-            await self._session.execute(
-                insert(outbox),
-                [
-                    {"message_id": m.id, "subject": m.subject, "body": m.model_dump_json()}
-                    for m in messages
-                ],
-            )
+        """Put messages into the outbox. Raises ``Rejected`` for one no bus would ever take.
+
+        In the outbox it would stop all that come after it, for ever.
+        """
+        rows = [{"message_id": m.id, "subject": m.subject, "body": _body(m)} for m in messages]
+        if rows:
+            await self._session.execute(insert(outbox), rows)
+
+
+def _body(message: Message) -> str:
+    body = message.model_dump_json()
+    if (size := len(body.encode())) > LARGEST_BODY:
+        raise Rejected(f"a message for {message.subject} is too large: {size} bytes")
+    return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +112,12 @@ class Unsent:
 async def keep_forgetting(sessions: Sessions) -> None:
     """Drop old claims for ever, each hour: an inbox holds no more than the bus can repeat."""
     while True:
-        async with sessions.begin() as session:
-            await SqlInbox(session).forget(older_than=KEPT)
+        try:
+            with outages_named():
+                async with sessions.begin() as session:
+                    await SqlInbox(session).forget(older_than=KEPT)
+        except DatabaseAway as outage:
+            log.warning("old claims are dropped later", extra={"error": str(outage)})
         await asyncio.sleep(3600)
 
 
