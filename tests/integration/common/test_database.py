@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.bell import Bell
 from common.contracts.base import now
-from common.contracts.events import VMDeleted
+from common.contracts.events import VMDeleted, VMFailed
 from common.db.engine import Sessions, database, ping
 from common.db.leases import LeaseLost, SqlLeases, leases, unleased
 from common.db.mailbox import (
@@ -22,7 +24,10 @@ from common.db.mailbox import (
     metadata,
     unsent,
 )
+from common.db.outage import DatabaseAway
 from common.db.work import UnitOfWork
+from common.errors import Rejected
+from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.integration
 
@@ -165,3 +170,57 @@ async def test_sqlite_keeps_what_was_committed_when_the_power_goes(
     async with sessions() as session:
         assert await session.scalar(text("PRAGMA synchronous")) == 2
         assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+async def test_what_no_bus_would_take_does_not_get_into_the_outbox(sessions: Sessions) -> None:
+    huge = VMFailed(server_id="srv_1", operation_id="op_1", step="clone", reason="é" * 200_000)
+
+    with pytest.raises(Rejected, match="too large"):
+        async with sessions.begin() as session:
+            await SqlOutbox(session).add(FACT, huge)
+
+    async with sessions() as session:
+        assert await unsent(session, limit=10) == []
+
+
+async def test_errors_do_not_tell_what_was_being_written(sessions: Sessions) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        async with sessions.begin() as session:
+            for _ in range(2):
+                await session.execute(
+                    text("INSERT INTO inbox VALUES (:id, '2026-01-01')"), {"id": "hunter2"}
+                )
+
+    assert "hunter2" not in str(caught.value).split("[SQL")[1]
+
+
+async def test_a_fault_of_ours_is_not_taken_for_an_outage(sessions: Sessions) -> None:
+    work = UnitOfWork(sessions, bind=lambda session: session, bell=Bell())
+
+    with pytest.raises(DBAPIError) as caught:
+        async with work() as session:
+            await session.execute(
+                text("SELECT * FROM inbox WHERE claimed_at = :x"), {"x": object()}
+            )
+
+    assert not isinstance(caught.value, DatabaseAway)
+
+
+async def test_a_database_that_is_not_there_is_an_outage(tmp_path: Path) -> None:
+    async with database(f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/x.db") as nowhere:
+        work = UnitOfWork(nowhere, bind=SqlInbox, bell=Bell())
+        with pytest.raises(DatabaseAway):
+            async with work() as inbox:
+                await inbox.claim("evt_1")
+
+
+async def test_a_server_that_breaks_off_is_an_outage(postgres: PostgresServer) -> None:
+    async with database(
+        f"postgresql+asyncpg://postgres@127.0.0.1:{postgres.port}/postgres"
+    ) as sessions:
+        work = UnitOfWork(sessions, bind=lambda session: session, bell=Bell())
+        with pytest.raises(DatabaseAway):
+            async with work() as session:
+                await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        async with work() as session:
+            assert await session.scalar(text("SELECT 1")) == 1

@@ -27,6 +27,9 @@ PRAGMAS: Final = (
     "trusted_schema=OFF",
 )
 
+# Errors end up in logs: what was being written (a password's hash, say) does not belong there.
+DISCREET: Final = {"hide_parameters": True}
+
 POSTGRES: Final = {
     "statement_timeout": "10000",
     "lock_timeout": "5000",
@@ -44,9 +47,11 @@ def create_engine(url: str, *, pooled: bool = True) -> AsyncEngine:
 def _sqlite(url: str, *, pooled: bool) -> AsyncEngine:
     # One connection: its queue is fair and wakes at once; SQLite's own waiting sleeps and polls.
     engine = (
-        create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+        create_async_engine(
+            url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, **DISCREET
+        )
         if pooled
-        else create_async_engine(url, poolclass=NullPool)
+        else create_async_engine(url, poolclass=NullPool, **DISCREET)
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
@@ -57,9 +62,14 @@ def _postgresql(url: str, *, pooled: bool) -> AsyncEngine:
     arguments = {"server_settings": POSTGRES, "timeout": 5}
     if pooled:
         return create_async_engine(
-            url, connect_args=arguments, pool_size=5, max_overflow=10, pool_pre_ping=True
+            url,
+            connect_args=arguments,
+            pool_size=5,
+            max_overflow=10,
+            pool_pre_ping=True,
+            **DISCREET,
         )
-    return create_async_engine(url, connect_args=arguments, poolclass=NullPool)
+    return create_async_engine(url, connect_args=arguments, poolclass=NullPool, **DISCREET)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
