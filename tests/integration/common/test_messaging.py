@@ -14,6 +14,7 @@ from common.contracts import events, logs, topology
 from common.contracts.events import AnyEvent, RemovalRequested, VMDeleted
 from common.db.engine import Sessions, database
 from common.db.mailbox import SqlOutbox, metadata
+from common.db.outage import DatabaseAway
 from common.errors import Rejected
 from common.messaging.connection import Bus, jetstream, ping
 from common.messaging.consumer import Consumer
@@ -104,6 +105,34 @@ class TestConsumer:
         assert dead.headers is not None
         assert dead.headers["Reason"] == "failed 3 times"
         assert events.decode(dead.data or b"").id == "evt_1"
+
+    async def test_a_database_that_is_away_is_waited_for_however_long(self, bus: Bus) -> None:
+        tries = 0
+
+        async def handle(_: AnyEvent) -> None:
+            nonlocal tries
+            tries += 1
+            if tries < 5:
+                raise DatabaseAway
+
+        async with running(consumer(bus, handle, pauses=(0.01,), outage_pause=0.01).run()):
+            await say(bus, removal(1))
+            await until(lambda: tries == 5)
+
+        info = await bus.js.consumer_info("EVENTS", "vm-service")
+        assert info.num_ack_pending == 0
+        assert info.num_redelivered == 0
+
+    async def test_a_consumer_whose_connection_is_closed_for_good_gives_up(self, bus: Bus) -> None:
+        async def handle(_: AnyEvent) -> None: ...
+
+        loop = asyncio.ensure_future(consumer(bus, handle).run())
+        await asyncio.sleep(0.1)
+        await bus.client.close()  # as nats-py does itself when our user is revoked
+
+        with pytest.raises(ConnectionError, match="for good"):
+            async with asyncio.timeout(10):
+                await loop
 
     async def test_a_rejection_is_buried_at_once(self, bus: Bus) -> None:
         async def handle(_: AnyEvent) -> None:

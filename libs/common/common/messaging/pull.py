@@ -48,12 +48,16 @@ class Pull:
                 await self._ask(inbox)
                 await self._pause()
         finally:
-            await subscription.unsubscribe()
+            if not self.bus.client.is_closed:
+                await subscription.unsubscribe()
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _ask(self, inbox: str) -> None:
+        if self.bus.client.is_closed:
+            # Refused for its password, say: it will not come back by itself, a new process may.
+            raise ConnectionError("the connection to the bus is closed for good")
         free = self.concurrency - len(self._running) - self._requested
         if free <= 0 or not self.bus.client.is_connected:
             return
