@@ -1,12 +1,15 @@
 """Events are read back as they were written, and tolerant of what later versions add."""
 
 import json
+import time
 
 import pytest
 from pydantic import ValidationError
+from ulid import ULID
 
 from common.contracts import events, topology
 from common.contracts.events import VMDeleted, decode
+from common.contracts.ids import new_id
 
 
 def test_an_event_survives_the_wire():
@@ -47,3 +50,10 @@ def test_no_worker_may_touch_streams():
 def test_the_newest_event_types_have_a_version():
     for name in ("VMReady", "ServerReady"):
         assert getattr(events, name).model_fields["type"].default.endswith(".v1")
+
+
+def test_an_id_sorts_behind_another_even_when_the_clock_was_set_back():
+    ahead = f"op_{str(ULID.from_timestamp(time.time() + 3600)).lower()}"
+
+    assert new_id("operation", after=ahead) > ahead
+    assert new_id("operation", after=new_id("operation")).startswith("op_")

@@ -19,6 +19,13 @@ PREFIXES: Final = {
 }
 
 
-def new_id(kind: str) -> str:
-    """Return a fresh id such as ``srv_01kabc…`` for a kind listed in ``PREFIXES``."""
-    return f"{PREFIXES[kind]}_{str(ULID()).lower()}"
+def new_id(kind: str, *, after: str = "") -> str:
+    """Return a fresh id such as ``srv_01kabc…`` for a kind listed in ``PREFIXES``.
+
+    It sorts behind the id ``after``, even if the clock was set back or another copy's runs ahead.
+    """
+    fresh = f"{PREFIXES[kind]}_{str(ULID()).lower()}"
+    if fresh > after:
+        return fresh
+    millisecond = ULID.from_str(after.partition("_")[2].upper()).milliseconds + 1
+    return f"{PREFIXES[kind]}_{str(ULID.from_timestamp(millisecond)).lower()}"
