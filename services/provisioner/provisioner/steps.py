@@ -19,6 +19,7 @@ from provisioner.domain.play import (
     plain,
     reason,
     remedy,
+    shown,
 )
 from provisioner.domain.run import Run, Stage
 from provisioner.domain.secrets import Opened, masked, opened, texts_of
@@ -183,7 +184,7 @@ async def check(task: Task) -> Run:
         ports=endpoint.ports,
         connect=game.connect_line(endpoint),
         versions=versions,
-        query=answer,
+        query=shown(answer),
     )
     return task.run.settled(ready)
 

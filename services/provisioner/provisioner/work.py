@@ -15,7 +15,7 @@ from common.contracts import events as evt
 from common.contracts.base import Message, now
 from common.contracts.logs import Level, LogBatch, LogLine
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.play import plain
+from provisioner.domain.play import latest, plain
 from provisioner.domain.run import Run, Stage
 from provisioner.ports import Tools, UnitOfWork
 from provisioner.steps import STEPS, WRITER, Task
@@ -84,8 +84,10 @@ async def _take_step(
     left = min(STEP_LIMIT, vm.deadline - clock())
 
     async def report(progress: float, detail: str) -> None:
-        async with work() as tx:
-            await tx.outbox.add(_step(run, state="running", progress=progress, detail=detail))
+        # A database that is away must not end a playbook for the sake of its progress.
+        with suppress(ConnectionError):
+            async with work() as tx:
+                await tx.outbox.add(_step(run, state="running", progress=progress, detail=detail))
 
     task = Task(run=run, vm=vm, tools=tools, report=report)
     try:
@@ -106,9 +108,7 @@ async def _while_wanted(task: Task, *, work: UnitOfWork) -> Run:
             done, _ = await asyncio.wait({doing}, timeout=WATCH)
             if done:
                 return doing.result()
-            async with work() as tx:
-                current = await tx.runs.find(task.run.server_id)
-            if current is None or not current.same_work_as(task.run):
+            if not await _is_wanted(task.run, work=work):
                 raise Unwanted
     finally:
         doing.cancel()
@@ -116,14 +116,30 @@ async def _while_wanted(task: Task, *, work: UnitOfWork) -> Run:
             await doing
 
 
+async def _is_wanted(run: Run, *, work: UnitOfWork) -> bool:
+    try:
+        async with work() as tx:
+            current = await tx.runs.find(run.server_id)
+    except ConnectionError:
+        return True  # the database is away; how long we may go on, the lease tells
+    return current is not None and current.same_work_as(run)
+
+
 async def _record(before: Run, after: Run, *, work: UnitOfWork) -> None:
-    """Record how the step ended, unless the run was cancelled or overtaken meanwhile."""
-    async with work() as tx:
-        current = await tx.runs.find(before.server_id)
-        if current is None or not current.same_work_as(before):
-            return
-        await tx.runs.save(after)
-        await tx.outbox.add(*_news(before, after))
+    """Record how the step ended, unless the run was cancelled or overtaken meanwhile.
+
+    A database that is away is waited for while the lease lasts: the step is not taken twice.
+    """
+    while True:
+        try:
+            async with work() as tx:
+                current = await tx.runs.find(before.server_id)
+                if current is not None and current.same_work_as(before):
+                    await tx.runs.save(after)
+                    await tx.outbox.add(*_news(before, after))
+                return
+        except ConnectionError:
+            await asyncio.sleep(WATCH)
 
 
 def _news(before: Run, after: Run) -> list[Message]:
@@ -155,7 +171,7 @@ def _failed(run: Run, failure: StepFailed) -> evt.ServerFailed:
         step=run.step,
         reason=plain(failure.reason),
         remedy=failure.remedy,
-        last_lines=failure.last_lines,
+        last_lines=latest(failure.last_lines),
     )
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from provisioner.adapters.ansible.events import last_output, task_event
-from provisioner.domain.play import PlayEnded, TaskEvent, line, plain, reason, remedy
+from provisioner.adapters.ansible.job import Told
+from provisioner.adapters.ansible.supervised import LINE_LIMIT
+from provisioner.domain.play import PlayEnded, TaskEvent, latest, line, plain, reason, remedy, shown
 from provisioner.domain.secrets import texts_of
 
 
@@ -129,3 +131,35 @@ def test_a_task_that_keeps_its_result_back_still_tells_whether_it_changed_anythi
 
     assert told is not None
     assert (told.kind, told.message) == (kind, "")
+
+
+def test_a_message_that_was_never_text_is_told_as_well_as_can_be():
+    event = {
+        "event": "runner_on_failed",
+        "counter": 1,
+        "event_data": {"task": "Read", "res": {"msg": "bytes \udcff\udc80 here"}},
+    }
+
+    told = task_event(event)
+
+    assert told is not None
+    assert told.message == "bytes ?? here"
+    assert plain("lone \ud800").encode() == b"lone \\xd800"
+
+
+def test_endless_lines_of_output_are_cut(tmp_path: Path):
+    printed = tmp_path / "stdout"
+    printed.write_text(("\x01" * 1_000_000 + "\n") * 30)
+
+    told = Told(ended=PlayEnded(status="failed", code=2, output=last_output(printed)))
+
+    assert len(told.model_dump_json()) < LINE_LIMIT
+
+
+def test_the_last_lines_that_fit_are_kept():
+    assert latest(["a" * 9, "é" * 3, "b"], size=8) == ("é" * 3, "b")
+
+
+def test_what_a_game_says_of_itself_is_made_tellable():
+    assert shown({"motd": "x" * 1_000_000, "players": 3})["players"] == 3
+    assert len(str(shown({"motd": "x" * 1_000_000})["motd"])) < 5_000

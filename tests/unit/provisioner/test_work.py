@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -277,3 +279,24 @@ async def test_lines_keep_their_keys_when_an_attempt_is_told_again(world: FakePr
     keys = [line.key for line in world.log.lines]
     assert len(keys) == len(set(keys))
     assert "playbook:1:0" in keys
+
+
+async def test_a_database_that_is_away_for_a_while_costs_no_second_playbook(
+    world: FakeProvisioner,
+):
+    transactions = 0
+
+    @asynccontextmanager
+    async def shaky() -> AsyncGenerator[FakeProvisioner]:
+        nonlocal transactions
+        transactions += 1
+        if world.playbooks.plays and world.run.stage is Stage.PLAYING and transactions % 3:
+            raise ConnectionError
+        async with world() as tx:
+            yield tx
+
+    await work_on(SERVER, work=shaky, tools=world.tools)
+
+    assert world.run.stage is Stage.DONE
+    assert len(world.playbooks.plays) == 1
+    assert len(world.said(evt.ServerReady)) == 1

@@ -61,7 +61,9 @@ LEVELS: Final[Mapping[Kind, Level]] = {
 FAILURES: Final[frozenset[Kind]] = frozenset({"failed", "unreachable"})
 
 TEXT_LIMIT: Final = 4_000
-CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+LAST_SIZE: Final = 65_536  # bytes of last lines that are told: the bus takes no endless message
+# Surrogates stand for bytes that were no text; no encoder takes them.
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 REMEDIES: Final = (
     (
@@ -120,6 +122,22 @@ def plain(text: str, *, secrets: Iterable[str] = ()) -> str:
     text = masked(text, secrets)
     text = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} … (truncated)"
+
+
+def shown(answer: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what a game says of itself as something that can be told: it may say anything."""
+    return {name: plain(it) if isinstance(it, str) else it for name, it in answer.items()}
+
+
+def latest(lines: Sequence[str], *, size: int = LAST_SIZE) -> tuple[str, ...]:
+    """Return as many of the last lines as fit into ``size`` bytes."""
+    kept: list[str] = []
+    for text in reversed(lines):
+        size -= len(text.encode())
+        if size < 0:
+            break
+        kept.insert(0, text)
+    return tuple(kept)
 
 
 def remedy(message: str) -> str | None:

@@ -20,6 +20,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 MESSAGE_LIMIT: Final = 2_000
 OUTPUT_LINES: Final = 20
+LINE_LIMIT: Final = 1_000  # so that all of them fit into one line of our own output
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -60,7 +61,8 @@ def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> s
         result.get("stderr") or result.get("module_stderr"),
     )
     text = " | ".join(masked(str(part).strip(), secrets) for part in parts if part)
-    return " ".join(text.split())[:MESSAGE_LIMIT]  # masked first: a half secret is one, too
+    # Masked first: a half secret is one, too. Bytes that were no text come as lone surrogates.
+    return " ".join(text.split())[:MESSAGE_LIMIT].encode(errors="replace").decode()
 
 
 def last_output(printed: Path, *, secrets: Sequence[str] = ()) -> tuple[str, ...]:
@@ -68,4 +70,5 @@ def last_output(printed: Path, *, secrets: Sequence[str] = ()) -> tuple[str, ...
     if not printed.exists():
         return ()
     text = masked(COLOUR.sub("", printed.read_text(errors="replace")), secrets)
-    return tuple(line for line in text.splitlines() if line.strip())[-OUTPUT_LINES:]
+    lines = [line for line in text.splitlines() if line.strip()][-OUTPUT_LINES:]
+    return tuple(line[:LINE_LIMIT] for line in lines)
