@@ -63,11 +63,9 @@ async def main(settings: Settings) -> None:
     ):
         bell = Bell()
         work = UnitOfWork(sessions, bind=sql.bind, bell=bell)
+        handle = partial(on_event, work=work)
         consumer = Consumer(
-            bus=bus,
-            durable=topology.PROVISIONER,
-            decode=events.decode,
-            handle=partial(on_event, work=work),
+            bus=bus, durable=topology.PROVISIONER, decode=events.decode, handle=handle
         )
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
         checks = {
