@@ -20,6 +20,7 @@ from log_service.adapters.hub import Hub
 from log_service.api import problems
 from log_service.api.history import history_routes
 from log_service.api.stream import Patience, stream_routes
+from log_service.domain.stream import Page
 from log_service.handlers import on_log_batch, read_page
 from tests.conftest import free_port
 from tests.fakes.log_service import FakeRecord, FakeTickets
@@ -222,3 +223,25 @@ class TestStream:
         seen = await client.watch(first, origin=origin.format(port=client.port))
 
         assert seen == ([5, -1], 1000)
+
+
+async def test_a_record_that_is_away_is_told_as_such_at_both_doors():
+    async def away(*_: object) -> Page:
+        raise ConnectionError
+
+    @asynccontextmanager
+    async def nowhere() -> AsyncGenerator[FakeRecord]:
+        raise ConnectionError
+        yield  # makes it a generator
+
+    tickets = FakeTickets({"good": "op_1"})
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(history_routes(work=nowhere, tickets=tickets))
+    app.include_router(stream_routes(hub=Hub(away), tickets=tickets, origins=()))
+    async with served(app) as port:
+        answer = await Client(port).get()
+        _, code = await Client(port).watch({"type": "auth", "ticket": "good"})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert code == 1013

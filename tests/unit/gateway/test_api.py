@@ -337,3 +337,16 @@ async def test_every_refusal_is_documented_under_its_type(door: Door) -> None:
     listed = (await door.client.get("/v1/problems")).json()["items"]
 
     assert {kind.code for kind in _kinds(Refused)} <= {item["code"] for item in listed}
+
+
+async def test_a_database_that_is_away_is_told_as_such_and_when_to_come_again(door: Door) -> None:
+    headers = door.bearer()
+
+    async def away(_: str) -> None:
+        raise ConnectionError
+
+    door.work.sessions.find = away  # type: ignore[method-assign,assignment]
+    response = await door.client.get("/v1/me", headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert response.headers["Retry-After"] == "2"

@@ -88,4 +88,6 @@ class _Outgoing:
             remedy="Try again in a moment.",
             request_id=self.request_id,
         )
+        if code == "unavailable":
+            response.headers["Retry-After"] = "2"
         await response(scope, receive, self)

@@ -31,6 +31,9 @@ REFUSALS: Final[Mapping[type[Exception], Problem]] = {
     TicketForAnother: Problem(
         403, "ticket_for_another", "The ticket is for another operation.", remedy=NEW_TICKET
     ),
+    ConnectionError: Problem(
+        503, "unavailable", "The record does not answer.", remedy="Try again in a moment."
+    ),
     KeysUnavailable: Problem(
         503, "keys_unavailable", "The gateway does not answer.", remedy="Try again in a moment."
     ),
@@ -62,8 +65,9 @@ def response(problem: Problem, *, errors: tuple[Mapping[str, str], ...] = ()) ->
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    problem = error if isinstance(error, Problem) else REFUSALS[type(error)]
-    return response(problem)
+    if isinstance(error, Problem):
+        return response(error)
+    return response(next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS))
 
 
 async def _not_valid(_: Request, error: Exception) -> JSONResponse:

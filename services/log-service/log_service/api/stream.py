@@ -5,7 +5,8 @@ server  {"type":"lines","lines":[…]}                 again and again
 server  {"type":"end"}                               then closes with 1000
 
 Closes with 4400 (not understood), 4401 (ticket refused), 4403 (ticket for another
-operation), 4408 (too slow; resume with the ``after`` it names), 1012 (restart; resume).
+operation), 4408 (too slow; resume with the ``after`` it names), 1012 (restart; resume),
+1013 (something we need does not answer; resume in a moment).
 """
 
 import asyncio
@@ -73,6 +74,8 @@ def stream_routes(
             farewell = refusal
         except WebSocketDisconnect:
             return
+        except ConnectionError:
+            farewell = _Farewell(1013, "the record does not answer; try again")
         # A client that does not read does not read its farewell either.
         with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
             async with asyncio.timeout(times.closing):
