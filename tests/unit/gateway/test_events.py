@@ -1,10 +1,13 @@
 """Facts of the other services: folded exactly once, and what follows from them."""
 
 import itertools
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from ulid import ULID
 
 from common.contracts import events as evt
 from common.contracts.servers import Endpoint
@@ -248,6 +251,15 @@ async def test_a_running_server_is_deleted() -> None:
     assert work.servers.rows[server.id].phase is Phase.DELETED
     with pytest.raises(ServerDeleted):
         await delete(work, server.id)
+
+
+async def test_a_deletion_is_newer_than_the_deployment_even_if_the_clock_was_set_back() -> None:
+    work = FakeWork()
+    _, server = await deployed(work, READY)
+    ahead = f"op_{str(ULID.from_timestamp(time.time() + 3600)).lower()}"
+    work.servers.rows[server.id] = replace(server, operation_id=ahead, phase=Phase.RUNNING)
+
+    assert (await delete(work, server.id)).id > ahead
 
 
 async def test_deleting_twice_is_deleting_once() -> None:

@@ -1,9 +1,10 @@
 """Quiet operations are asked for again; what takes too long is ended."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from common.contracts import events as evt
-from gateway.domain.operation import State
+from gateway.domain.operation import Operation, State
 from gateway.handlers.reconciler import forget_old, reconcile
 from tests.fakes.gateway import MOMENT, FakeWork
 from tests.unit.gateway.test_events import VM_DELETED, VM_FAILED, about, deployed, hear
@@ -90,6 +91,24 @@ async def test_one_look_cares_for_everything_that_is_quiet() -> None:
 
     assert await reconcile(work=work, at=later(seconds=31)) == 3
     assert await reconcile(work=work, at=later(seconds=32)) == 0
+
+
+async def test_one_that_cannot_be_cared_for_does_not_keep_the_others_from_it() -> None:
+    work = FakeWork()
+    deployments = [(await deployed(work))[0] for _ in range(3)]
+    first = min(operation.id for operation in deployments)
+    hold = work.operations.hold
+
+    async def broken(id: str) -> Operation | None:
+        if id == first:
+            raise RuntimeError
+        return await hold(id)
+
+    work.operations.hold = broken  # type: ignore[method-assign]
+    await reconcile(work=work, at=later(seconds=31))
+
+    asked = Counter(request.operation_id for request in work.outbox.of(evt.DeploymentRequested))
+    assert asked == {operation.id: 2 - (operation.id == first) for operation in deployments}
 
 
 async def test_what_nobody_needs_any_more_is_forgotten() -> None:

@@ -43,7 +43,11 @@ async def reconcile(*, work: UnitOfWork, at: datetime, quiet: timedelta = QUIET)
         overdue = await tx.operations.overdue(at=at, limit=BATCH)
     ids = {operation.id for operation in (*found, *overdue)}
     for name in sorted(ids):
-        await _care_for(name, work=work, at=at, quiet=quiet)
+        try:
+            await _care_for(name, work=work, at=at, quiet=quiet)
+        except Exception:
+            # One that cannot be taken care of must not keep the others from it.
+            log.exception("could not look after an operation", extra={"operation_id": name})
     return len(ids)
 
 
