@@ -5,7 +5,7 @@ import pytest
 
 from common.contracts.servers import Port
 from vm_service.adapters.reach import DirectReach, UrlReach
-from vm_service.domain.trouble import Trouble
+from vm_service.domain.trouble import Trouble, Verdict
 
 PORTS = (
     Port(name="game", protocol="udp", number=30000),
@@ -55,3 +55,15 @@ async def test_translated_ports_are_those_of_the_service_and_others_stay():
 async def test_no_good_answer_is_trouble(status: int, body: object):
     with pytest.raises(Trouble, match="gave no answer"):
         await answering(status, body).endpoint(vmid=7, address="10.77.0.9", ports=PORTS)
+
+
+async def test_a_service_that_is_away_is_waited_for():
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    reach = UrlReach(httpx.AsyncClient(transport=httpx.MockTransport(refuse)), URL)
+
+    with pytest.raises(Trouble) as caught:
+        await reach.endpoint(vmid=7, address="10.77.0.9", ports=PORTS)
+
+    assert caught.value.verdict is Verdict.UNKNOWN

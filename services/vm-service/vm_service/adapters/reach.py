@@ -72,7 +72,10 @@ class UrlReach:
             return _Answer.model_validate_json(response.content)
         except (httpx.HTTPError, ValidationError) as error:
             text = f"the service that knows the endpoint of VM {vmid} gave no answer: {error!r}"
-            raise Trouble(Verdict.FAULT, text, "check SPAWNYARD_REACH_URL") from error
+            # One that is away for a while comes back; a wrong answer stays wrong.
+            away = isinstance(error, httpx.TransportError)
+            verdict = Verdict.UNKNOWN if away else Verdict.FAULT
+            raise Trouble(verdict, text, "check SPAWNYARD_REACH_URL") from error
 
 
 def _published(port: Port, public_port: int) -> PublishedPort:
