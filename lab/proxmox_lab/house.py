@@ -1,9 +1,11 @@
 """The lab put together: site, tasks, guests and HTTP over one data directory."""
 
+import asyncio
 import fcntl
 import json
 import shutil
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from proxmox_lab.faults import Faults
 from proxmox_lab.guests.port import Guests
 from proxmox_lab.http.exchange import Exchange
 from proxmox_lab.http.incoming import BODY_LIMIT
+from proxmox_lab.http.lines import Lines
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.panel.routes import Panel, loopback_only
@@ -34,6 +37,7 @@ from proxmox_lab.tasks.tasks import Tasks
 from proxmox_lab.tls import ensure_certificates, server_context
 
 GUESTS: Final = "guests"
+GOODBYE: Final = 1.0
 TOKEN_FILE: Final = "token.json"  # noqa: S105 (a file's name)
 
 
@@ -102,10 +106,13 @@ def _drop_half_made(site: Site, store: Store) -> None:
 
 def application(lab: Lab, faults: Faults) -> web.Application:
     """Return the HTTP application of a lab."""
-    app = web.Application(client_max_size=BODY_LIMIT * 2, middlewares=[loopback_only])
+    lines = Lines()
+    app = web.Application(
+        client_max_size=BODY_LIMIT * 2, middlewares=[lines.middleware(), loopback_only]
+    )
     app.add_routes(Panel(lab, faults).routes())
     exchange = Exchange(lab, ROUTES, faults)
-    app.on_cleanup.append(exchange.hang_up)
+    app.on_cleanup.append(lines.hang_up)
     app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
     return app
 
@@ -123,13 +130,29 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
         await runner.setup()
         try:
             await lab.guesthouse.wake(lab.site)
-            await web.SockSite(runner, door, ssl_context=server_context(tls)).start()
-            yield lab
+            async with _open(runner, door, server_context(tls)):
+                yield lab
         finally:
             await runner.cleanup()
             await lab.tasks.close()
             await lab.executions.close()
             await lab.guesthouse.close(lab.site, lab.store)
+
+
+@asynccontextmanager
+async def _open(
+    runner: web.AppRunner, door: socket.socket, tls: ssl.SSLContext
+) -> AsyncGenerator[None]:
+    """Answer at the door; after a last answer nobody waits long for a client's goodbye."""
+    assert runner.server is not None
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        runner.server, sock=door, ssl=tls, ssl_shutdown_timeout=GOODBYE
+    )
+    try:
+        yield
+    finally:
+        server.close()
 
 
 @contextmanager

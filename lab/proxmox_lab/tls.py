@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from proxmox_lab.site.store import write_whole
+
 LIFE: Final = timedelta(days=3650)
 LEEWAY: Final = timedelta(days=1)
 
@@ -27,15 +29,13 @@ def ensure_certificates(directory: Path, *, host: str) -> None:
     certificate = _certificate(key, ca, ca_key, host=host)
     (directory / "ca.pem").write_bytes(_pem(ca))
     (directory / "cert.pem").write_bytes(_pem(certificate) + _pem(ca))
-    secret = directory / "key.pem"
-    secret.touch(mode=0o600)
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    # Last, and whole: without it all three are made anew.
+    write_whole(directory / "key.pem", secret.decode())
 
 
 def server_context(directory: Path) -> ssl.SSLContext:

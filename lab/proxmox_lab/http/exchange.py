@@ -1,11 +1,9 @@
 """One request through Proxmox's stations: identity, method, right, node, parameters, answer."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from weakref import WeakSet
 
 from aiohttp import web
 
@@ -32,18 +30,9 @@ class Exchange:
         self._lab = lab
         self._routes = routes
         self._faults = faults
-        self._lines: WeakSet[asyncio.Transport] = WeakSet()
-
-    async def hang_up(self, _: web.Application) -> None:
-        """Cut what is still connected: a TLS goodbye may wait for its answer for long."""
-        for line in list(self._lines):
-            line.abort()
-        await asyncio.sleep(0)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with whatever the fault panel has in mind for it."""
-        if request.transport:
-            self._lines.add(request.transport)
         striking = self._faults.striking(request.method, request.rel_url.raw_path)
         refused = await self._trouble_before(striking)
         response = refused or await self._answer(request)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,15 +98,6 @@ def settings_for(data: Path, url: str, database_url: str) -> Settings:
     )
 
 
-async def _hang_up(port: int) -> None:
-    """Close the lab's connections on which asyncio still waits for the client's TLS farewell."""
-    transports: Mapping[int, asyncio.Transport] = vars(asyncio.get_running_loop())["_transports"]
-    for transport in list(transports.values()):
-        if (transport.get_extra_info("sockname") or ("", 0))[1] == port:
-            transport.abort()
-    await asyncio.sleep(0.01)
-
-
 Opened = Callable[..., Any]
 
 
@@ -123,7 +114,6 @@ def open_site(tmp_path: Path, database_url: str) -> Opened:
             trusted = ssl.create_default_context(cafile=data / "tls" / "ca.pem")
             async with httpx.AsyncClient(base_url=url, verify=trusted, trust_env=False) as panel:
                 yield Site(lab, guests, settings_for(data, url, database_url), panel)
-        await _hang_up(port)
 
     return opened
 
