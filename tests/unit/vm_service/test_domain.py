@@ -5,12 +5,12 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from common.contracts.servers import Port
-from tests.fakes.vm_service import HOST_KEY
+from tests.fakes.vm_service import HOST_KEY, SPEC
 from vm_service.domain.host_key import host_key
-from vm_service.domain.machine import STEPS, UNSETTLED, Stage
+from vm_service.domain.machine import STEPS, UNSETTLED, Machine, Stage
 from vm_service.domain.network import AddressPool, VmidRange
 from vm_service.domain.ownership import Mark, Sighting, Standing, standing
-from vm_service.domain.telling import BEGINNINGS, ENDINGS
+from vm_service.domain.telling import BEGINNINGS, ENDINGS, beginning
 from vm_service.domain.trouble import Trouble
 from vm_service.handlers.worker import ACTIONS
 
@@ -33,6 +33,15 @@ class TestLifeCycle:
 
         assert set(ACTIONS) == set(STEPS)
         assert names == set(BEGINNINGS) == set(ENDINGS)
+
+    @pytest.mark.parametrize(("cores", "said"), [(1, "1 core,"), (2, "2 cores,")])
+    def test_one_core_is_said_in_the_singular(self, cores: int, said: str):
+        spec = SPEC.model_copy(update={"plan": SPEC.plan.model_copy(update={"cores": cores})})
+        machine = Machine(
+            server_id="srv_1", operation_id="op_1", stage=Stage.CLONED, spec=spec, vmid=900_000
+        )
+
+        assert said in beginning(machine)
 
 
 class TestOwnership:

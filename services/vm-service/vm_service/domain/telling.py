@@ -23,7 +23,7 @@ LONGEST: Final = 2000  # characters of a foreign text that are passed on
 BEGINNINGS: Final[Mapping[str, str]] = {
     "reserve": "Reserving a VM id and an address",
     "clone": "Cloning the template into VM {vmid} on node {node}",
-    "configure": "Configuring VM {vmid}: {cores} cores, {memory} MiB memory, address {address}",
+    "configure": "Configuring VM {vmid}: {cores}, {memory} MiB memory, address {address}",
     "resize": "Growing the disk of VM {vmid} to {disk} GiB",
     "start": "Starting VM {vmid}",
     "address": "Waiting for the guest of VM {vmid} to answer at {address}",
@@ -105,7 +105,7 @@ def _filled(sentence: str, machine: Machine) -> str:
         vmid=machine.vmid,
         node=machine.node,
         address=machine.address,
-        cores=plan.cores if plan else None,
+        cores=plan and ("1 core" if plan.cores == 1 else f"{plan.cores} cores"),
         memory=plan.memory_mib if plan else None,
         disk=plan.disk_gib if plan else None,
     )
