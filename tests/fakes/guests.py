@@ -16,7 +16,7 @@ from proxmox_lab.guests.port import (
 )
 
 HOST_KEY = (
-    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost fake\n"
+    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINxJjdAvumZcDxh2JpwmHV79685/QYhm5nDgeeEia48z fake\n"
 )
 
 

@@ -24,7 +24,7 @@ from provisioner.domain.run import Run
 from provisioner.ports import Tools
 
 SERVER, OPERATION = "srv_1", "op_5"
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake guest"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINxJjdAvumZcDxh2JpwmHV79685/QYhm5nDgeeEia48z guest"
 
 
 def sealed(value: JsonValue, *, pointer: str) -> str:
