@@ -9,11 +9,14 @@ from vm_service.domain.network import is_address
 from vm_service.domain.ownership import Standing
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.job import Change, Job, by_hand, keeping
-from vm_service.handlers.waiting import pause, turn, wait, wait_for_end, warn
+from vm_service.handlers.waiting import GROWTH, pause, turn, wait, wait_for_end, warn
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=5)
 CLONE_LIMIT: Final = 1800.0
+BOOTING: Final = 1.0  # seconds no guest is awake before; asked too early, Proxmox is silent for 3
+FIRST_LOOK: Final = 0.2  # seconds before a guest is asked again
+LONGEST_LOOK: Final = 2.0
 SETTLING: Final = 2.0  # seconds after which a task that was started is listed for certain
 
 
@@ -135,10 +138,12 @@ async def start(job: Job) -> Change:
 
 async def address(job: Job) -> Change:
     """Wait until the guest has introduced itself, then find out from where it is reached."""
-    delay = 0.2
+    if job.machine.attempt == 1:
+        await pause(job, BOOTING)
+    delay = FIRST_LOOK
     while (keys := await _introduction(job)) is None:
         await pause(job, delay)
-        delay = min(delay * 1.5, 2.0)
+        delay = min(delay * GROWTH, LONGEST_LOOK)
     if job.tools.tofu:
         await job.remark("HOST KEY NOT VERIFIED (tofu): the first key seen will be trusted")
     machine = job.machine

@@ -10,8 +10,8 @@ from vm_service.handlers.job import Job
 from vm_service.ports import TaskState
 
 ATTENTION: Final = 1.0  # seconds between two looks at the record
-FIRST_POLL: Final = 0.1
-GROWTH: Final = 1.2  # so that a task's end is noticed within a fifth of its time
+FIRST_POLL: Final = 0.05
+GROWTH: Final = 1.2  # so that an end is noticed within a fifth of its time
 LONGEST_POLL: Final = 5.0
 TASK_LIMIT: Final = 600.0
 LISTED: Final = 10.0  # seconds after which every task is known to Proxmox
