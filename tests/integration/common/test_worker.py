@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import Column, String, Table, delete, insert, select
+from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 
 from common.bell import Bell
 from common.db.engine import Sessions, database
@@ -16,7 +16,8 @@ from common.worker import Worker
 
 pytestmark = pytest.mark.integration
 
-things = Table("things", metadata, Column("id", String(20), primary_key=True))
+own_metadata = MetaData()
+things = Table("things", own_metadata, Column("id", String(20), primary_key=True))
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,8 @@ def nobody_busy() -> None:
 async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
     async with database(database_url) as sessions:
         async with sessions.begin() as session:
-            await session.run_sync(lambda s: metadata.create_all(s.connection()))
+            for tables in (metadata, own_metadata):
+                await session.run_sync(lambda s, t=tables: t.create_all(s.connection()))
             await session.execute(insert(things), [{"id": f"t{n}"} for n in range(6)])
         yield sessions
 
