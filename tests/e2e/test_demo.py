@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 async def yard(*arguments: str, data: Path, port_base: int | None = None) -> tuple[int, str, str]:
     """Run `./yard …` on a folder of its own; return exit code, output, messages."""
-    place = ["--data", str(data), "--port-base", str(port_base or free_base())]
+    place = ["--data", str(data)]
+    if arguments[0] in ("demo", "up"):
+        place += ["--port-base", str(port_base or free_base())]
     process = await asyncio.create_subprocess_exec(
         "./yard", *arguments, *place,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -55,6 +57,31 @@ async def test_a_person_is_told_what_he_needs_to_go_on(tmp_path: Path) -> None:
         assert needed in screen
     for step in ("reserve", "clone", "address", "ssh", "playbook", "ready"):
         assert step in screen
+
+
+async def test_without_once_everything_stays_up_until_ctrl_c(tmp_path: Path) -> None:
+    base = free_base()
+    process = await asyncio.create_subprocess_exec(
+        *("./yard", "demo", "--game", "teeworlds"),
+        *("--data", str(tmp_path), "--port-base", str(base)),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(120):
+        while b"stays up" not in await process.stdout.readline():
+            assert process.returncode is None
+
+    code, listed, _ = await yard("servers", "--json", data=tmp_path)
+    await asyncio.sleep(3)
+    assert process.returncode is None, "it did not stay"
+    assert code == 0
+    assert "teeworlds" in listed
+
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(40):
+        await process.communicate()
+    assert process.returncode == 0
+    assert _commands(tmp_path) == []
 
 
 async def test_the_second_start_finds_what_the_first_left(tmp_path: Path) -> None:

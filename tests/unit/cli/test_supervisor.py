@@ -55,6 +55,26 @@ async def test_a_process_that_crashes_is_started_again(tmp_path: Path):
         assert keeper.restarts == 1
 
 
+async def test_who_stops_watching_leaves_the_processes_running_and_kept(tmp_path: Path):
+    async with Supervisor([a_process(tmp_path, SLEEP)]) as supervisor:
+        await supervisor.wait_until_ready(timeout=5)
+        [keeper] = supervisor.keepers
+        first = keeper.pid
+        assert first is not None
+
+        watching = asyncio.ensure_future(supervisor.watch())
+        await asyncio.sleep(0.05)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+        assert lives(first)
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: keeper.ready.is_set() and keeper.pid not in {None, first})
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await supervisor.watch()
+
+
 async def test_leaving_ends_every_process_even_a_stubborn_one(tmp_path: Path):
     news: list[News] = []
     specs = [a_process(tmp_path, SLEEP, name="soft"), a_process(tmp_path, STUBBORN, name="hard")]

@@ -137,7 +137,10 @@ class Supervisor:
 
     async def watch(self) -> None:
         """Wait for ever; raise if a process cannot be kept running."""
-        await asyncio.gather(*self._tasks)
+        # Not gather: it would take the processes along when the one who waits is cancelled.
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
 
     async def _all_ready(self) -> None:
         for keeper in self.keepers:
