@@ -8,11 +8,16 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from common.messaging.connection import Bus, jetstream
 from common.messaging.declare import declare
 from tests.servers import NatsServer, PostgresServer
+
+# A busy machine is no fault of the code's: no example is held to a stopwatch.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def free_port() -> int:

@@ -86,7 +86,7 @@ async def test_leaving_ends_every_process_even_a_stubborn_one(tmp_path: Path):
 
     assert len(pids) == 2
     assert not any(map(lives, pids))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert {(said.process, said.what) for said in news} >= {("soft", "stopped"), ("hard", "killed")}
 
 
