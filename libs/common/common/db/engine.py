@@ -1,12 +1,14 @@
 """Open a database, SQLite or PostgreSQL, with the settings that keep what was committed."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -76,8 +78,22 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     setattr(connection, "isolation_level", None)  # noqa: B010  we say BEGIN ourselves; not in the protocol
     cursor = connection.cursor()
     for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
+        _insist(cursor, f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _insist(cursor: DBAPICursor, statement: str) -> None:
+    """SQLite does not wait for others where the journal's mode changes: ask again."""
+    for _ in range(200):
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.02)
+        else:
+            return
+    cursor.execute(statement)
 
 
 def _begin_immediate(connection: Connection) -> None:
