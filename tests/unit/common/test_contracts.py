@@ -35,7 +35,8 @@ def test_nonsense_is_refused(nonsense: bytes):
 def test_every_durable_reads_what_somebody_says():
     workers = {name: access for name, access in topology.ACCESS.items() if name != "gateway"}
     says = [subject.rstrip(">") for access in workers.values() for subject in access.publish]
-    says += ["evt.deployment.requested.", "evt.removal.requested."]  # the gateway's own facts
+    asked = ("deployment", "change", "cancel", "removal")
+    says += [f"evt.{what}.requested." for what in asked]  # the gateway's own facts
     for durable in topology.DURABLES:
         for subject in durable.filters:
             assert any(subject.startswith(said) for said in says if said), subject

@@ -28,6 +28,29 @@ class RemovalRequested(Event, frozen=True):
     reason: Literal["deleted", "failed", "cancelled"]
 
 
+Change = Literal["start", "stop", "restart", "kill", "resize", "reconfigure"]
+
+
+class ChangeRequested(Event, frozen=True):
+    """Gateway: bring an existing server into this power state and shape.
+
+    ``spec`` is what the server is to be from now on. ``force``: a restart that does not ask the
+    guest. Asked again (new id) when it shows no progress.
+    """
+
+    type: Literal["change.requested.v1"] = "change.requested.v1"
+    kind: Change
+    spec: ServerSpec
+    deadline: AwareDatetime
+    force: bool = False
+
+
+class CancelRequested(Event, frozen=True):
+    """Gateway: let go of this operation and leave the server as it is."""
+
+    type: Literal["cancel.requested.v1"] = "cancel.requested.v1"
+
+
 class StepChanged(Event, frozen=True):
     """vm-service, provisioner: a step of the operation began, moved on or ended."""
 
@@ -50,15 +73,36 @@ class VMReady(Event, frozen=True):
     host_key_policy: Literal["agent", "tofu"]
     spec: ServerSpec
     deadline: AwareDatetime
+    kind: Literal["deploy", "start", "restart", "resize", "reconfigure"] = "deploy"
+
+
+class VMStopped(Event, frozen=True):
+    """vm-service: the VM is there, in the shape asked for, and off."""
+
+    type: Literal["vm.stopped.v1"] = "vm.stopped.v1"
+    vmid: int
+    node: str
+
+
+class VMObserved(Event, frozen=True):
+    """vm-service: it has let go of a cancelled operation; this is how the VM stands."""
+
+    type: Literal["vm.observed.v1"] = "vm.observed.v1"
+    power: Literal["running", "stopped", "unknown"]
 
 
 class VMFailed(Event, frozen=True):
-    """vm-service: the VM cannot be brought up; what is left of it awaits a removal request."""
+    """vm-service: the VM cannot be brought there.
+
+    What is left of a deployment awaits a removal request; after a change ``power`` tells how
+    the VM stands, as far as it is known.
+    """
 
     type: Literal["vm.failed.v1"] = "vm.failed.v1"
     step: str
     reason: str
     remedy: str | None = None
+    power: Literal["running", "stopped", "unknown"] = "unknown"
 
 
 class VMDeleted(Event, frozen=True):
@@ -109,8 +153,12 @@ class OperationFinished(Event, frozen=True):
 AnyEvent = Annotated[
     DeploymentRequested
     | RemovalRequested
+    | ChangeRequested
+    | CancelRequested
     | StepChanged
     | VMReady
+    | VMStopped
+    | VMObserved
     | VMFailed
     | VMDeleted
     | VMRemovalBlocked

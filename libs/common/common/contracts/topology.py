@@ -4,6 +4,7 @@ EVENTS  evt.<entity>.<fact>.v<n>.<server id>    facts, kept 90 days
 LOGS    log.<operation id>                      batches of lines, kept 14 days
 DEAD    dead.<durable>.<original subject>       what nobody could handle, kept 30 days
 live.logged.<operation id>                      core NATS, not stored: "lines were recorded"
+ask.<service>.<question>                        core NATS, not stored: a question and its answer
 """
 
 from collections.abc import Mapping
@@ -61,12 +62,17 @@ GATEWAY: Final = Durable(
 VM_SERVICE: Final = Durable(
     name="vm-service",
     stream="EVENTS",
-    filters=("evt.deployment.requested.>", "evt.removal.requested.>"),
+    filters=(
+        "evt.deployment.requested.>",
+        "evt.change.requested.>",
+        "evt.cancel.requested.>",
+        "evt.removal.requested.>",
+    ),
 )
 PROVISIONER: Final = Durable(
     name="provisioner",
     stream="EVENTS",
-    filters=("evt.vm.ready.>", "evt.removal.requested.>"),
+    filters=("evt.vm.ready.>", "evt.cancel.requested.>", "evt.removal.requested.>"),
 )
 # One batch in flight at a time, so that a line never overtakes another after a crash.
 LOG_SERVICE: Final = Durable(
@@ -79,6 +85,11 @@ DURABLES: Final = (GATEWAY, VM_SERVICE, PROVISIONER, LOG_SERVICE)
 def logged_subject(stream_id: str) -> str:
     """Where the log-service's copies tell each other that a stream has grown."""
     return f"live.logged.{stream_id}"
+
+
+def question_subject(service: str, question: str) -> str:
+    """Where one service asks another, and waits for the answer: ``ask.vm-service.doctor``."""
+    return f"ask.{service}.{question}"
 
 
 def _worker(
@@ -101,7 +112,11 @@ ACCESS: Final[Mapping[str, Access]] = {
     # The gateway declares streams and consumers for all, so that no worker can.
     "gateway": Access(publish=(">",), subscribe=(">",)),
     "vm-service": _worker(
-        "vm-service", VM_SERVICE, says=("evt.vm.>", "evt.operation.step_changed.>", "log.*")
+        "vm-service",
+        VM_SERVICE,
+        # The gateway's inbox takes the answers to its questions.
+        says=("evt.vm.>", "evt.operation.step_changed.>", "log.*", "_INBOX_gateway.>"),
+        hears=("ask.vm-service.>",),
     ),
     "provisioner": _worker(
         "provisioner", PROVISIONER, says=("evt.server.>", "evt.operation.step_changed.>", "log.*")
