@@ -1,39 +1,24 @@
-"""Cut the lab's parameter table out of a full description of the Proxmox API."""
+"""Cut the parameter table of the methods the lab answers out of a full description of the API."""
 
 import argparse
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-KEPT: Final = re.compile(
-    r"^(GET /(version|nodes|pools|storage|access|cluster)$"
-    r"|GET /cluster/(nextid|resources|status|tasks|options)$"
-    r"|(GET|POST) /access/(ticket|permissions|users|roles|acl|domains)$|PUT /access/acl$"
-    r"|\w+ /access/users/\{userid\}(/token(/\{tokenid\})?)?$"
-    r"|GET /nodes/\{node\}(/(status|version|time|network))?$"
-    r"|GET /nodes/\{node\}/storage(/\{storage\}(/status)?)?$"
-    r"|(GET|POST) /nodes/\{node\}/storage/\{storage\}/content$"
-    r"|DELETE /nodes/\{node\}/storage/\{storage\}/content/\{volume\}$"
-    r"|\w+ /nodes/\{node\}/tasks(/\{upid\}(/status|/log)?)?$"
-    r"|\w+ /nodes/\{node\}/qemu$"
-    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}(/(config|pending|clone|resize|template|feature|snapshot"
-    r"|status|agent|cloudinit|cloudinit/dump))?$"
-    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/snapshot/\{snapname\}(/\w+)?$"
-    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/status/\w+$"
-    r"|\w+ /nodes/\{node\}/qemu/\{vmid\}/agent/[\w-]+$"
-    r"|\w+ /pools(/\{poolid\})?$|GET /storage/\{storage\}$)"
-)
+from proxmox_lab.api.routes import ROUTES
+
 METHOD_KEYS: Final = ("allowtoken", "proxyto", "parameters", "permissions", "since", "only_in")
 OLD_KEYS: Final = ("params_absent_in_8.4", "params_as_in_8.4", "permissions_in_8.4")
 RULE_NOISE: Final = ("default", "note", "description", "src")
+_UNDESCRIBED: Final[Mapping[str, Any]] = {
+    "GET /": {"parameters": {}, "permissions": {"user": "all"}},
+}
 
 
 def trimmed(full: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the methods the lab answers and the formats they name; facts only."""
-    methods = {name: _method(body) for name, body in full.items() if KEPT.match(name)}
-    methods["GET /"] = {"parameters": {}, "permissions": {"user": "all"}}
+    methods = {name: _method(full.get(name) or _UNDESCRIBED[name]) for name in sorted(ROUTES)}
     formats: dict[str, Any] = {}
     _follow(_formats_named(methods), full["_formats"], formats)
     return {"methods": methods, "formats": formats}
@@ -82,11 +67,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     table = trimmed(json.loads(arguments.full.read_text()))
-    lines = [f'{{"formats": {json.dumps(table["formats"], sort_keys=True)},', '"methods": {']
-    rows = [
-        f"{json.dumps(n)}: {json.dumps(b, sort_keys=True)}" for n, b in table["methods"].items()
-    ]
-    arguments.out.write_text("\n".join([*lines, ",\n".join(rows), "}}\n"]))
+    parts = (f'"{name}": {{\n{_rows(table[name])}}}' for name in ("formats", "methods"))
+    arguments.out.write_text("{" + ",\n".join(parts) + "}\n")
+
+
+def _rows(entries: Mapping[str, Any]) -> str:
+    """One line for each, so that two people can add methods without meeting."""
+    rows = (f"{json.dumps(n)}: {json.dumps(b, sort_keys=True)}" for n, b in sorted(entries.items()))
+    return ",\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":
