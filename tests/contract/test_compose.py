@@ -163,6 +163,15 @@ class TestEveryService:
         assert told is (bool(mounts) and name not in ONCE)
         assert name in ONCE or all(mount.endswith(":ro") for mount in mounts)
 
+    def test_only_who_seals_and_who_opens_the_hypervisors_token_sees_its_key(self, name: str):
+        volumes = services()[name].get("volumes", [])
+        mounts = [volume for volume in volumes if volume.startswith("keys-hypervisor")]
+        told = "SPAWNYARD_HYPERVISOR_KEY_FILE" in environment_of(name)
+
+        assert bool(mounts) is (name in {"keys", "gateway", "vm-service", "vm-service-lab"})
+        assert told is (bool(mounts) and name not in ONCE)
+        assert name in ONCE or all(mount.endswith(":ro") for mount in mounts)
+
 
 @pytest.mark.parametrize("name", SETTINGS)
 class TestEverySetting:
@@ -204,21 +213,23 @@ class TestEverySetting:
 
 
 def test_the_keys_are_made_once_and_the_services_can_use_them(tmp_path: Path):
-    for folder in ("private", "public", "sealing"):
+    for folder in ("private", "public", "sealing", "hypervisor"):
         (tmp_path / folder).mkdir()
     script = services()["keys"]["command"][2].replace("/keys/", f"{tmp_path}/")
-    key = tmp_path / "sealing" / "sealing.key"
+    keys = [tmp_path / name / f"{name}.key" for name in ("sealing", "hypervisor")]
 
     subprocess.run(["sh", "-euc", script], check=True)
-    made = key.read_text()
+    made = [key.read_text() for key in keys]
     subprocess.run(["sh", "-euc", script], check=True)
 
-    assert key.read_text() == made
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert [file.name for file in key.parent.iterdir()] == [key.name]
-    sealing = read_sealing(key)
-    sealed = sealing.seal(b"x", server_id="srv_1", pointer="/p")
-    assert sealing.open(sealed, server_id="srv_1", pointer="/p") == b"x"
+    assert [key.read_text() for key in keys] == made
+    assert len(set(made)) == len(made)
+    for key in keys:
+        assert key.stat().st_mode & 0o777 == 0o600
+        assert [file.name for file in key.parent.iterdir()] == [key.name]
+        sealing = read_sealing(key)
+        sealed = sealing.seal(b"x", server_id="srv_1", pointer="/p")
+        assert sealing.open(sealed, server_id="srv_1", pointer="/p") == b"x"
 
 
 def test_no_two_parts_on_one_network_want_the_same_port():

@@ -42,7 +42,7 @@ def test_no_answer_has_a_field_for_secrets() -> None:
         assert not SECRET_NAMES & set(schemas[name].get("properties", {})), name
 
 
-_REQUESTS: Final = {"Login", "Setup", "Refresh", "DeploymentWish"}
+_REQUESTS: Final = {"Login", "Setup", "Refresh", "DeploymentWish", "HypervisorSettingsWish"}
 
 
 def test_what_people_send_is_taken_literally() -> None:

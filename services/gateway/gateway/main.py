@@ -31,6 +31,7 @@ from common.security.sealing import read_sealing
 from common.security.tokens import TokenVerifier
 from gateway.adapters.game_catalogue import FolderCatalogue
 from gateway.adapters.passwords import Argon2Passwords
+from gateway.adapters.questions import BusQuestions
 from gateway.adapters.sql.work import SqlWork
 from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.api.app import create_app
@@ -81,6 +82,7 @@ async def _fold(event: events.AnyEvent, *, work: UnitOfWork[SqlWork]) -> None:
 def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus) -> FastAPI:
     tokens = SignedTokens(read_or_make_key(settings.token_key_file), issuer=settings.issuer)
     jwks = tokens.issuer.jwks()
+    key_file = settings.hypervisor_key_file
     parts = Parts(
         work=work,
         catalogue=FolderCatalogue(settings.games_dir),
@@ -89,6 +91,8 @@ def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, b
         tokens=tokens,
         verifier=TokenVerifier(keys_of_jwks(jwks), issuer=settings.issuer),
         jwks=jwks,
+        questions=BusQuestions(bus),
+        hypervisor_seals=read_sealing(key_file) if key_file else None,
         public_log_url=settings.public_log_url,
         setup_token=settings.setup_token.get_secret_value() if settings.setup_token else None,
     )

@@ -17,6 +17,11 @@ class Settings(ServiceSettings):
         description="Keys that secret settings are sealed with, one per line in base64; "
         "the provisioner has the same file"
     )
+    hypervisor_key_file: Path | None = Field(
+        default=None,
+        description="Keys that the hypervisor's token is sealed with, one per line in base64; "
+        "the vm-service has the same file, nobody else",
+    )
     setup_token: SecretStr | None = Field(
         default=None, description="Whoever holds it may add the first user, once"
     )

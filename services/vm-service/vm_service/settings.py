@@ -38,6 +38,11 @@ class Settings(ServiceSettings):
     nameservers: str = Field(
         default="", description="The guests' name servers, separated by spaces; default: the node's"
     )
+    hypervisor_key_file: Path | None = Field(
+        default=None,
+        description="Keys that the hypervisor's token is sealed with, one per line in base64; "
+        "the gateway has the same file. Without it, nothing but this environment counts",
+    )
     ssh_public_key_file: Path = Field(description="SSH key that gets into the guests")
     guest_user: str = Field(
         default="yard", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="User in the guests"

@@ -17,6 +17,7 @@ from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
 from gateway.domain.user import Session, User
 from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeSeals, FakeTokens, FakeWork
+from tests.fakes.questions import FakeQuestions
 
 ISSUER: Final = TokenIssuer(new_private_pem(), issuer="spawnyard")
 OTHER: Final = replace(USER, id="usr_2", name="Bob")
@@ -39,7 +40,7 @@ class TrueTokens(FakeTokens):
         )
 
 
-def app_over(work: FakeWork) -> FastAPI:
+def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
     parts = Parts(
         work=work,
         catalogue=FakeCatalogue(),
@@ -48,6 +49,8 @@ def app_over(work: FakeWork) -> FastAPI:
         tokens=TrueTokens(),
         verifier=TokenVerifier(keys_of_jwks(ISSUER.jwks()), issuer="spawnyard"),
         jwks=ISSUER.jwks(),
+        questions=questions or FakeQuestions(),
+        hypervisor_seals=FakeSeals(),
         public_log_url="https://logs.test/",
         setup_token="sesame",
     )
@@ -85,9 +88,9 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door() -> AsyncGenerator[Door]:
+async def open_door(questions: FakeQuestions | None = None) -> AsyncGenerator[Door]:
     work = FakeWork()
-    app = app_over(work)
+    app = app_over(work, questions)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://yard.test") as client:
         yield Door(client=client, work=work, app=app)

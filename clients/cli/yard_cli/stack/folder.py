@@ -55,6 +55,11 @@ class DataFolder:
         return self.path / "keys" / "sealing.key"
 
     @property
+    def hypervisor_key(self) -> Path:
+        """The key that the hypervisor's token is sealed with."""
+        return self.path / "keys" / "hypervisor.key"
+
+    @property
     def lab(self) -> Path:
         """The lab's own folder."""
         return self.path / "lab"

@@ -127,6 +127,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
         "gateway": {
             "TOKEN_KEY_FILE": str(site.folder.path / "keys" / "token.pem"),
             "SEALING_KEY_FILE": str(site.folder.sealing_key),
+            "HYPERVISOR_KEY_FILE": str(site.folder.hypervisor_key),
             "SETUP_TOKEN": site.secrets.setup_token,
             "GAMES_DIR": str(ROOT / "playbooks" / "games"),
             "PUBLIC_LOG_URL": site.ports.url("log-service"),
@@ -141,6 +142,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "PROXMOX_POOL": "spawnyard",
             "ADDRESS_POOL": "10.77.0.0/16",
             "ADDRESS_GATEWAY": "10.77.0.1",
+            "HYPERVISOR_KEY_FILE": str(site.folder.hypervisor_key),
             "SSH_PUBLIC_KEY_FILE": str(site.folder.ssh_key.with_suffix(".pub")),
             "GUEST_USER": "yard",
             "REACH": "url",

@@ -30,8 +30,9 @@ def load_or_make(folder: DataFolder) -> Secrets:
         write_private(folder.secrets, _fresh().model_dump_json(indent=2).encode())
     if not folder.ssh_key.exists():
         _make_ssh_key(folder.ssh_key)
-    if not folder.sealing_key.exists():
-        write_private(folder.sealing_key, new_key_line().encode())
+    for key in (folder.sealing_key, folder.hypervisor_key):
+        if not key.exists():
+            write_private(key, new_key_line().encode())
     try:
         return Secrets.model_validate_json(folder.secrets.read_bytes())
     except ValidationError as error:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.api import auth, deployments, games, operations, problems, servers
+from gateway.api import auth, deployments, games, operations, problems, servers, settings
 from gateway.api.body import StrictBody
 from gateway.api.dependencies import Parts
 from gateway.api.envelope import Envelope
@@ -14,6 +14,7 @@ ROUTERS = (
     deployments.router,
     operations.router,
     servers.router,
+    settings.router,
     problems.router,
 )
 

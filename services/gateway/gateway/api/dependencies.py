@@ -13,6 +13,7 @@ from gateway.domain.user import User
 from gateway.handlers import users
 from gateway.ports.accounts import Passwords, Tokens
 from gateway.ports.catalogue import GameCatalogue
+from gateway.ports.questions import Questions
 from gateway.ports.seals import Seals
 from gateway.ports.work import UnitOfWork
 
@@ -28,6 +29,8 @@ class Parts:
     tokens: Tokens
     verifier: TokenVerifier
     jwks: dict[str, list[dict[str, str]]]
+    questions: Questions
+    hypervisor_seals: Seals | None
     public_log_url: str
     setup_token: str | None
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gateway.domain import errors
+from gateway.domain import administration, errors
 
 MEDIA_TYPE: Final = "application/problem+json"
 DOCUMENTATION: Final = "/v1/problems"
@@ -57,6 +57,12 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    administration.AdminOnly: HTTPStatus.FORBIDDEN,
+    administration.HypervisorNotSet: HTTPStatus.CONFLICT,
+    administration.SealingOff: HTTPStatus.CONFLICT,
+    administration.HypervisorSettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    administration.AnswerFailed: HTTPStatus.BAD_GATEWAY,
+    administration.ServiceAway: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 # Refusals of HTTP itself: code -> (status, title).
@@ -101,7 +107,7 @@ def refusal_problem(refusal: errors.Refused, *, request_id: str | None) -> JSONR
         faults=refusal.faults,
     )
     response = _response(problem, refusal.remedy, request_id)
-    if isinstance(refusal, errors.TooManyAttempts | errors.Busy):
+    if isinstance(refusal, errors.TooManyAttempts | errors.Busy | administration.ServiceAway):
         response.headers["Retry-After"] = str(refusal.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
