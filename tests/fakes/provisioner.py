@@ -80,6 +80,11 @@ def removal(**changes: Any) -> evt.RemovalRequested:
     return request.model_copy(update=changes)
 
 
+def cancel(**changes: Any) -> evt.CancelRequested:
+    request = evt.CancelRequested(server_id=SERVER, operation_id=OPERATION)
+    return request.model_copy(update=changes)
+
+
 class PowerCut(BaseException):
     """The process ends here."""
 

@@ -2,8 +2,9 @@
 
 from common.contracts import events as evt
 from common.contracts.events import AnyEvent
-from provisioner.domain.run import again, on_ready, on_removal
+from provisioner.domain.run import again, has_new_keys, on_cancel, on_ready, on_removal
 from provisioner.ports import UnitOfWork
+from provisioner.telling import keys_changed
 
 
 async def on_event(event: AnyEvent, *, work: UnitOfWork) -> None:
@@ -13,6 +14,8 @@ async def on_event(event: AnyEvent, *, work: UnitOfWork) -> None:
             await on_vm_ready(event, work=work)
         case evt.RemovalRequested():
             await on_removal_requested(event, work=work)
+        case evt.CancelRequested():
+            await on_cancel_requested(event, work=work)
         case _:
             pass  # not said to us
 
@@ -26,6 +29,8 @@ async def on_vm_ready(event: evt.VMReady, *, work: UnitOfWork) -> None:
         started = on_ready(known, event)
         if started is not None:
             await tx.runs.save(started)
+            if has_new_keys(known, event):
+                await tx.outbox.add(keys_changed(started))
         elif known and known.outcome and known.operation_id == event.operation_id:
             await tx.outbox.add(again(known.outcome))
 
@@ -36,5 +41,15 @@ async def on_removal_requested(event: evt.RemovalRequested, *, work: UnitOfWork)
         if not await tx.inbox.claim(event.id):
             return
         cancelled = on_removal(await tx.runs.find(event.server_id), event)
+        if cancelled is not None:
+            await tx.runs.save(cancelled)
+
+
+async def on_cancel_requested(event: evt.CancelRequested, *, work: UnitOfWork) -> None:
+    """Let go of this operation's run, or of one that is still to come; nothing is announced."""
+    async with work() as tx:
+        if not await tx.inbox.claim(event.id):
+            return
+        cancelled = on_cancel(await tx.runs.find(event.server_id), event)
         if cancelled is not None:
             await tx.runs.save(cancelled)

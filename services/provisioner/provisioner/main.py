@@ -1,7 +1,8 @@
 """The provisioner, put together. Only this module knows every other.
 
 vm.ready -----------> ssh, playbook, ready --> server.ready | server.failed
-removal.requested --> stop whatever goes on
+removal.requested,
+cancel.requested ---> stop whatever goes on
 """
 
 import asyncio

@@ -25,8 +25,8 @@ from provisioner.domain.run import Run, Stage
 from provisioner.domain.secrets import Opened, masked, opened, texts_of
 from provisioner.patience import patiently
 from provisioner.ports import Tools
+from provisioner.telling import WRITER
 
-WRITER: Final = "provisioner"
 SSH_PATIENCE: Final = 300.0
 LAST_LINES: Final = 20
 
@@ -77,7 +77,9 @@ async def connect(task: Task) -> Run:
 
 
 async def play(task: Task) -> Run:
-    """Run the game's playbook; each task becomes a line of the log and moves the progress."""
+    """Run the game's playbook, unless a mere start finds the guest as it should be."""
+    if task.run.has_nothing_to_play:
+        return task.run.advanced()
     spec, tools = task.vm.spec, task.tools
     game = tools.games.find(spec.game)
     found = _opened(task)
@@ -95,7 +97,7 @@ async def play(task: Task) -> Run:
                 unit=game.unit,
                 settings=settings,
                 download_base=tools.download_base,
-                resumed=task.run.attempt > 1,
+                resumed=task.run.attempt > 1 or task.run.unfinished,
             ),
             known_hosts=inventory.known_hosts(target, task.run.host_keys),
             secrets=secrets,

@@ -6,19 +6,21 @@ the worker's lease: who has lost it can record nothing.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from common.contracts import events as evt
-from common.contracts.base import Message, now
-from common.contracts.logs import Level, LogBatch, LogLine
+from common.contracts.base import now
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.play import latest, plain
-from provisioner.domain.run import Run, Stage
+from provisioner.domain.run import Run
 from provisioner.ports import Tools, UnitOfWork
-from provisioner.steps import STEPS, WRITER, Task
+from provisioner.steps import STEPS, Task
+from provisioner.telling import failed, how_it_begins, how_it_ended, on_its_way
+
+log = logging.getLogger(__name__)
 
 WATCH: Final = 1.0  # seconds between two looks at whether the run is still wanted
 MOST_ATTEMPTS: Final = 10
@@ -40,10 +42,8 @@ async def work_on(
         try:
             after = await _take_step(run, run.vm, work=work, tools=tools, clock=clock)
         except Unwanted:
-            line = _line(run, "stopped", "stopped: the server is not wanted any more")
-            tools.log.write(
-                line, stream_id=run.operation_id, server_id=run.server_id, writer=WRITER
-            )
+            # Not into the operation's log: that may have had its last line by now.
+            log.info("run stopped", extra={"server": server_id, "operation": run.operation_id})
         else:
             await _record(run, after, work=work)
 
@@ -57,24 +57,13 @@ async def _begin(server_id: str, *, work: UnitOfWork) -> Run | None:
         run = found.begun()
         if run.attempt > MOST_ATTEMPTS:
             why = f"step {run.step} was cut off {MOST_ATTEMPTS} times"
-            broken = run.settled(_failed(run, StepFailed(why, remedy=REMEDY)))
-            run, messages = broken, _news(run, broken)
+            broken = run.settled(failed(run, StepFailed(why, remedy=REMEDY)))
+            run, messages = broken, how_it_ended(run, broken)
         else:
-            again = f" (attempt {run.attempt})" if run.attempt > 1 else ""
-            messages = [
-                _step(run, state="running", progress=0),
-                _batch(run, _line(run, "begun", f"{_BEGINS[run.stage]}{again}")),
-            ]
+            messages = how_it_begins(run)
         await tx.runs.save(run)
         await tx.outbox.add(*messages)
     return run
-
-
-_BEGINS: Final = {
-    Stage.CONNECTING: "waiting for the guest to answer over SSH",
-    Stage.PLAYING: "installing the game",
-    Stage.CHECKING: "waiting for the game to answer",
-}
 
 
 async def _take_step(
@@ -87,17 +76,17 @@ async def _take_step(
         # A database that is away must not end a playbook for the sake of its progress.
         with suppress(ConnectionError):
             async with work() as tx:
-                await tx.outbox.add(_step(run, state="running", progress=progress, detail=detail))
+                await tx.outbox.add(on_its_way(run, progress, detail))
 
     task = Task(run=run, vm=vm, tools=tools, report=report)
     try:
         async with asyncio.timeout(max(0.0, left.total_seconds())):
             return await _while_wanted(task, work=work)
     except StepFailed as failure:
-        return run.settled(_failed(run, failure))
+        return run.settled(failed(run, failure))
     except TimeoutError:
         late = StepFailed(f"step {run.step} was not done in time", remedy=REMEDY)
-        return run.settled(_failed(run, late))
+        return run.settled(failed(run, late))
 
 
 async def _while_wanted(task: Task, *, work: UnitOfWork) -> Run:
@@ -136,65 +125,7 @@ async def _record(before: Run, after: Run, *, work: UnitOfWork) -> None:
                 current = await tx.runs.find(before.server_id)
                 if current is not None and current.same_work_as(before):
                     await tx.runs.save(after)
-                    await tx.outbox.add(*_news(before, after))
+                    await tx.outbox.add(*how_it_ended(before, after))
                 return
         except ConnectionError:
             await asyncio.sleep(WATCH)
-
-
-def _news(before: Run, after: Run) -> list[Message]:
-    """Return what is said about a step that has ended."""
-    match after.outcome:
-        case evt.ServerFailed() as failed:
-            ended = _step(before, state="failed", detail=failed.reason)
-            line = _line(before, "failed", f"failed: {failed.reason}", level="error")
-        case _:
-            ended = _step(before, state="succeeded", progress=1)
-            line = _line(before, "succeeded", _ENDS[before.stage])
-    messages: list[Message] = [ended, _batch(before, line)]
-    if after.outcome is not None:
-        messages.append(after.outcome)
-    return messages
-
-
-_ENDS: Final = {
-    Stage.CONNECTING: "logged in to the guest",
-    Stage.PLAYING: "the game is installed",
-    Stage.CHECKING: "the game answers",
-}
-
-
-def _failed(run: Run, failure: StepFailed) -> evt.ServerFailed:
-    return evt.ServerFailed(
-        server_id=run.server_id,
-        operation_id=run.operation_id,
-        step=run.step,
-        reason=plain(failure.reason),
-        remedy=failure.remedy,
-        last_lines=latest(failure.last_lines),
-    )
-
-
-def _step(
-    run: Run, *, state: str, progress: float | None = None, detail: str | None = None
-) -> evt.StepChanged:
-    return evt.StepChanged.model_validate(
-        {
-            "server_id": run.server_id,
-            "operation_id": run.operation_id,
-            "step": run.step,
-            "state": state,
-            "attempt": run.attempt,
-            "progress": progress,
-            "detail": detail,
-        }
-    )
-
-
-def _line(run: Run, key: str, text: str, *, level: Level = "info") -> LogLine:
-    key = f"{run.step}:{run.attempt}:{key}"
-    return LogLine(key=key, level=level, step=run.step, text=plain(text))
-
-
-def _batch(run: Run, *lines: LogLine) -> LogBatch:
-    return LogBatch(stream_id=run.operation_id, server_id=run.server_id, writer=WRITER, lines=lines)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from common.contracts import logs
 from common.contracts.sealed import packed
 from common.messaging.connection import Bus
 from common.security.sealing import read_sealing
-from tests.fakes.provisioner import SERVER, SPEC, removal, vm_ready
+from tests.fakes.provisioner import SERVER, SPEC, cancel, removal, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
 from tests.servers import NatsServer
 
@@ -104,10 +105,10 @@ async def heard(bus: Bus) -> Heard:
 
 
 @pytest.fixture
-def request_run(bus: Bus, site: Site) -> Callable[[], Awaitable[None]]:
-    async def publish() -> None:
+def request_run(bus: Bus, site: Site) -> Callable[..., Awaitable[None]]:
+    async def publish(**changes: Any) -> None:
         spec = SPEC.model_copy(update={"game": "luanti", "settings": {"motd": "{{ hi }}"}})
-        event = vm_ready(endpoint=site.endpoint, host_keys=(site.host_key,), spec=spec)
+        event = vm_ready(endpoint=site.endpoint, host_keys=(site.host_key,), spec=spec, **changes)
         await bus.js.publish(event.subject, event.model_dump_json().encode())
 
     return publish
@@ -145,20 +146,44 @@ async def test_killed_in_mid_playbook_it_finishes_after_its_restart(
     assert any("(attempt 2)" in line.text for line in heard.lines)
 
 
-async def test_a_removal_stops_the_run_within_ten_seconds(
-    service: Service, heard: Heard, bus: Bus, request_run: Callable[[], Awaitable[None]]
+@pytest.mark.parametrize("request_end", [removal, cancel])
+async def test_a_run_not_wanted_any_more_is_stopped_within_ten_seconds(
+    service: Service,
+    heard: Heard,
+    bus: Bus,
+    request_run: Callable[[], Awaitable[None]],
+    request_end: Callable[[], evt.Event],
 ):
     await service.start()
     await request_run()
     await heard.until(lambda h: any("Install" in line.text for line in h.lines))
+    assert _playing(service)
 
-    request = removal()
+    request = request_end()
     await bus.js.publish(request.subject, request.model_dump_json().encode())
     async with asyncio.timeout(10):
-        await heard.until(lambda h: any(line.text.startswith("stopped") for line in h.lines))
+        while _playing(service):
+            await asyncio.sleep(0.05)
 
     assert not heard.said(evt.ServerReady)
     assert not heard.said(evt.ServerFailed)
+
+
+async def test_a_start_takes_three_steps_and_plays_nothing_again(
+    service: Service, heard: Heard, bus: Bus, request_run: Callable[..., Awaitable[None]]
+):
+    await service.start()
+    await request_run()
+    await heard.until(lambda h: bool(h.said(evt.ServerReady)))
+    tasks = [line for line in heard.lines if line.step == "playbook"]
+
+    await request_run(operation_id="op_6", kind="start")
+    await heard.until(lambda h: len(h.said(evt.ServerReady)) == 2)
+
+    details = [event.detail for event in heard.events if isinstance(event, evt.StepChanged)]
+    assert "nothing has changed since it was last applied" in details
+    again = [line for line in heard.lines if line.step == "playbook"]
+    assert len(again) == len(tasks) + 1
 
 
 async def test_a_secret_reaches_the_guest_s_file_and_nothing_else(
@@ -199,6 +224,18 @@ async def _watch_processes(seen: set[str]) -> None:
             with suppress(OSError):
                 seen.add(file.read_bytes().decode(errors="replace"))
         await asyncio.sleep(0.05)
+
+
+def _playing(service: Service) -> list[Path]:
+    """Return the processes that know of this service's folder of runs, but not the service."""
+    mark = service.settings["RUNS_DIR"].encode()
+    own = service.process and service.process.pid
+    found: list[Path] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if folder.name != str(own) and mark in (folder / "cmdline").read_bytes():
+                found.append(folder)
+    return found
 
 
 def _files(*folders: Path) -> list[Path]:

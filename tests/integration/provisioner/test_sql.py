@@ -18,7 +18,7 @@ from provisioner.adapters.sql import SqlWork, bind, fenced, find_due
 from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
 from provisioner.work import work_on
-from tests.fakes.provisioner import SERVER, FakeProvisioner, PowerCut, removal, vm_ready
+from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, PowerCut, removal, vm_ready
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +60,7 @@ async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
 
     read = await memory.run()
     assert (read.stage, read.outcome, read.vm) == (Stage.DONE, ready, run.vm)
+    assert (read.applied, read.unfinished) == (SPEC, False)
 
 
 async def test_a_transaction_that_is_cut_leaves_no_trace(memory: Memory):

@@ -19,6 +19,7 @@ from tests.fakes.provisioner import (
     SERVER,
     SPEC,
     FakeProvisioner,
+    cancel,
     removal,
     sealed,
     vm_ready,
@@ -258,7 +259,106 @@ async def test_a_removal_stops_the_playbook_and_nothing_is_announced(world: Fake
     assert world.playbooks.running == 0
     assert world.run.stage is Stage.CANCELLED
     assert world.said(evt.ServerReady) == world.said(evt.ServerFailed) == []
-    assert any(text.startswith("stopped:") for text in world.texts())
+
+
+async def test_nothing_is_written_of_a_run_that_is_not_wanted_any_more(world: FakeProvisioner):
+    # Its operation may have ended, and who has seen the last line of a log reads no further.
+    world.playbooks.hangs = True
+    working = asyncio.ensure_future(finish(world))
+    while not world.playbooks.running:
+        await asyncio.sleep(0.01)
+    told = world.texts(), list(world.outbox.messages)
+
+    await on_event(cancel(), work=world)
+    await working
+
+    assert (world.texts(), world.outbox.messages) == told
+    assert world.playbooks.running == 0
+
+
+async def once_deployed() -> FakeProvisioner:
+    world = FakeProvisioner()
+    await on_event(vm_ready(), work=world)
+    await finish(world)
+    world.outbox.messages.clear()
+    world.playbooks.plays.clear()
+    return world
+
+
+@pytest.mark.parametrize("kind", ["start", "restart"])
+async def test_a_mere_start_plays_nothing_if_nothing_has_changed(kind: str):
+    world = await once_deployed()
+    await on_event(vm_ready(operation_id="op_6", kind=kind), work=world)
+
+    await finish(world)
+
+    assert world.playbooks.plays == []
+    [told] = [s for s in world.said(evt.StepChanged) if s.detail]
+    assert (told.step, told.state, told.progress) == ("playbook", "succeeded", 1)
+    assert told.detail == "nothing has changed since it was last applied"
+    assert [step for step, state in world.steps() if state == "succeeded"] == [
+        *("ssh", "playbook", "ready")
+    ]
+    assert len(world.said(evt.ServerReady)) == 1
+
+
+@pytest.mark.parametrize("kind", ["deploy", "resize", "reconfigure"])
+async def test_every_other_operation_plays(kind: str):
+    world = await once_deployed()
+    await on_event(vm_ready(operation_id="op_6", kind=kind), work=world)
+
+    await finish(world)
+
+    assert [play.variables["again"] for play in world.playbooks.plays] == [False]
+
+
+@pytest.mark.parametrize("kind", ["start", "restart"])
+async def test_a_start_applies_what_has_changed_since(kind: str):
+    world = await once_deployed()
+    other = SPEC.model_copy(update={"settings": {**SPEC.settings, "motd": "new"}})
+    await on_event(vm_ready(operation_id="op_6", kind=kind, spec=other), work=world)
+
+    await finish(world)
+
+    assert len(world.playbooks.plays) == 1
+    assert world.run.applied == other
+
+
+@pytest.mark.parametrize("trouble", ["fails", "cancelled"])
+async def test_after_a_playbook_that_was_not_finished_the_next_start_plays_it_all(trouble: str):
+    world = await once_deployed()
+    world.playbooks.fails, world.playbooks.hangs = "no", trouble == "cancelled"
+    await on_event(vm_ready(operation_id="op_6", kind="reconfigure"), work=world)
+    working = asyncio.ensure_future(finish(world))
+    while not world.playbooks.plays:
+        await asyncio.sleep(0.001)
+    await on_event(cancel(operation_id="op_6"), work=world)
+    await working
+    world.playbooks.fails, world.playbooks.hangs = "", False
+
+    await on_event(vm_ready(operation_id="op_7", kind="start"), work=world)
+    await finish(world)
+
+    assert [play.variables["again"] for play in world.playbooks.plays] == [False, True]
+    assert (world.run.stage, world.run.applied) == (Stage.DONE, SPEC)
+
+
+async def test_a_mere_start_cut_anywhere_heals():
+    point = 0
+    for point in range(100):
+        world = await once_deployed()
+        await on_event(vm_ready(operation_id="op_6", kind="start"), work=world)
+        world.power.left = point
+        try:
+            await finish(world)
+        except Cut:
+            await finish(world)
+        else:
+            break
+
+        assert (world.run.stage, world.playbooks.plays) == (Stage.DONE, []), point
+        assert len(world.said(evt.ServerReady)) == 1, point
+    assert point > 10
 
 
 async def test_a_step_cut_off_too_often_fails_instead_of_going_round_for_ever(

@@ -6,11 +6,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import events as evt
 from common.contracts.base import now
+from common.contracts.servers import ServerSpec
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
@@ -32,6 +45,8 @@ runs: Final = Table(
     Column("host_keys", Text, nullable=False),
     Column("outcome", Text, nullable=True),
     Column("updated_at", UTCDateTime, nullable=False),
+    Column("applied", Text, nullable=True),
+    Column("unfinished", Boolean, nullable=False, server_default=false()),
 )
 
 
@@ -69,6 +84,8 @@ def _columns(run: Run) -> dict[str, object]:
         "host_keys": json.dumps(run.host_keys),
         "outcome": run.outcome.model_dump_json() if run.outcome else None,
         "updated_at": now(),
+        "applied": run.applied.model_dump_json() if run.applied else None,
+        "unfinished": run.unfinished,
     }
 
 
@@ -81,6 +98,8 @@ def _run(row: Mapping[Any, Any]) -> Run:
         vm=evt.VMReady.model_validate_json(row["vm"]) if row["vm"] else None,
         host_keys=tuple(json.loads(row["host_keys"])),
         outcome=_outcome(row["outcome"]),
+        applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
+        unfinished=row["unfinished"],
     )
 
 
