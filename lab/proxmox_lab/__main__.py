@@ -24,6 +24,7 @@ from proxmox_lab.template.__main__ import DEFAULT_CACHE
 PORT_TAKEN: Final = 3
 DATA_UNUSABLE: Final = 4
 NO_GUESTS: Final = 5
+MOST_NODES: Final = 32  # what a real cluster bears
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
     "simulated": lambda chosen: SimulatedGuests(chosen.data / "guests"),
     "qemu": lambda chosen: open_guests(
@@ -62,6 +63,9 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
         "--stop-guests", action="store_true", help="end qemu guests with the lab, not only let go"
     )
     parser.add_argument("--pve", choices=sorted(RELEASES), default="9.2", help="release to be")
+    parser.add_argument(
+        "--nodes", type=_count, default=1, help="how many nodes: pve, pve2, pve3 and so on"
+    )
     parser.add_argument("--speed", type=_speed, default=1.0, help="divide every wait by this")
 
 
@@ -70,6 +74,13 @@ def _speed(text: str) -> float:
     if speed <= 0:
         raise argparse.ArgumentTypeError("must be greater than 0")
     return speed
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST_NODES:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST_NODES}")
+    return count
 
 
 async def _serve(chosen: argparse.Namespace) -> int:
@@ -95,6 +106,7 @@ async def _run(chosen: argparse.Namespace) -> None:
         host=chosen.host,
         port=chosen.port,
         speed=chosen.speed,
+        nodes=chosen.nodes,
     )
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

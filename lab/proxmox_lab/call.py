@@ -1,7 +1,7 @@
 """One verified call of a method, and the lab it is made on."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proxmox_lab.access.identity import Doorkeeper
@@ -36,6 +36,10 @@ class Lab:
     guests: Guests
     guesthouse: Guesthouse
     executions: Executions
+
+    def on(self, node: str) -> "Lab":
+        """Return the lab as a node sees it: its own machines and locks, all else shared."""
+        return replace(self, site=self.site.on(node), locks=self.locks.on(node))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,9 @@ class Call:
         vmid = self.text("vmid")
         machine = int(self.text("newid", vmid or "0")) or None
         chosen = vmid if id is None else id
-        return self.lab.tasks.start(kind, chosen, self.caller.id, work, machine=machine)
+        return self.lab.tasks.start(
+            kind, chosen, self.caller.id, work, machine=machine, node=self.lab.site.node
+        )
 
 
 Work = Callable[[Task], Awaitable[None]]

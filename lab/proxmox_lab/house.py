@@ -28,6 +28,7 @@ from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of
+from proxmox_lab.site.nodes import named_nodes
 from proxmox_lab.site.rights import Rights
 from proxmox_lab.site.seed import fresh_site
 from proxmox_lab.site.site import Site
@@ -55,23 +56,28 @@ class Plan:
     host: str = "127.0.0.1"
     port: int = 8006
     speed: float = 1.0
+    nodes: int = 1  # at least so many; an older site may have more
 
 
-def ensure_site(store: Store, clock: Clock, *, major: int) -> Site:
+def ensure_site(store: Store, clock: Clock, *, major: int, nodes: int = 1) -> Site:
     """Read the site, or lay out a fresh one and write its token down."""
     if store.is_empty:
-        site, credentials = fresh_site(major=major, now=int(clock.now()))
+        site, credentials = fresh_site(major=major, now=int(clock.now()), nodes=nodes)
         shown = {"token_id": credentials.token_id, "secret": credentials.secret}
         write_whole(store.directory / TOKEN_FILE, json.dumps(shown, indent=1) + "\n")
         store.save_all(site)
-    return store.load()
+    site = store.load()
+    if len(site.nodes) < nodes:
+        site.rules.nodes = named_nodes(nodes) | site.nodes
+        store.save_rules(site)
+    return site
 
 
 def build(plan: Plan, faults: Faults) -> Lab:
     """Put a lab together without starting anything."""
     clock = Clock(plan.speed)
     store = Store(plan.data)
-    site = ensure_site(store, clock, major=plan.release.major)
+    site = ensure_site(store, clock, major=plan.release.major, nodes=plan.nodes)
     _drop_half_made(site, store)
     return Lab(
         release=plan.release,
@@ -80,7 +86,6 @@ def build(plan: Plan, faults: Faults) -> Lab:
         store=store,
         clock=clock,
         tasks=Tasks(
-            node=site.node,
             file=plan.data / "tasks.jsonl",
             clock=clock,
             trouble=faults.failure_of,

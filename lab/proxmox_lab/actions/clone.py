@@ -3,40 +3,20 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from proxmox_lab.actions.drive_copy import Order, copy_drive
 from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
-from proxmox_lab.machines.sizes import spoken
 from proxmox_lab.refusal import Refusal
-from proxmox_lab.schema.properties import join, loosely
 from proxmox_lab.site.seed import random_mac
-from proxmox_lab.site.things import Machine, Volume
+from proxmox_lab.site.things import Machine
 from proxmox_lab.tasks.locks import CLONE_WAIT
 from proxmox_lab.tasks.task import Task
 
-FULL: Final = 2.0
 LINKED: Final = 0.3
-NOTHING: Final = 1 << 20  # an image with less than this is copied at once
-PROGRESS_STEPS: Final = 20
 _NOT_COPIED: Final = ("template", "lock", "parent", "snaptime", "digest")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A clone as it was asked for."""
-
-    source: int
-    newid: int
-    full: bool
-    name: str | None
-    description: str | None
-    storage: str | None
-    format: str | None
-    pool: str | None
-    bwlimit: int = 0  # KiB/s, 0 = none
 
 
 async def clone(lab: Lab, order: Order, task: Task) -> None:
@@ -46,6 +26,8 @@ async def clone(lab: Lab, order: Order, task: Task) -> None:
     async with lab.locks.config(order.newid, wait=CLONE_WAIT, say=task.say):
         if order.newid in lab.site.machines:
             raise taken(order.newid)
+        if order.newid in lab.site.cluster:
+            raise _taken_elsewhere(order.newid, lab.site.node)
         machine = _begin(lab, order, source)
         try:
             async with lab.locks.config(order.source, shared=shared, wait=CLONE_WAIT, say=task.say):
@@ -62,6 +44,12 @@ async def clone(lab: Lab, order: Order, task: Task) -> None:
 def taken(vmid: int) -> Refusal:
     """The id has a machine already."""
     return Refusal(f"unable to create VM {vmid}: config file already exists")
+
+
+def _taken_elsewhere(vmid: int, node: str) -> Refusal:
+    """The id has a machine on another node, which shows only when the file is to be written."""
+    file = f"/etc/pve/nodes/{node}/qemu-server/{vmid}.conf"
+    return Refusal(f"close (rename) atomic file '{file}' failed: File exists")
 
 
 def _begin(lab: Lab, order: Order, source: Machine) -> Machine:
@@ -91,7 +79,7 @@ async def _copy(lab: Lab, order: Order, source: Machine, machine: Machine, task:
     if lab.release.is_modern:
         task.say(f"creating a clone of VM {order.source} with ID {order.newid}")
     for key, volume in list(_drives(source)):
-        machine.config[key] = await _copy_drive(lab, order, source, machine, (key, volume), task)
+        machine.config[key] = await copy_drive(lab, order, source, machine, (key, volume), task)
         if not order.full and not config.is_seed(volume):
             await task.spend(LINKED)
     await lab.guesthouse.create(machine)
@@ -99,6 +87,7 @@ async def _copy(lab: Lab, order: Order, source: Machine, machine: Machine, task:
     if order.pool:
         lab.site.rules.pools[order.pool].machines.append(machine.vmid)
         lab.store.save_rules(lab.site)
+    machine.node = order.target or machine.node
     lab.store.save_machine(machine)
 
 
@@ -109,71 +98,8 @@ def _drives(source: Machine) -> Iterator[tuple[str, str]]:
             yield key, volume
 
 
-async def _copy_drive(
-    lab: Lab,
-    order: Order,
-    source: Machine,
-    machine: Machine,
-    drive: tuple[str, str],
-    task: Task,
-) -> str:
-    key, volume = drive
-    seed = config.is_seed(volume)
-    full = order.full or seed
-    old = source.volumes[volume]
-    storage = (order.storage if full and order.storage else None) or volume.partition(":")[0]
-    disks = sum(not config.is_seed(made) for made in machine.volumes)
-    kind = "qcow2" if seed else (order.format if full and order.format else old.format)
-    end = "cloudinit.qcow2" if seed else f"disk-{disks}.{kind}"
-    file = f"{machine.vmid}/vm-{machine.vmid}-{end}"
-    base = "" if full else volume.partition(":")[2] + "/"
-    new = f"{storage}:{base}{file}"
-    task.say(f"create {'full' if full else 'linked'} clone of drive {key} ({volume})")
-    _say_made(lab, task, storage, file, old.size, linked=None if full else volume)
-    if full:
-        task.say(f"allocated target volume '{new}'")
-    if full and not seed:
-        await _transfer(task, old, order.bwlimit)
-    machine.volumes[new] = Volume(
-        vmid=machine.vmid, size=old.size, format=kind, ctime=int(lab.clock.now()),
-        parent=None if full else volume,
-    )  # fmt: skip
-    rest = {k: v for k, v in loosely(source.config[key]).items() if k not in ("", "file")}
-    return join({"": new} | rest | ({"size": "4M"} if seed else {}), default="")
-
-
-def _say_made(
-    lab: Lab, task: Task, storage: str, file: str, size: int, *, linked: str | None
-) -> None:
-    if linked:
-        name = file.partition("/")[2]
-        base = linked.partition(":")[2]
-        vmid = file.partition("/")[0]
-        task.say(f"clone {base}: images, {name}, {vmid} to {name} (base=../{base})")
-    path = f"{lab.site.storage(storage).path}/images/{file}"
-    if file.endswith(".raw"):
-        task.say(f"Formatting '{path}', fmt=raw size={size} preallocation=off")
-    else:
-        options = "extended_l2=off preallocation=metadata compression_type=zlib"
-        task.say(
-            f"Formatting '{path}', fmt=qcow2 cluster_size=65536 {options} size={size} "
-            "lazy_refcounts=off refcount_bits=16"
-        )
-
-
-async def _transfer(task: Task, volume: Volume, bwlimit: int) -> None:
-    whole, seconds = spoken(volume.size), FULL if volume.used > NOTHING else 0.0
-    if bwlimit:
-        seconds = max(seconds, volume.size / 1024 / bwlimit)
-    for step in range(PROGRESS_STEPS + 1):
-        part = step / PROGRESS_STEPS
-        task.say(f"transferred {spoken(volume.size * part)} of {whole} ({part * 100:.2f}%)")
-        if step < PROGRESS_STEPS:
-            await task.spend(seconds / PROGRESS_STEPS)
-
-
 async def _undo(lab: Lab, machine: Machine) -> None:
-    lab.site.machines.pop(machine.vmid, None)
+    lab.site.cluster.pop(machine.vmid, None)
     lab.store.forget_machine(machine.vmid)
     await lab.guesthouse.destroy(machine)
 

@@ -6,6 +6,8 @@ from typing import Final
 from proxmox_lab.actions.drive_change import attach
 from proxmox_lab.call import Call
 from proxmox_lab.machines import config, values
+from proxmox_lab.refusal import Refusal
+from proxmox_lab.site.site import Site
 from proxmox_lab.site.things import Machine
 from proxmox_lab.tasks.task import Task
 
@@ -34,12 +36,20 @@ async def create(call: Call, task: Task) -> None:
             else:
                 machine.config[key] = values.stored(key, value)
         machine.config.setdefault("boot", "order=" + ";".join(_bootable(machine)))
+        if vmid in lab.site.cluster:
+            raise exists(lab.site, vmid)
         lab.site.machines[vmid] = machine
         lab.store.save_machine(machine)
         pool = lab.site.rules.pools.get(call.text("pool"))
         if pool:
             pool.machines.append(vmid)
             lab.store.save_rules(lab.site)
+
+
+def exists(site: Site, vmid: int) -> Refusal:
+    """The id has a machine already, on this node or another."""
+    node = site.cluster[vmid].node
+    return Refusal(f"unable to create VM {vmid} - VM {vmid} already exists on node '{node}'")
 
 
 def _bootable(machine: Machine) -> list[str]:

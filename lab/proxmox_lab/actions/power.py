@@ -143,15 +143,15 @@ def _prepare(lab: Lab, machine: Machine, task: Task) -> None:
 
 
 def _refuse_impossible(lab: Lab, now: Mapping[str, str], task: Task) -> None:
-    rules = lab.site.rules
-    if config.cpus_of(now) > rules.cpus:
-        raise Refusal(f"MAX {rules.cpus} vcpus allowed per VM on this node")
+    host = lab.site.host
+    if config.cpus_of(now) > host.cpus:
+        raise Refusal(f"MAX {host.cpus} vcpus allowed per VM on this node")
     for key, value in now.items():
         bridge = _BRIDGE.search(value) if config.NET.match(key) else None
-        if bridge and bridge[1] not in rules.bridges:
+        if bridge and bridge[1] not in host.bridges:
             if lab.release.is_modern:
                 raise Refusal(f"bridge '{bridge[1]}' does not exist")
             raise Refusal("start failed: QEMU exited with code 1")
-    if config.memory_of(now) << 20 > rules.memory * 4:
+    if config.memory_of(now) << 20 > host.memory * 4:
         task.say("qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory")
         raise Refusal("start failed: QEMU exited with code 1")

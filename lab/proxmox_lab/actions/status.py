@@ -54,20 +54,37 @@ def current(lab: Lab, machine: Machine) -> dict[str, Any]:
 
 
 def resource(lab: Lab, machine: Machine) -> dict[str, Any]:
-    """Describe a machine as ``/cluster/resources`` does."""
+    """Describe a machine as ``/cluster/resources`` does: unknown while its node is down."""
+    bare: dict[str, Any] = {
+        "id": f"qemu/{machine.vmid}", "type": "qemu", "node": machine.node, "vmid": machine.vmid,
+        **{key: machine.config[key] for key in ("tags", "lock") if machine.config.get(key)},
+    }  # fmt: skip
+    pool = lab.site.pool_of(machine.vmid)
+    bare |= {"pool": pool} if pool else {}
+    if not lab.site.nodes[machine.node].online:
+        return bare | {"status": "unknown"}
     shown = summary(lab, machine)
     kept = (
-        "vmid", "name", "status", "cpu", "maxmem", "mem", "memhost", "maxdisk", "disk",
-        "netin", "netout", "uptime", "tags", "lock",
+        "name", "status", "cpu", "maxmem", "mem", "memhost", "maxdisk", "disk",
+        "netin", "netout", "uptime",
     )  # fmt: skip
-    pool = lab.site.pool_of(machine.vmid)
-    return {
+    return bare | {
         **{key: shown[key] for key in kept if key in shown},
-        "id": f"qemu/{machine.vmid}", "type": "qemu", "node": lab.site.node,
         "maxcpu": shown["cpus"], "template": int(machine.is_template),
         "diskread": 0, "diskwrite": 0,
-        **({"pool": pool} if pool else {}),
     }  # fmt: skip
+
+
+def storage_resource(lab: Lab, node: str, name: str) -> dict[str, Any]:
+    """Describe a storage on a node as ``/cluster/resources`` does."""
+    storage, host = lab.site.storages[name], lab.site.nodes[node]
+    known: dict[str, Any] = {
+        "id": f"storage/{node}/{name}", "type": "storage", "storage": name, "node": node,
+        "status": "available" if host.online else "unknown", "shared": int(storage.shared),
+        "content": ",".join(storage.content), "plugintype": storage.type,
+    }  # fmt: skip
+    used = host.disk if storage.full else host.disk // 8
+    return known | ({"maxdisk": host.disk, "disk": used} if host.online else {})
 
 
 def max_disk(machine: Machine) -> int:

@@ -18,18 +18,27 @@ async def root_index(_: Call) -> list[dict[str, str]]:
 async def next_id(call: Call) -> str:
     """Return the lowest free id as text; it reserves nothing."""
     wanted = call.text("vmid")
-    if wanted and int(wanted) in call.lab.site.machines:
+    if wanted and int(wanted) in call.lab.site.cluster:
         raise invalid({"vmid": f"VM {wanted} already exists"})
     return wanted or str(call.lab.site.next_free_id())
 
 
 async def cluster_status(call: Call) -> list[dict[str, Any]]:
     """Tell which nodes are up."""
-    name = call.lab.site.node
-    return [
-        {"type": "node", "id": f"node/{name}", "name": name, "ip": "127.0.0.1", "nodeid": 0,
-         "local": 1, "online": 1, "level": ""}
+    site = call.lab.site
+    alone = len(site.nodes) == 1
+    hosts = [
+        {"type": "node", "id": f"node/{name}", "name": name, "ip": host.address,
+         "nodeid": 0 if alone else number, "local": int(name == site.node),
+         "online": int(host.online), "level": ""}
+        for number, (name, host) in enumerate(site.nodes.items(), 1)
     ]  # fmt: skip
+    up = sum(host.online for host in site.nodes.values())
+    cluster = {
+        "type": "cluster", "id": "cluster", "name": "lab", "version": len(hosts),
+        "nodes": len(hosts), "quorate": int(up * 2 > len(hosts)),
+    }  # fmt: skip
+    return hosts if alone else [cluster, *hosts]
 
 
 async def options(_: Call) -> dict[str, Any]:
@@ -63,39 +72,40 @@ def _pools(call: Call) -> list[dict[str, Any]]:
 
 
 def _storages(call: Call) -> list[dict[str, Any]]:
-    rules = call.lab.site.rules
     return [
-        {"id": f"storage/{rules.node}/{name}", "type": "storage", "storage": name,
-         "node": rules.node, "status": "available", "shared": 0, "plugintype": "dir",
-         "content": ",".join(storage.content), "maxdisk": rules.disk, "disk": rules.disk // 8}
-        for name, storage in rules.storages.items()
+        status.storage_resource(call.lab, node, name)
+        for name, storage in call.lab.site.storages.items()
         if call.lab.rights.has(
             call.caller, f"/storage/{name}", "Datastore.Audit", "Datastore.AllocateSpace"
         )
-    ]  # fmt: skip
+        for node in call.lab.site.nodes
+        if storage.is_on(node) and not storage.disabled
+    ]
 
 
 def _networks(call: Call) -> list[dict[str, Any]]:
-    name, zone = call.lab.site.node, "/sdn/zones/localnetwork"
-    if not call.lab.rights.has(call.caller, zone, "SDN.Audit", "SDN.Use"):
+    if not call.lab.rights.has(call.caller, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use"):
         return []
-    shown: dict[str, Any] = {"node": name, "status": "ok"}
-    if call.lab.release.is_modern:
-        zone_id = f"network/{name}/zone/localnetwork"
-        shown |= {
-            "id": zone_id,
-            "type": "network",
-            "network": "localnetwork",
-            "network-type": "zone",
-        }
-        return [shown]
-    return [shown | {"id": f"sdn/{name}/localnetwork", "type": "sdn", "sdn": "localnetwork"}]
+    modern = call.lab.release.is_modern
+    return [_network(name, modern=modern) for name, h in call.lab.site.nodes.items() if h.online]
+
+
+def _network(node: str, *, modern: bool) -> dict[str, Any]:
+    name, shown = "localnetwork", {"node": node, "status": "ok"}
+    if not modern:
+        return shown | {"id": f"sdn/{node}/{name}", "type": "sdn", "sdn": name}
+    ids = {"id": f"network/{node}/zone/{name}", "network": name, "network-type": "zone"}
+    return shown | ids | {"type": "network"}
 
 
 def _nodes(call: Call) -> list[dict[str, Any]]:
-    shown = node.summary(call)
-    del shown["ssl_fingerprint"]
-    return [shown | ({"cgroup-mode": 2} if "maxcpu" in shown else {})]
+    shown = (node.summary(call, name) for name in call.lab.site.nodes)
+    return [_without_fingerprint(entry) for entry in shown]
+
+
+def _without_fingerprint(entry: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in entry.items() if key != "ssl_fingerprint"}
+    return kept | ({"cgroup-mode": 2} if "maxcpu" in entry else {})
 
 
 ROUTES: Final[Mapping[str, Handler]] = {

@@ -1,55 +1,70 @@
-"""``/nodes``: the one node, its figures and its network."""
+"""``/nodes``: the hosts, their figures and their network."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from proxmox_lab.call import Call, Handler
-from proxmox_lab.site.site import Rules
+from proxmox_lab.call import Call, Handler, Lab
+from proxmox_lab.machines.config import memory_of
 
 _KERNEL: Final = "6.8.0-lab"
 _BUILD: Final = "#1 SMP PREEMPT_DYNAMIC @0"
 _BOOT: Final = 1_700_000_000
-_FINGERPRINT: Final = ":".join(["AB"] * 32)
 _PLAIN: Final = {
     "iface": "dummy0", "type": "unknown", "priority": 3, "method": "manual", "method6": "manual",
     "families": ["inet"],
 }  # fmt: skip
 
 
-def summary(call: Call) -> dict[str, Any]:
-    """Describe the node; figures only with Sys.Audit."""
-    rules = call.lab.site.rules
+def summary(call: Call, name: str) -> dict[str, Any]:
+    """Describe a node; figures only with Sys.Audit, and while it is up."""
+    host = call.lab.site.nodes[name]
     shown: dict[str, Any] = {
-        "id": f"node/{rules.node}", "node": rules.node, "type": "node", "status": "online",
-        "level": "", "ssl_fingerprint": _FINGERPRINT,
+        "id": f"node/{name}", "node": name, "type": "node",
+        "status": "online" if host.online else "offline",
+        "level": "", "ssl_fingerprint": fingerprint(name),
     }  # fmt: skip
-    if call.lab.rights.has(call.caller, f"/nodes/{rules.node}", "Sys.Audit"):
+    if host.online and call.lab.rights.has(call.caller, f"/nodes/{name}", "Sys.Audit"):
         shown |= {
-            "cpu": 0.05, "maxcpu": rules.cpus, "mem": rules.memory // 4, "maxmem": rules.memory,
-            "disk": rules.disk // 8, "maxdisk": rules.disk, "uptime": _uptime(call),
+            "cpu": 0.05, "maxcpu": host.cpus, "mem": memory_used(call.lab, name),
+            "maxmem": host.memory, "disk": host.disk // 8, "maxdisk": host.disk,
+            "uptime": _uptime(call),
         }  # fmt: skip
     return shown
 
 
+def memory_used(lab: Lab, name: str) -> int:
+    """Return the bytes taken: some by the host itself, and all that running machines may use."""
+    host = lab.site.nodes[name]
+    machines = lab.site.on(name).machines.values()
+    running = [m for m in machines if lab.guesthouse.is_running(m.vmid)]
+    return min(host.memory, host.memory // 16 + sum(memory_of(m.config) << 20 for m in running))
+
+
+def fingerprint(name: str) -> str:
+    """Tell the made-up certificate of a node, the same every time."""
+    return hashlib.sha256(name.encode()).digest().hex(":").upper()
+
+
 async def nodes(call: Call) -> list[dict[str, Any]]:
     """List the nodes; figures only with Sys.Audit."""
-    return [summary(call)]
+    return [summary(call, name) for name in call.lab.site.nodes]
 
 
 async def node_status(call: Call) -> dict[str, Any]:
     """Tell how the node is."""
-    rules, release = call.lab.site.rules, call.lab.release
+    host, release = call.lab.site.host, call.lab.release
     shown: dict[str, Any] = {
         "uptime": _uptime(call), "cpu": 0.05, "wait": 0, "idle": 0,
         "loadavg": [f"{load:.2f}" for load in os.getloadavg()],
-        "memory": _memory(rules, modern=release.is_modern),
+        "memory": _memory(call.lab),
         "swap": {"total": 0, "used": 0, "free": 0},
-        "rootfs": {"total": rules.disk, "used": rules.disk // 8, "free": rules.disk // 8 * 7,
-                   "avail": rules.disk // 8 * 7},
+        "rootfs": {"total": host.disk, "used": host.disk // 8, "free": host.disk // 8 * 7,
+                   "avail": host.disk // 8 * 7},
         "ksm": {"shared": 0},
         "cpuinfo": {"model": "Lab", "mhz": "2500.000", "hvm": "",
-                    "cpus": rules.cpus, "cores": rules.cpus, "sockets": 1, "user_hz": 100,
+                    "cpus": host.cpus, "cores": host.cpus, "sockets": 1, "user_hz": 100,
                     "flags": ""},
         "pveversion": f"pve-manager/{release.version}/{release.repoid}",
         "kversion": f"Linux {_KERNEL} {_BUILD}",
@@ -62,10 +77,10 @@ async def node_status(call: Call) -> dict[str, Any]:
     return shown
 
 
-def _memory(rules: Rules, *, modern: bool) -> dict[str, int]:
-    free = rules.memory // 4 * 3
-    shown = {"total": rules.memory, "used": rules.memory - free, "free": free}
-    return shown | ({"available": free} if modern else {})
+def _memory(lab: Lab) -> dict[str, int]:
+    total, used = lab.site.host.memory, memory_used(lab, lab.site.node)
+    shown = {"total": total, "used": used, "free": total - used}
+    return shown | ({"available": total - used} if lab.release.is_modern else {})
 
 
 async def time(call: Call) -> dict[str, Any]:
@@ -82,7 +97,7 @@ async def network(call: Call) -> list[dict[str, Any]]:
     rights, zone = call.lab.rights, "/sdn/zones/localnetwork"
     bridges = [
         _bridge(name, cidr)
-        for name, cidr in call.lab.site.rules.bridges.items()
+        for name, cidr in call.lab.site.host.bridges.items()
         if rights.has(call.caller, f"{zone}/{name}", "SDN.Audit", "SDN.Use")
     ]
     return bridges if call.text("type") else [*bridges, dict(_PLAIN)]

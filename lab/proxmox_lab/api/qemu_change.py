@@ -6,8 +6,9 @@ from typing import Final
 from proxmox_lab.access.permission import need
 from proxmox_lab.actions import change, removal
 from proxmox_lab.actions.change import Change
-from proxmox_lab.actions.clone import Order, clone, is_none, taken
-from proxmox_lab.actions.creation import create
+from proxmox_lab.actions.clone import clone, is_none, taken
+from proxmox_lab.actions.creation import create, exists
+from proxmox_lab.actions.drive_copy import Order
 from proxmox_lab.actions.power import known, refuse_locked
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.machines import config
@@ -21,15 +22,15 @@ async def request_clone(call: Call) -> str:
     pool = call.text("pool") or None
     if pool and pool not in call.lab.site.rules.pools:
         raise forbidden(f"pool '{pool}' does not exist")
-    target = call.text("target", call.lab.site.node)
-    if target != call.lab.site.node:
-        raise Refusal(f"no such cluster node '{target}'")
-    _refuse_storage(call, call.text("storage"))
+    target = _other_node(call)
+    _refuse_storage(call, call.text("storage"), target=target)
     source = known(call.lab, call.vmid)
     refuse_locked(source)
     full = call.switch("full", default=not source.is_template)
     _refuse_linked(call, source, full=full)
     _refuse_rights(call, source)
+    if target and not all(_is_shared(call, volume) for volume in source.volumes):
+        raise Refusal(f"can't clone VM to node '{target}' (VM uses local storage)")
     newid = call.number("newid", 0)
     if newid in call.lab.site.machines:
         raise taken(newid)
@@ -39,6 +40,7 @@ async def request_clone(call: Call) -> str:
         full=full,
         name=call.text("name") or None,
         description=call.text("description") or None,
+        target=target,
         storage=call.text("storage") or None,
         format=call.text("format") or None,
         pool=pool,
@@ -47,9 +49,27 @@ async def request_clone(call: Call) -> str:
     return call.start("qmclone", lambda task: clone(call.lab, order, task))
 
 
-def _refuse_storage(call: Call, storage: str) -> None:
-    if storage and "images" not in call.lab.site.storage(storage).content:
-        raise invalid({"storage": f"storage '{storage}' does not support vm images"})
+def _other_node(call: Call) -> str | None:
+    target, site = call.text("target"), call.lab.site
+    if target in ("", "localhost", site.node):
+        return None
+    if target not in site.nodes:
+        raise Refusal(f"no such cluster node '{target}'")
+    return target
+
+
+def _is_shared(call: Call, volid: str) -> bool:
+    return call.lab.site.storage(volid.partition(":")[0]).shared
+
+
+def _refuse_storage(call: Call, name: str, *, target: str | None = None) -> None:
+    if not name:
+        return
+    storage = call.lab.site.usable(name)
+    if target and not call.lab.site.on(target).usable(name).shared:
+        raise Refusal(f"can't clone to non-shared storage '{name}'")
+    if "images" not in storage.content:
+        raise invalid({"storage": f"storage '{name}' does not support vm images"})
 
 
 def _refuse_linked(call: Call, source: Machine, *, full: bool) -> None:
@@ -151,10 +171,8 @@ async def request_creation(call: Call) -> str:
         raise forbidden()
     if call.text("archive"):
         raise Refusal(f"volume '{call.text('archive')}' does not exist")
-    if call.vmid in call.lab.site.machines:
-        node = call.lab.site.node
-        text = f"unable to create VM {call.vmid} - VM {call.vmid} already exists on node '{node}'"
-        raise Refusal(text)
+    if call.vmid in call.lab.site.cluster:
+        raise exists(call.lab.site, call.vmid)
     for key in call.parameters:
         if config.DRIVE.match(key):
             storage = config.volume_of(call.text(key)).partition(":")[0]

@@ -21,9 +21,11 @@ async def storages(call: Call) -> list[dict[str, Any]]:
     """List the node's storages with their room."""
     wanted, named = call.text("content"), call.text("storage")
     shown = [
-        {"storage": name, **_room(call, storage), "used_fraction": 0.125}
+        {"storage": name, **_room(call, storage), "used_fraction": 1 if storage.full else 0.125}
         for name, storage in _visible(call).items()
-        if (not wanted or wanted in storage.content) and named in ("", name)
+        if storage.is_on(call.lab.site.node)
+        and (not wanted or wanted in storage.content)
+        and named in ("", name)
     ]
     if not call.switch("format"):
         return shown
@@ -40,10 +42,11 @@ def _visible(call: Call) -> dict[str, Storage]:
 
 
 def _room(call: Call, storage: Storage) -> dict[str, Any]:
-    total = call.lab.site.rules.disk
+    total = call.lab.site.host.disk
+    used = total if storage.full else total // 8
     return {
-        "type": "dir", "content": ",".join(storage.content), "active": 1, "enabled": 1,
-        "shared": 0, "total": total, "used": total // 8, "avail": total // 8 * 7,
+        "type": storage.type, "content": ",".join(storage.content), "active": 1, "enabled": 1,
+        "shared": int(storage.shared), "total": total, "used": used, "avail": total - used,
     }  # fmt: skip
 
 

@@ -25,10 +25,13 @@ async def tasks(call: Call) -> Page:
 
 def _chosen(call: Call) -> Iterator[Task]:
     source = call.text("source", "archive")
-    everything = call.lab.rights.has(call.caller, f"/nodes/{call.lab.site.node}", "Sys.Audit")
+    node = call.lab.site.node
+    everything = call.lab.rights.has(call.caller, f"/nodes/{node}", "Sys.Audit")
     for task in call.lab.tasks.newest_first():
-        if (source == "archive" and task.is_running) or (
-            source == "active" and not task.is_running
+        if (
+            task.upid.node != node
+            or (source == "archive" and task.is_running)
+            or (source == "active" and not task.is_running)
         ):
             continue
         if (everything or _owns(call, task.upid)) and _fits(call, task):
@@ -134,8 +137,12 @@ async def cluster_tasks(call: Call) -> list[dict[str, Any]]:
 
 
 def _recent(call: Call) -> Iterator[Task]:
-    everything = call.lab.rights.has(call.caller, f"/nodes/{call.lab.site.node}", "Sys.Audit")
-    return (t for t in call.lab.tasks.newest_first() if everything or _owns(call, t.upid))
+    rights = call.lab.rights
+    audited = {
+        n for n in call.lab.site.nodes if rights.has(call.caller, f"/nodes/{n}", "Sys.Audit")
+    }
+    tasks = call.lab.tasks.newest_first()
+    return (t for t in tasks if t.upid.node in audited or _owns(call, t.upid))
 
 
 ROUTES: Final[Mapping[str, Handler]] = {

@@ -19,6 +19,7 @@ from proxmox_lab.site.rights import Caller
 
 log = logging.getLogger(__name__)
 AUTH_DELAY: Final = 3.0
+UNREACHED: Final = 3.1  # until nobody is known to be there
 _FORMATTERS: Final = ("json", "extjs")
 _DUPLICATE: Final = "duplicate parameter (already defined in URI) with conflicting values!"
 
@@ -82,20 +83,25 @@ class Exchange:
             raise forbidden(text)
         given = _merged(incoming, said)
         require(method, caller, given, self._lab.rights)
-        self._refuse_other_nodes(method, said)
-        return await self._call(method, caller, given)
+        lab = await self._reached(method, said)
+        parameters = verify(method, given, lab.table)
+        return await self._routes[method.name](Call(lab=lab, caller=caller, parameters=parameters))
 
-    async def _call(self, method: Method, caller: Caller, given: Mapping[str, Any]) -> object:
-        parameters = verify(method, given, self._lab.table)
-        call = Call(lab=self._lab, caller=caller, parameters=parameters)
-        return await self._routes[method.name](call)
-
-    def _refuse_other_nodes(self, method: Method, said: Mapping[str, str]) -> None:
+    async def _reached(self, method: Method, said: Mapping[str, str]) -> Lab:
+        """Return the lab as the path's node sees it; a node that is down is not reached."""
         node = said.get("node")
-        if node is None or not method.on_node or node in (self._lab.site.node, "localhost"):
-            return
-        why = f"failed to get address info for: {node}: Name or service not known"
-        raise Refusal(f"hostname lookup '{node}' failed - {why}")
+        if node is None:
+            return self._lab
+        if node == "localhost":
+            return self._lab.on(self._lab.site.node)
+        found = self._lab.site.nodes.get(node)
+        if found is None and method.on_node:
+            why = f"failed to get address info for: {node}: Name or service not known"
+            raise Refusal(f"hostname lookup '{node}' failed - {why}")
+        if found is not None and method.on_node and not found.online:
+            await self._lab.clock.sleep(UNREACHED)
+            raise PlainRefusal("No route to host", status=595)
+        return self._lab.on(node)
 
 
 def _refuse_formatter(formatter: str, below: str) -> None:

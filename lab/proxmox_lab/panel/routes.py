@@ -61,7 +61,12 @@ class Panel:
     async def about(self, _: web.Request) -> web.Response:
         """Say what this is."""
         site = self._lab.site
-        shown = {"lab": "proxmox", "version": self._lab.release.version, "node": site.node}
+        shown = {
+            "lab": "proxmox",
+            "version": self._lab.release.version,
+            "node": site.node,
+            "nodes": {name: node.online for name, node in site.nodes.items()},
+        }
         return web.json_response(shown | {"machines": len(site.machines)})
 
     async def machines(self, _: web.Request) -> web.Response:

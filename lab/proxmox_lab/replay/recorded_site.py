@@ -6,6 +6,7 @@ from typing import Final
 
 from proxmox_lab.guests.hollow import HollowGuest, HollowGuests
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
+from proxmox_lab.site.nodes import Node
 from proxmox_lab.site.people import AclEntry, Token, User, hashed
 from proxmox_lab.site.seed import GIB, cloud_template
 from proxmox_lab.site.site import Rules, Site
@@ -37,10 +38,14 @@ def recorded_site(*, major: int, source: str) -> Site:
     """Lay the recorded site out. Later sources met what the main one had left."""
     images = ["iso", "vztmpl", "backup", "snippets", "images"]
     rules = Rules(
-        cpus=2,
-        memory=25276502016,
-        disk=270553174016,
-        bridges={"vmbr0": "10.77.0.1/24"},
+        nodes={
+            "pve": Node(
+                cpus=2,
+                memory=25276502016,
+                disk=270553174016,
+                bridges={"vmbr0": "10.77.0.1/24"},
+            )
+        },
         storages={
             "local": Storage(path="/var/lib/vz", content=images),
             "vmdata": Storage(path="/var/lib/vz2", content=["images", "rootdir"]),

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
+from proxmox_lab.site.nodes import named_nodes
 from proxmox_lab.site.people import AclEntry, Token, User, hashed
 from proxmox_lab.site.site import Rules, Site
 from proxmox_lab.site.things import Machine, Pool, Storage, Volume
@@ -13,6 +14,8 @@ GIB: Final = 1 << 30
 OWNER: Final = "spawnyard@pve"
 CLIENT: Final = "yard"
 POOL: Final = "spawnyard"
+LOCAL: Final = "vmdata"
+SHARED: Final = "shared"
 TEMPLATE_ID: Final = 9000
 TEMPLATE_NAME: Final = "debian-13-cloud"
 _AGENT_RIGHTS: Final = {
@@ -34,16 +37,12 @@ class Credentials:
     secret: str
 
 
-def fresh_site(*, major: int, now: int) -> tuple[Site, Credentials]:
+def fresh_site(*, major: int, now: int, nodes: int = 1) -> tuple[Site, Credentials]:
     """Lay out a new site and return it with the token made for the product."""
     secret = str(uuid.uuid4())
     rules = Rules(
-        storages={
-            "local": Storage(
-                path="/var/lib/vz", content=["iso", "vztmpl", "backup", "snippets", "images"]
-            ),
-            "vmdata": Storage(path="/var/lib/vz2", content=["images", "rootdir"]),
-        },
+        nodes=named_nodes(nodes),
+        storages=_storages(nodes),
         pools={POOL: Pool(comment="machines of Spawnyard")},
         users={
             "root@pam": User(password_hash=hashed(secrets.token_urlsafe(24))),
@@ -59,13 +58,28 @@ def fresh_site(*, major: int, now: int) -> tuple[Site, Credentials]:
     )
     _grant(rules, f"/pool/{POOL}", "YardMachines")
     _grant(rules, f"/vms/{TEMPLATE_ID}", "YardTemplates")
-    _grant(rules, "/storage/local", "YardStorage")
-    _grant(rules, "/storage/vmdata", "YardStorage")
+    for storage in rules.storages:
+        _grant(rules, f"/storage/{storage}", "YardStorage")
     _grant(rules, "/sdn/zones/localnetwork/vmbr0", "YardNetwork")
     site = Site(rules)
-    template = cloud_template(TEMPLATE_ID, TEMPLATE_NAME, size=2 * GIB, now=now)
+    place = SHARED if nodes > 1 else LOCAL
+    template = cloud_template(TEMPLATE_ID, TEMPLATE_NAME, size=2 * GIB, now=now, storage=place)
     site.machines[template.vmid] = template
     return site, Credentials(token_id=f"{OWNER}!{CLIENT}", secret=secret)
+
+
+def _storages(nodes: int) -> dict[str, Storage]:
+    """Several nodes share one storage, where the template lies: so each of them can clone it."""
+    alone = {
+        "local": Storage(
+            path="/var/lib/vz", content=["iso", "vztmpl", "backup", "snippets", "images"]
+        ),
+        LOCAL: Storage(path="/var/lib/vz2", content=["images", "rootdir"]),
+    }
+    both = Storage(
+        path=f"/mnt/pve/{SHARED}", content=["images", "rootdir"], type="nfs", shared=True
+    )
+    return alone | ({SHARED: both} if nodes > 1 else {})
 
 
 def _grant(rules: Rules, path: str, role: str) -> None:
@@ -74,10 +88,12 @@ def _grant(rules: Rules, path: str, role: str) -> None:
     rules.acl.append(AclEntry(path=path, kind="token", who=token, role=role))
 
 
-def cloud_template(vmid: int, name: str, *, size: int, now: int, cores: int = 1) -> Machine:
+def cloud_template(
+    vmid: int, name: str, *, size: int, now: int, cores: int = 1, storage: str = LOCAL
+) -> Machine:
     """Describe a cloud image turned into a template: disk, cloud-init drive, agent."""
-    disk = f"vmdata:{vmid}/base-{vmid}-disk-0.qcow2"
-    seed = f"vmdata:{vmid}/vm-{vmid}-cloudinit.qcow2"
+    disk = f"{storage}:{vmid}/base-{vmid}-disk-0.qcow2"
+    seed = f"{storage}:{vmid}/vm-{vmid}-cloudinit.qcow2"
     return Machine(
         vmid=vmid,
         template=name,

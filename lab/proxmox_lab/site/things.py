@@ -27,6 +27,7 @@ class Machine(BaseModel):
     """One virtual machine. Configuration values are text, as in Proxmox's own files."""
 
     vmid: int
+    node: str = "pve"
     config: dict[str, str]
     pending: dict[str, str] = {}
     doomed: list[str] = []  # keys that go at the next stop
@@ -51,10 +52,19 @@ class Machine(BaseModel):
 
 
 class Storage(BaseModel):
-    """A place for volumes; all of them are directories here."""
+    """A place for volumes, one on each node unless it is shared."""
 
     path: str
     content: list[str]
+    type: str = "dir"
+    shared: bool = False
+    nodes: list[str] = []  # where it may be used; empty means everywhere
+    disabled: bool = False
+    full: bool = False  # no room is left for anything new
+
+    def is_on(self, node: str) -> bool:
+        """Tell whether it may be used on a node."""
+        return not self.nodes or node in self.nodes
 
 
 class Pool(BaseModel):

@@ -39,11 +39,16 @@ class _Lock:
 
 
 class Locks:
-    """One lock per machine."""
+    """One lock per machine on each node; ``on`` gives those of a node."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._nodes: dict[str, Locks] = {}
         self._locks: defaultdict[int, _Lock] = defaultdict(_Lock)
+
+    def on(self, node: str) -> "Locks":
+        """Return a node's own locks: lock files are not shared between nodes."""
+        return self._nodes.setdefault(node, Locks(self._clock))
 
     def is_held(self, vmid: int) -> bool:
         """Tell whether somebody holds the machine's lock in any way."""

@@ -1,4 +1,4 @@
-"""All tasks of the node: started here, run in the background, remembered when over."""
+"""All tasks of all nodes: started here, run in the background, remembered when over."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from typing import Final
 from proxmox_lab.clock import Clock
 from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.refusal import Refusal, TaskAborted
+from proxmox_lab.site.nodes import FIRST
 from proxmox_lab.tasks.task import Task, TaskRecord
 from proxmox_lab.tasks.upid import Upid, parse
 
@@ -25,8 +26,7 @@ INTERRUPTED: Final = "unexpected status"
 class Tasks:
     """Starts, finds and stops tasks. ``trouble`` may name an error a task has to end with."""
 
-    def __init__(self, *, node: str, file: Path, clock: Clock, trouble: Trouble) -> None:
-        self._node = node
+    def __init__(self, *, file: Path, clock: Clock, trouble: Trouble) -> None:
         self._file = file
         self._clock = clock
         self._trouble = trouble
@@ -36,12 +36,19 @@ class Tasks:
         self._restore()
 
     def start(
-        self, kind: str, id: str, owner: str, work: Work, *, machine: int | None = None
+        self,
+        kind: str,
+        id: str,
+        owner: str,
+        work: Work,
+        *,
+        machine: int | None = None,
+        node: str = FIRST,
     ) -> str:
         """Run ``work`` in the background and return its UPID."""
         pid, now = next(self._pids), self._clock.now()
         upid = Upid(
-            node=self._node,
+            node=node,
             pid=pid,
             pstart=int(now * 100) & 0xFFFFFFFF,
             starttime=int(now),

@@ -37,7 +37,7 @@ class Site:
     async def finished(self, upid: str) -> dict[str, Any]:
         async with asyncio.timeout(10):
             while True:
-                status = await self.call(self.api.nodes("pve").tasks(upid).status.get)
+                status = await self.call(self.api.nodes(upid.split(":")[1]).tasks(upid).status.get)
                 if status["status"] == "stopped":
                     return status
                 await asyncio.sleep(0.02)
@@ -51,7 +51,9 @@ def open_lab(tmp_path: Path) -> Opened:
     """Open a lab on the test's own data directory; again and again if the test likes."""
 
     @asynccontextmanager
-    async def opened(*, pve: str = "9.2", speed: float = 50.0) -> AsyncGenerator[Site]:
+    async def opened(
+        *, pve: str = "9.2", speed: float = 50.0, nodes: int = 1
+    ) -> AsyncGenerator[Site]:
         guests = FakeGuests()
         plan = Plan(
             data=tmp_path / "lab",
@@ -59,6 +61,7 @@ def open_lab(tmp_path: Path) -> Opened:
             release=RELEASES[pve],
             port=free_port(),
             speed=speed,
+            nodes=nodes,
         )
         async with running(plan) as lab:
             yield Site(lab, guests, plan, client(plan.data, plan.port))

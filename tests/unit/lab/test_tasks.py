@@ -19,9 +19,7 @@ def tasks(tmp_path: Path) -> Tasks:
 
 
 def opened(folder: Path, trouble: str | None = None) -> Tasks:
-    return Tasks(
-        node="pve", file=folder / "tasks.jsonl", clock=Clock(1000), trouble=lambda _: trouble
-    )
+    return Tasks(file=folder / "tasks.jsonl", clock=Clock(1000), trouble=lambda _: trouble)
 
 
 async def ended(tasks: Tasks, work: Work) -> Task:
