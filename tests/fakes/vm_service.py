@@ -2,7 +2,9 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,18 +12,22 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 from common.contracts.base import Event, Message
+from common.contracts.hypervisor import Network
 from common.contracts.logs import LogBatch
 from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
 from vm_service.domain.machine import Machine, Stage
-from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.network import AddressBook, VmidRange
 from vm_service.domain.ownership import Disk, Sighting
+from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.domain.vm import Listed, Order, Power, TaskState
 from vm_service.handlers.job import Tools
-from vm_service.ports import Order, TaskState
+from vm_service.handlers.turns import Turns
 
 INSTALL = "test"
 GIB = 2**30
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+NETWORK = Network(subnet=IPv4Network("10.77.0.0/16"), gateway=IPv4Address("10.77.0.1"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 SPEC = ServerSpec(
@@ -49,6 +55,7 @@ class FakeMachines:
     burnt: dict[int, str] = field(default_factory=dict)
     newest: int | None = None
     vmids: VmidRange = field(default_factory=lambda: VmidRange(first=900_000, last=900_099))
+    network: Network = NETWORK
 
     async def find(self, server_id: str) -> Machine | None:
         return self.rows.get(server_id)
@@ -64,15 +71,24 @@ class FakeMachines:
         assert machine.server_id in self.rows
         self.rows[machine.server_id] = machine
 
-    async def reserve(self, machine: Machine) -> Machine:
+    async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
         living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
-        pool = AddressPool(network=IPv4Network("10.77.0.0/16"), gateway=IPv4Address("10.77.0.1"))
-        vmid = self.vmids.pick(
+        vmid = machine.vmid or self.vmids.pick(
             newest=self.newest, taken={row.vmid for row in living if row.vmid} | set(self.burnt)
         )
-        self.newest = vmid
-        taken = {row.address for row in living if row.address}
-        return replace(machine, vmid=vmid, address=pool.pick(hint=vmid, taken=taken))
+        self.newest = max(vmid, self.newest or vmid)
+        taken = await self.addresses(but=machine.server_id)
+        net = AddressBook((self.network,)).assign(hint=vmid, taken=taken | avoid)
+        address = str(net.address.ip) if net.address else None
+        return replace(machine, vmid=vmid, net=net, address=address)
+
+    async def per_node(self) -> Mapping[str, int]:
+        living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
+        return Counter(row.node for row in living if row.node)
+
+    async def addresses(self, *, but: str) -> AbstractSet[str]:
+        living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
+        return {row.address for row in living if row.address and row.server_id != but}
 
     async def burn(self, vmid: int, *, reason: str) -> None:
         self.burnt[vmid] = reason
@@ -164,6 +180,7 @@ class FakeVM:
     hidden: bool = False
     address: str | None = None
     configured: int = 0
+    listens: bool = True  # to a request to switch itself off
 
 
 @dataclass(slots=True)
@@ -215,9 +232,9 @@ class FakeHypervisor:
         self.tasks[upid] = FakeTask(kind, vmid, **kw)
         return upid
 
-    async def choose_node(self) -> str:
-        async with self._call("choose_node"):
-            return self.node
+    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
+        async with self._call("place"):
+            return Place(node=self.node, template=9000, template_node=self.node)
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         async with self._call("look"):
@@ -239,7 +256,8 @@ class FakeHypervisor:
                 raise judge(
                     f"unable to create VM {order.vmid}: config file already exists", status=500
                 )
-            self.vms[order.vmid] = FakeVM(order.description, lock="clone", address=order.address)
+            address = str(order.net.address.ip) if order.net.address else "10.77.9.9"
+            self.vms[order.vmid] = FakeVM(order.description, lock="clone", address=address)
             self.clones_made += 1
             outcome = self.clone_outcomes.pop(0) if self.clone_outcomes else "OK"
             if outcome != "OK" and not outcome.startswith(("WARNINGS", "unexpected")):
@@ -253,7 +271,7 @@ class FakeHypervisor:
                 "qmclone", order.vmid, polls=self.clone_polls, outcome=outcome, effect=finish
             )
 
-    async def find_clone(self, node: str, vmid: int, *, since: datetime) -> str | None:
+    async def find_clone(self, place: Place, vmid: int, *, since: datetime) -> str | None:
         async with self._call("find_clone"):
             for upid, task in reversed(self.tasks.items()):
                 fine = task.outcome in {"OK", "unexpected status"}
@@ -301,10 +319,38 @@ class FakeHypervisor:
             vm.running = True
             return self._new_task("qmstart", vmid, polls=1, outcome=outcome)
 
+    async def power(self, node: str, vmid: int) -> Power:
+        async with self._call("power"):
+            vm = self._vm(vmid)
+            return Power(running=vm.running, lock=vm.lock)
+
+    async def shutdown(self, node: str, vmid: int, *, timeout: int) -> str:
+        async with self._call("shutdown"):
+            vm = self._vm(vmid)
+            if not vm.listens and vm.running:
+                outcome = "VM quit/powerdown failed - got timeout"
+                return self._new_task("qmshutdown", vmid, polls=2, outcome=outcome)
+            vm.running = False
+            return self._new_task("qmshutdown", vmid, polls=1)
+
     async def stop(self, node: str, vmid: int) -> str:
         async with self._call("stop"):
             self._vm(vmid).running = False
             return self._new_task("qmstop", vmid, polls=0)
+
+    async def reboot(self, node: str, vmid: int, *, timeout: int) -> str:
+        async with self._call("reboot"):
+            vm = self._vm(vmid)
+            if not vm.running:
+                raise judge(f"VM {vmid} not running", status=500)
+            outcome = "OK" if vm.listens else "VM quit/powerdown failed - got timeout"
+            return self._new_task("qmreboot", vmid, polls=1, outcome=outcome)
+
+    async def reset(self, node: str, vmid: int) -> str:
+        async with self._call("reset"):
+            if not self._vm(vmid).running:
+                raise judge(f"VM {vmid} not running", status=500)
+            return self._new_task("qmreset", vmid, polls=0)
 
     async def destroy(self, node: str, vmid: int) -> str:
         async with self._call("destroy"):
@@ -331,6 +377,23 @@ class FakeHypervisor:
     async def guest_host_key(self, node: str, vmid: int) -> str:
         async with self._call("guest_host_key"):
             return self.host_key
+
+    async def inventory(self) -> Sequence[Listed]:
+        async with self._call("inventory"):
+            return [
+                Listed(
+                    vmid=vmid,
+                    node=self.node,
+                    status="running" if vm.running else "stopped",
+                    lock=vm.lock,
+                )
+                for vmid, vm in self.vms.items()
+                if not vm.hidden
+            ]
+
+    async def host_addresses(self) -> AbstractSet[str]:
+        async with self._call("host_addresses"):
+            return frozenset({"10.77.0.2"})
 
     def _vm(self, vmid: int) -> FakeVM:
         if vmid not in self.vms:
@@ -365,7 +428,7 @@ class FakeWorld:
             hypervisor=self.hypervisor,
             reach=FakeReach(),
             install=INSTALL,
-            clones=asyncio.Semaphore(2),
+            clones=Turns(2),
             sleep=self.time.sleep,
             clock=self.time.clock,
             now=self.time.now,

@@ -7,6 +7,7 @@ removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,13 +31,16 @@ from common.messaging.consumer import Consumer
 from common.messaging.relay import Relay
 from common.runtime import run
 from common.worker import Worker
-from vm_service.adapters.proxmox.client import Access, Client
-from vm_service.adapters.proxmox.hypervisor import Proxmox, Site
+from vm_service.adapters.probe import TcpProbe
+from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.hypervisor import Proxmox
+from vm_service.adapters.proxmox.site import Site, access_to
 from vm_service.adapters.reach import DirectReach, url_reach
 from vm_service.adapters.sql import FencedWork, SqlWork, binding, due_machines
-from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.network import AddressBook, VmidRange
 from vm_service.handlers.job import Tools
 from vm_service.handlers.requests import on_event
+from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 from vm_service.ports import Reach
 from vm_service.settings import Settings
@@ -70,7 +74,8 @@ async def main(settings: Settings) -> None:
             hypervisor=hypervisor,
             reach=reach,
             install=settings.install_id,
-            clones=asyncio.Semaphore(settings.clone_limit),
+            clones=Turns(settings.clone_limit),
+            probe=TcpProbe() if settings.reach == "direct" else None,
             tofu=settings.host_key_policy == "tofu",
         )
         await run(
@@ -87,7 +92,9 @@ async def main(settings: Settings) -> None:
 def unit_of_work(settings: Settings, sessions: Sessions, bell: Bell) -> UnitOfWork[SqlWork]:
     """Return the transactions of this service."""
     vmids = VmidRange(first=settings.vmid_first, last=settings.vmid_last)
-    return UnitOfWork(sessions, bind=binding(vmids, _addresses(settings)), bell=bell)
+    return UnitOfWork(
+        sessions, bind=binding(vmids, AddressBook(settings.hypervisor().networks)), bell=bell
+    )
 
 
 def consumer(bus: Bus, work: UnitOfWork[SqlWork], *, tofu: bool) -> Consumer[events.AnyEvent]:
@@ -119,28 +126,15 @@ def worker(
 @asynccontextmanager
 async def proxmox(settings: Settings) -> AsyncGenerator[Proxmox]:
     """Open the hypervisor the settings speak of."""
-    access = Access(
-        url=str(settings.proxmox_url),
-        token_id=settings.proxmox_token_id,
-        token_secret=settings.proxmox_token_secret.get_secret_value(),
-        ca_file=settings.proxmox_ca_file,
-    )
+    told = settings.hypervisor()
+    access = replace(access_to(told, secret=told.token_secret), ca_file=settings.proxmox_ca_file)
     site = Site(
-        template=settings.proxmox_template,
-        pool=settings.proxmox_pool,
-        node=settings.proxmox_node,
-        token_id=settings.proxmox_token_id,
-        addresses=_addresses(settings),
-        nameservers=settings.nameservers,
+        settings=told,
         guest_user=settings.guest_user,
         ssh_keys=settings.ssh_public_key_file.read_text().strip(),
     )
     with closing(Client(access)) as client:
         yield Proxmox(client, site)
-
-
-def _addresses(settings: Settings) -> AddressPool:
-    return AddressPool(network=settings.address_pool, gateway=settings.address_gateway)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """What the handlers need of the outside, in their own words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,28 +10,8 @@ from common.contracts.base import Message
 from common.contracts.servers import Endpoint, Plan, Port
 from vm_service.domain.machine import Machine
 from vm_service.domain.ownership import Sighting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A VM as it is to be made."""
-
-    vmid: int
-    node: str
-    name: str
-    description: str
-    plan: Plan
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskState:
-    """How a task of the hypervisor is doing. ``failed`` holds its error text, judged by nobody."""
-
-    running: bool
-    failed: str | None = None
-    progress: float | None = None
-    warnings: tuple[str, ...] = ()
+from vm_service.domain.placement import Place
+from vm_service.domain.vm import Listed, Order, Power, TaskState
 
 
 class Hypervisor(Protocol):
@@ -40,8 +20,8 @@ class Hypervisor(Protocol):
     Verbs that start a task return its UPID; none when nothing had to be done.
     """
 
-    async def choose_node(self) -> str:
-        """Return the node on which new VMs are made."""
+    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
+        """Choose where a new VM goes; ``used`` counts our living machines per node."""
         ...
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
@@ -50,7 +30,7 @@ class Hypervisor(Protocol):
 
     async def clone(self, order: Order) -> str: ...
 
-    async def find_clone(self, node: str, vmid: int, *, since: datetime) -> str | None:
+    async def find_clone(self, place: Place, vmid: int, *, since: datetime) -> str | None:
         """Return the UPID of our own clone task into this id that did not fail, if any."""
         ...
 
@@ -60,14 +40,33 @@ class Hypervisor(Protocol):
         """Stop a task, and wait until it has ended."""
         ...
 
-    async def configure(self, order: Order) -> str | None: ...
+    async def configure(self, order: Order) -> str | None:
+        """Make name, size, network and user those of the order; none of them is relative."""
+        ...
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
         """Bring the disk to the size of the plan, never below the size it has."""
         ...
 
+    async def power(self, node: str, vmid: int) -> Power: ...
+
     async def start(self, node: str, vmid: int) -> str: ...
-    async def stop(self, node: str, vmid: int) -> str: ...
+
+    async def shutdown(self, node: str, vmid: int, *, timeout: int) -> str:
+        """Ask the guest to switch itself off; the task fails after so many seconds."""
+        ...
+
+    async def stop(self, node: str, vmid: int) -> str:
+        """Cut the power, even in the middle of a shutdown."""
+        ...
+
+    async def reboot(self, node: str, vmid: int, *, timeout: int) -> str:
+        """Ask the guest to switch itself off, then switch it on; pending changes take effect."""
+        ...
+
+    async def reset(self, node: str, vmid: int) -> str:
+        """Push the reset button."""
+        ...
 
     async def destroy(self, node: str, vmid: int) -> str:
         """Remove a stopped VM with all its disks."""
@@ -80,6 +79,20 @@ class Hypervisor(Protocol):
     async def guest_host_key(self, node: str, vmid: int) -> str:
         """Return the text of the guest's SSH host key file; it may hold anything."""
         ...
+
+    async def inventory(self) -> Sequence[Listed]:
+        """Return every VM our token may see, on all nodes."""
+        ...
+
+    async def host_addresses(self) -> AbstractSet[str]:
+        """Return the addresses of the nodes, as far as we may know them."""
+        ...
+
+
+class AddressProbe(Protocol):
+    """Asks whether somebody lives at an address already."""
+
+    async def is_taken(self, address: str) -> bool: ...
 
 
 class Reach(Protocol):
@@ -96,8 +109,19 @@ class Machines(Protocol):
     async def add(self, machine: Machine) -> None: ...
     async def save(self, machine: Machine) -> None: ...
 
-    async def reserve(self, machine: Machine) -> Machine:
-        """Return the machine with a VM id and an address that no living one has."""
+    async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
+        """Return the machine with a VM id and an address that no living one has.
+
+        One that has a VM id keeps it, and gets another address, none of those to ``avoid``.
+        """
+        ...
+
+    async def per_node(self) -> Mapping[str, int]:
+        """Count the living machines on each node."""
+        ...
+
+    async def addresses(self, *, but: str) -> AbstractSet[str]:
+        """Return the addresses of all living machines but that of one server."""
         ...
 
     async def burn(self, vmid: int, *, reason: str) -> None:

@@ -2,11 +2,19 @@
 
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, IPvAnyAddress, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
+from common.contracts.hypervisor import HypervisorSettings, Network
 from common.settings import ServiceSettings
+
+SEVERAL: Final = BeforeValidator(lambda text: text.split() if isinstance(text, str) else text)
+
+Names = Annotated[tuple[str, ...], NoDecode, SEVERAL]
+VMIds = Annotated[tuple[int, ...], NoDecode, SEVERAL]
+Addresses = Annotated[tuple[IPvAnyAddress, ...], NoDecode, SEVERAL]
 
 
 class Settings(ServiceSettings):
@@ -22,21 +30,43 @@ class Settings(ServiceSettings):
     proxmox_ca_file: Path | None = Field(
         default=None, description="CA that signed Proxmox's certificate; default: the system's CAs"
     )
-    proxmox_node: str | None = Field(
-        default=None, description="Node for new VMs; default: the node of the template"
+    proxmox_fingerprint: str | None = Field(
+        default=None,
+        description="SHA-256 fingerprint of Proxmox's certificate, in place of a CA: `AB:CD:…`",
     )
-    proxmox_template: int = Field(default=9000, ge=100, description="VM id of the template")
+    proxmox_node: Names = Field(
+        default=(), description="Nodes for new VMs, separated by spaces; default: all"
+    )
+    proxmox_drained: Names = Field(
+        default=(), description="Nodes that get no new VMs, separated by spaces"
+    )
+    proxmox_template: VMIds = Field(
+        default=(9000,),
+        description="VM id of the template; several, separated by spaces: one for each node",
+    )
+    proxmox_full_clone: bool = Field(
+        default=False, description="Copy the template's disk in place of building on it"
+    )
+    proxmox_storage: str | None = Field(
+        default=None, description="For full clones: their storage; default: the template's"
+    )
     proxmox_pool: str = Field(default="spawnyard", description="Pool that holds our VMs")
     vmid_first: int = Field(default=900_000, ge=100, description="First VM id that is ours")
     vmid_last: int = Field(default=999_999, ge=100, description="Last VM id that is ours")
+    proxmox_bridge: str = Field(default="vmbr0", description="Bridge the guests are attached to")
+    proxmox_vlan: int | None = Field(default=None, description="The guests' VLAN; default: none")
+    address_mode: Literal["static", "dhcp"] = Field(
+        default="static", description="Give addresses out, or believe what DHCP gave a guest"
+    )
     address_pool: IPv4Network = Field(
         default=IPv4Network("10.77.0.0/16"), description="Network of the guests"
     )
     address_gateway: IPv4Address = Field(
         default=IPv4Address("10.77.0.1"), description="The guests' gateway"
     )
-    nameservers: str = Field(
-        default="", description="The guests' name servers, separated by spaces; default: the node's"
+    nameservers: Addresses = Field(
+        default=(),
+        description="The guests' name servers, separated by spaces; default: the node's",
     )
     hypervisor_key_file: Path | None = Field(
         default=None,
@@ -53,17 +83,46 @@ class Settings(ServiceSettings):
     reach_url: str | None = Field(
         default=None, description="For `url`: address that tells it, with `{vmid}` in it"
     )
-    clone_limit: int = Field(default=4, ge=1, description="Clones made at the same time")
+    clone_limit: int = Field(
+        default=4, ge=1, description="Clones made at once from one template onto one storage"
+    )
     host_key_policy: Literal["agent", "tofu"] = Field(
         default="agent", description="Prove host keys by the guest agent, or trust the first seen"
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.vmid_first > self.vmid_last:
-            raise ValueError("vmid_first is above vmid_last")
-        if self.address_gateway not in self.address_pool:
-            raise ValueError("address_gateway is not in address_pool")
         if self.reach == "url" and "{vmid}" not in (self.reach_url or ""):
             raise ValueError("reach_url is needed, with {vmid} in it")
+        if self.proxmox_ca_file and self.proxmox_fingerprint:
+            raise ValueError("give proxmox_ca_file or proxmox_fingerprint, not both")
+        self.hypervisor()
         return self
+
+    def hypervisor(self) -> HypervisorSettings:
+        """Return what counts until an administrator settles it through the API."""
+        return HypervisorSettings(
+            url=str(self.proxmox_url).rstrip("/"),
+            token_id=self.proxmox_token_id,
+            token_secret=self.proxmox_token_secret.get_secret_value(),
+            fingerprint=self.proxmox_fingerprint,
+            templates=self.proxmox_template,
+            pool=self.proxmox_pool,
+            clone="full" if self.proxmox_full_clone else "linked",
+            storage=self.proxmox_storage,
+            nodes=self.proxmox_node,
+            drained=self.proxmox_drained,
+            vmid_first=self.vmid_first,
+            vmid_last=self.vmid_last,
+            networks=(self._network(),),
+        )
+
+    def _network(self) -> Network:
+        return Network(
+            mode=self.address_mode,
+            bridge=self.proxmox_bridge,
+            vlan=self.proxmox_vlan,
+            subnet=self.address_pool,
+            gateway=self.address_gateway if self.address_mode == "static" else None,
+            nameservers=self.nameservers,
+        )

@@ -35,6 +35,7 @@ from vm_service.adapters.reach import url_reach
 from vm_service.adapters.sql import SqlWork
 from vm_service.handlers.job import Tools
 from vm_service.handlers.requests import on_event
+from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 from vm_service.main import MIGRATIONS, proxmox, unit_of_work
 from vm_service.settings import Settings
@@ -182,7 +183,7 @@ async def service_of(settings: Settings) -> AsyncGenerator[Service]:
             hypervisor=hypervisor,
             reach=reach,
             install=settings.install_id,
-            clones=asyncio.Semaphore(settings.clone_limit),
+            clones=Turns(settings.clone_limit),
         )
         work = unit_of_work(settings, sessions, Bell())
         yield Service(sessions, work, hypervisor, tools)

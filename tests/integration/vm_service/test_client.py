@@ -10,7 +10,8 @@ import pytest
 
 from proxmox_lab.tls import ensure_certificates, server_context
 from vm_service.adapters.proxmox import client as client_module
-from vm_service.adapters.proxmox.client import Access, Client
+from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.site import Access
 from vm_service.domain.trouble import Trouble, Verdict
 
 pytestmark = pytest.mark.integration

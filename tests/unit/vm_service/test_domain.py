@@ -1,21 +1,18 @@
 """The tables and the small rules: life cycle, ownership, addresses, host keys."""
 
-from ipaddress import IPv4Address, IPv4Network
-
 import pytest
 
 from common.contracts.servers import Port
 from tests.fakes.vm_service import HOST_KEY, SPEC
 from vm_service.domain.host_key import host_key
 from vm_service.domain.machine import STEPS, UNSETTLED, Machine, Stage
-from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.network import VmidRange
 from vm_service.domain.ownership import Mark, Sighting, Standing, standing
 from vm_service.domain.telling import BEGINNINGS, ENDINGS, beginning
 from vm_service.domain.trouble import Trouble
 from vm_service.handlers.worker import ACTIONS
 
 MARK = Mark(install="home", server_id="srv_1", operation_id="op_1")
-POOL = AddressPool(network=IPv4Network("10.77.0.0/29"), gateway=IPv4Address("10.77.0.1"))
 
 
 class TestLifeCycle:
@@ -78,16 +75,7 @@ class TestOwnership:
         assert MARK.describe(()) == "spawnyard:home:srv_1:op_1"
 
 
-class TestNetwork:
-    def test_every_usable_address_is_given_out_once_and_never_the_gateway(self):
-        taken = set[str]()
-        for hint in range(5):
-            taken.add(POOL.pick(hint=hint * 7, taken=taken))
-
-        assert taken == {f"10.77.0.{n}" for n in range(2, 7)}
-        with pytest.raises(Trouble, match="no address is free"):
-            POOL.pick(hint=0, taken=taken)
-
+class TestVmIds:
     def test_vm_ids_go_on_and_begin_again_at_the_end(self):
         vmids = VmidRange(first=10, last=13)
 

@@ -15,13 +15,16 @@ from common.contracts.events import (
     VMReady,
     VMRemovalBlocked,
 )
-from tests.fakes.vm_service import HOST_KEY, SPEC, FakeVM, FakeWorld, Killed
+from tests.fakes.vm_service import HOST_KEY, NETWORK, SPEC, FakeVM, FakeWorld, Killed
 from vm_service.domain.machine import Stage, planned
+from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.requests import on_removal_requested
+from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 
 FIRST = 900_000
+LAN = NETWORK.model_copy(update={"mode": "dhcp"})
 UP = ["reserve", "clone", "configure", "resize", "start", "address"]
 
 
@@ -283,8 +286,9 @@ class TestBringingUp:
         assert any("HOST KEY NOT VERIFIED" in line for line in world.memory.lines())
 
     async def test_a_clone_waits_for_its_turn(self, world: FakeWorld):
-        turns = asyncio.Semaphore(1)
-        world.tools = replace(world.tools, clones=turns)
+        lines = Turns(1)
+        world.tools = replace(world.tools, clones=lines)
+        turns = lines.of(Place(node="pve", template=9000, template_node="pve"))
         await turns.acquire()
 
         work = asyncio.create_task(run(world))
@@ -296,6 +300,68 @@ class TestBringingUp:
         assert waiting == 0
         assert stage(world) is Stage.READY
         assert not turns.locked()
+
+
+class TestAddresses:
+    async def test_an_address_where_somebody_lives_is_left_to_him(self, world: FakeWorld):
+        knocked: list[str] = []
+
+        class Probe:
+            async def is_taken(self, address: str) -> bool:
+                knocked.append(address)
+                return len(knocked) <= 2
+
+        world.tools = replace(world.tools, probe=Probe())
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMReady)
+        assert fact.endpoint.address == knocked[2]
+        assert len(set(knocked)) == 3
+        assert sum("in use by somebody else" in line for line in world.memory.lines()) == 2
+
+    async def test_a_network_in_which_every_address_is_in_use_fails_the_deployment(
+        self, world: FakeWorld
+    ):
+        class Probe:
+            async def is_taken(self, address: str) -> bool:
+                return True
+
+        world.tools = replace(world.tools, probe=Probe())
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMFailed)
+        assert (fact.step, world.hypervisor.clones_made) == ("clone", 0)
+        assert "network" in (fact.remedy or "")
+
+    async def test_by_dhcp_the_guest_tells_its_address(self, world: FakeWorld):
+        world.memory.machines.network = LAN
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMReady)
+        assert fact.endpoint.address == world.machines["srv_1"].address == "10.77.9.9"
+
+    @pytest.mark.parametrize("claim", ["169.254.169.254", "10.77.0.2", "10.77.0.77", "10.78.0.1"])
+    async def test_by_dhcp_a_guest_is_not_believed_what_cannot_be_its_own(
+        self, world: FakeWorld, claim: str
+    ):
+        world.memory.machines.network = LAN
+        other = replace(world.machines["srv_1"], server_id="srv_2", stage=Stage.READY)
+        world.machines["srv_2"] = replace(other, address="10.77.0.77")
+
+        def lie(name: str) -> None:
+            if name == "guest_addresses":
+                world.hypervisor.vms[FIRST].address = claim
+
+        world.hypervisor.before = lie
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMFailed)
+        assert fact.step == "address"
+        assert "guest_host_key" not in world.hypervisor.calls
 
 
 class TestRemoving:

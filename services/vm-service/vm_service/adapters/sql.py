@@ -1,23 +1,24 @@
 """The vm-service's memory: machines, and the VM ids that are not to be given out again."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import now
-from common.contracts.servers import Endpoint, ServerSpec
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
 from common.db.upsert import add_if_absent
 from common.db.work import UnitOfWork
+from vm_service.adapters.rows import columns, machine_of
 from vm_service.adapters.tables import burnt_vmids, machines
-from vm_service.domain.machine import UNSETTLED, Failure, Machine, Stage
-from vm_service.domain.network import AddressPool, VmidRange
+from vm_service.domain.machine import UNSETTLED, Machine, Stage
+from vm_service.domain.network import AddressBook, VmidRange
 
 _RESERVATIONS: Final = 7_264_019_339  # any number; copies of the service reserve one by one
 
@@ -25,7 +26,7 @@ _RESERVATIONS: Final = 7_264_019_339  # any number; copies of the service reserv
 class SqlMachines:
     """Machines, for as long as one transaction lasts."""
 
-    def __init__(self, session: AsyncSession, vmids: VmidRange, addresses: AddressPool) -> None:
+    def __init__(self, session: AsyncSession, vmids: VmidRange, addresses: AddressBook) -> None:
         self._session = session
         self._vmids = vmids
         self._addresses = addresses
@@ -33,7 +34,12 @@ class SqlMachines:
     async def find(self, server_id: str) -> Machine | None:
         query = select(machines).where(machines.c.server_id == server_id).with_for_update()
         row = (await self._session.execute(query)).first()
-        return _machine(row) if row is not None else None
+        if row is None:
+            return None
+        machine = machine_of(row)
+        if machine.net is None and machine.address is not None:  # older than such records
+            return replace(machine, net=self._addresses.of(machine.address))
+        return machine
 
     async def get(self, server_id: str) -> Machine:
         machine = await self.find(server_id)
@@ -42,32 +48,53 @@ class SqlMachines:
         return machine
 
     async def add(self, machine: Machine) -> None:
-        await self._session.execute(insert(machines).values(**_columns(machine)))
+        await self._session.execute(insert(machines).values(**columns(machine)))
 
     async def save(self, machine: Machine) -> None:
         await self._session.execute(
             update(machines)
             .where(machines.c.server_id == machine.server_id)
-            .values(**_columns(machine))
+            .values(**columns(machine))
         )
 
-    async def reserve(self, machine: Machine) -> Machine:
+    async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
         """Return the machine with a VM id and an address that no living one has."""
         if self._session.get_bind().dialect.name == "postgresql":
             await self._session.execute(
                 text("SELECT pg_advisory_xact_lock(:n)"), {"n": _RESERVATIONS}
             )
-        living = select(machines.c.vmid, machines.c.address).where(
+        vmid = machine.vmid or await self._free_vmid()
+        net = self._addresses.assign(
+            hint=vmid - self._vmids.first,
+            taken=await self.addresses(but=machine.server_id) | avoid,
+        )
+        address = str(net.address.ip) if net.address else None
+        return replace(machine, vmid=vmid, net=net, address=address)
+
+    async def per_node(self) -> Mapping[str, int]:
+        """Count the living machines on each node."""
+        query = (
+            select(machines.c.node, func.count().label("machines"))
+            .where(machines.c.stage != Stage.GONE.value, machines.c.node.is_not(None))
+            .group_by(machines.c.node)
+        )
+        return {row.node: row.machines for row in await self._session.execute(query)}
+
+    async def addresses(self, *, but: str) -> AbstractSet[str]:
+        """Return the addresses of all living machines but that of one server."""
+        query = select(machines.c.address, machines.c.address6).where(
+            machines.c.stage != Stage.GONE.value, machines.c.server_id != but
+        )
+        rows = (await self._session.execute(query)).all()
+        return {address for row in rows for address in row if address is not None}
+
+    async def _free_vmid(self) -> int:
+        living = select(machines.c.vmid).where(
             machines.c.stage != Stage.GONE.value, machines.c.vmid.is_not(None)
         )
-        held = (await self._session.execute(living)).all()
-        burnt = await self._session.scalars(select(burnt_vmids.c.vmid))
-        taken = {row.vmid for row in held} | set(burnt)
-        vmid = self._vmids.pick(newest=await self._newest(), taken=taken)
-        address = self._addresses.pick(
-            hint=vmid - self._vmids.first, taken={row.address for row in held}
-        )
-        return replace(machine, vmid=vmid, address=address)
+        taken = {*await self._session.scalars(living)}
+        taken |= {*await self._session.scalars(select(burnt_vmids.c.vmid))}
+        return self._vmids.pick(newest=await self._newest(), taken=taken)
 
     async def _newest(self) -> int | None:
         """Return the highest id ever given out or burnt."""
@@ -83,49 +110,6 @@ class SqlMachines:
         )
 
 
-def _columns(machine: Machine) -> dict[str, object]:
-    return {
-        "server_id": machine.server_id,
-        "operation_id": machine.operation_id,
-        "stage": machine.stage.value,
-        "spec": machine.spec.model_dump(mode="json") if machine.spec else None,
-        "deadline": machine.deadline,
-        "vmid": machine.vmid,
-        "node": machine.node,
-        "address": machine.address,
-        "owned": machine.owned,
-        "task": machine.task,
-        "attempt": machine.attempt,
-        "since": machine.since,
-        "told": machine.told,
-        "host_keys": list(machine.host_keys),
-        "endpoint": machine.endpoint.model_dump(mode="json") if machine.endpoint else None,
-        "failure": asdict(machine.failure) if machine.failure else None,
-        "changed_at": now(),
-    }
-
-
-def _machine(row: Row[Any]) -> Machine:
-    return Machine(
-        server_id=row.server_id,
-        operation_id=row.operation_id,
-        stage=Stage(row.stage),
-        spec=ServerSpec.model_validate(row.spec) if row.spec else None,
-        deadline=row.deadline,
-        vmid=row.vmid,
-        node=row.node,
-        address=row.address,
-        owned=row.owned,
-        task=row.task,
-        attempt=row.attempt,
-        since=row.since,
-        told=row.told,
-        host_keys=tuple(row.host_keys),
-        endpoint=Endpoint.model_validate(row.endpoint) if row.endpoint else None,
-        failure=Failure(**row.failure) if row.failure else None,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SqlWork:
     """What is within reach inside one transaction."""
@@ -136,7 +120,7 @@ class SqlWork:
     leases: SqlLeases
 
 
-def binding(vmids: VmidRange, addresses: AddressPool) -> Callable[[AsyncSession], SqlWork]:
+def binding(vmids: VmidRange, addresses: AddressBook) -> Callable[[AsyncSession], SqlWork]:
     """Return what puts a session's tables within reach, given what may be reserved."""
 
     def bind(session: AsyncSession) -> SqlWork:

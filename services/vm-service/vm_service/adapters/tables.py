@@ -21,6 +21,9 @@ machines: Final = Table(
     Column("vmid", Integer),
     Column("node", String(80)),
     Column("address", String(45)),
+    Column("address6", String(45)),
+    Column("place", JSON),
+    Column("assignment", JSON),
     Column("owned", Boolean, nullable=False),
     Column("task", String(255)),
     Column("attempt", Integer, nullable=False),
@@ -33,6 +36,9 @@ machines: Final = Table(
     Index("one_living_vmid", "vmid", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
     Index(
         "one_living_address", "address", unique=True, sqlite_where=LIVING, postgresql_where=LIVING
+    ),
+    Index(
+        "one_living_address6", "address6", unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     ),
 )
 

@@ -18,7 +18,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
+from vm_service.domain.placement import Place
 
 
 class Stage(StrEnum):
@@ -81,7 +83,9 @@ class Machine:
     deadline: datetime | None = None
     vmid: int | None = None
     node: str | None = None
-    address: str | None = None
+    home: Place | None = None  # where it was decided to make it
+    net: Assignment | None = None  # what it was given of a network
+    address: str | None = None  # the guest's own; by DHCP, only known once it told it
     owned: bool = False
     task: str | None = None  # the clone's UPID, while it is of interest
     attempt: int = 0  # of the step that runs; 0: not begun
@@ -153,6 +157,8 @@ def sent_back(machine: Machine) -> Machine:
         machine,
         stage=Stage.PLANNED,
         vmid=None,
+        home=None,
+        net=None,
         address=None,
         task=None,
         attempt=0,

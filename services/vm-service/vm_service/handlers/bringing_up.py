@@ -5,9 +5,9 @@ from typing import Final
 
 from vm_service.domain.host_key import HOST_KEY_FILE, host_key
 from vm_service.domain.machine import Machine
-from vm_service.domain.network import is_address
 from vm_service.domain.ownership import Standing
 from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.handlers.addresses import believed, ensure_free_address
 from vm_service.handlers.job import Change, Job, by_hand, keeping
 from vm_service.handlers.waiting import GROWTH, pause, turn, wait, wait_for_end, warn
 from vm_service.ports import Work
@@ -26,10 +26,12 @@ class NotOurs(Exception):
 
 async def reserve(job: Job) -> Change:
     """Choose a node; the id and the address are taken in the transaction that records it."""
-    node = await job.tools.hypervisor.choose_node()
+    async with job.work() as tx:
+        used = await tx.machines.per_node()
+    home = await job.tools.hypervisor.place(job.machine.wanted.plan, used=used)
 
     async def change(tx: Work, machine: Machine) -> Machine:
-        return await tx.machines.reserve(await keeping(node=node)(tx, machine))
+        return await tx.machines.reserve(await keeping(node=home.node, home=home)(tx, machine))
 
     return change
 
@@ -55,7 +57,9 @@ async def clone(job: Job) -> Change:
 
 async def _make(job: Job) -> None:
     """Have the clone made when it is our turn; its task is remembered before it is waited for."""
-    async with turn(job, job.tools.clones):
+    assert job.machine.home is not None
+    await ensure_free_address(job)
+    async with turn(job, job.tools.clones.of(job.machine.home)):
         await job.check()
         task = await job.tools.hypervisor.clone(job.order)
         await job.keep_task(task)
@@ -64,10 +68,11 @@ async def _make(job: Job) -> None:
 
 async def _lost_task(job: Job) -> str | None:
     """Find the task that makes this VM, if it is ours; its id never reached us."""
-    node, vmid = job.machine.place
+    _, vmid = job.machine.place
+    assert job.machine.home is not None
     assert job.machine.since is not None
     await pause(job, SETTLING)
-    return await job.tools.hypervisor.find_clone(node, vmid, since=job.machine.since)
+    return await job.tools.hypervisor.find_clone(job.machine.home, vmid, since=job.machine.since)
 
 
 async def _finish(job: Job, task: str) -> None:
@@ -141,22 +146,22 @@ async def address(job: Job) -> Change:
     if job.machine.attempt == 1:
         await pause(job, BOOTING)
     delay = FIRST_LOOK
-    while (keys := await _introduction(job)) is None:
+    while (told := await _introduction(job)) is None:
         await pause(job, delay)
         delay = min(delay * GROWTH, LONGEST_LOOK)
+    address, host_keys = told
     if job.tools.tofu:
         await job.remark("HOST KEY NOT VERIFIED (tofu): the first key seen will be trusted")
     machine = job.machine
     _, vmid = machine.place
-    assert machine.address is not None
     endpoint = await job.tools.reach.endpoint(
-        vmid=vmid, address=machine.address, ports=machine.wanted.ports
+        vmid=vmid, address=address, ports=machine.wanted.ports
     )
-    return keeping(host_keys=keys, endpoint=endpoint)
+    return keeping(address=address, host_keys=host_keys, endpoint=endpoint)
 
 
-async def _introduction(job: Job) -> tuple[str, ...] | None:
-    """Return the guest's host keys, or nothing while it is not ready to tell them."""
+async def _introduction(job: Job) -> tuple[str, tuple[str, ...]] | None:
+    """Return the guest's address and host keys, or nothing while it is not ready to tell them."""
     try:
         return await _introduced(job)
     except Trouble as trouble:
@@ -172,16 +177,12 @@ async def _introduction(job: Job) -> tuple[str, ...] | None:
         ) from trouble
 
 
-async def _introduced(job: Job) -> tuple[str, ...]:
-    hypervisor, expected = job.tools.hypervisor, job.machine.address
-    assert expected is not None
-    claimed = await hypervisor.guest_addresses(*job.machine.place)
-    if not any(is_address(text, expected) for text in claimed):
-        # Never use what it claims: a guest could name any host of ours.
-        raise Trouble(Verdict.NOT_YET, f"the guest does not have its address {expected}")
+async def _introduced(job: Job) -> tuple[str, tuple[str, ...]]:
+    hypervisor = job.tools.hypervisor
+    address = await believed(job, await hypervisor.guest_addresses(*job.machine.place))
     if job.tools.tofu:
-        return ()
+        return address, ()
     key = host_key(await hypervisor.guest_host_key(*job.machine.place))
     if key is None:
         raise Trouble(Verdict.NOT_YET, f"{HOST_KEY_FILE} of the guest holds no host key")
-    return (key,)
+    return address, (key,)

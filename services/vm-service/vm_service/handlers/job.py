@@ -16,7 +16,8 @@ from vm_service.domain.machine import BEING_REMOVED, Machine, given_up, moved_on
 from vm_service.domain.ownership import Mark, Sighting, Standing, standing
 from vm_service.domain.telling import Entry, announcement, begin, ending, step_changed
 from vm_service.domain.trouble import Trouble
-from vm_service.ports import Hypervisor, Order, Reach, UnitOfWork, Work
+from vm_service.handlers.turns import Turns
+from vm_service.ports import AddressProbe, Hypervisor, Order, Reach, UnitOfWork, Work
 
 Change = Callable[[Work, Machine], Awaitable[Machine]]
 
@@ -27,12 +28,13 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What every job works with."""
+    """What every job works with. ``probe``: none where no guest's address can be reached."""
 
     hypervisor: Hypervisor
     reach: Reach
     install: str
-    clones: asyncio.Semaphore
+    clones: Turns
+    probe: AddressProbe | None = None
     tofu: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
@@ -83,14 +85,13 @@ class Job:
         """The VM as it is to be made."""
         node, vmid = self.machine.place
         spec = self.machine.wanted
-        assert self.machine.address is not None
+        home, net = self.machine.home, self.machine.net
+        assert home is not None
+        assert net is not None
+        description = self.mark.describe(spec.ports)
+        place = replace(home, node=node)
         return Order(
-            vmid=vmid,
-            node=node,
-            name=spec.name,
-            description=self.mark.describe(spec.ports),
-            plan=spec.plan,
-            address=self.machine.address,
+            vmid=vmid, place=place, name=spec.name, description=description, plan=spec.plan, net=net
         )
 
     def age(self) -> timedelta:

@@ -40,11 +40,12 @@ async def destroy(job: Job) -> Change:
 async def _end_clone(job: Job) -> None:
     """Stop a clone of ours that still runs; Proxmox then takes its pieces away."""
     hypervisor = job.tools.hypervisor
-    node, vmid = job.machine.place
+    _, vmid = job.machine.place
     assert job.machine.since is not None
-    task = job.machine.task or await hypervisor.find_clone(
-        node, vmid, since=job.machine.since - LONGEST_DEPLOYMENT
-    )
+    task = job.machine.task
+    if task is None and job.machine.home is not None:
+        since = job.machine.since - LONGEST_DEPLOYMENT
+        task = await hypervisor.find_clone(job.machine.home, vmid, since=since)
     if task is None:
         return
     if job.machine.task is None:

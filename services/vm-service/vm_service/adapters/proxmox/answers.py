@@ -19,10 +19,49 @@ _DISK_NAMES: Final = ("scsi0", "virtio0", "sata0", "ide0")
 
 
 class Resource(BaseModel):
-    """A VM in the list of the cluster."""
+    """An entry in the list of the cluster. A VM just made has neither name nor status yet."""
 
-    vmid: int
+    type: str = "qemu"
+    vmid: int = 0
     node: str
+    name: str = ""
+    status: str = "unknown"
+    template: bool = False
+    lock: str | None = None
+    pool: str | None = None
+
+
+class ClusterEntry(BaseModel):
+    """A node, or the cluster itself."""
+
+    ip: str | None = None
+
+
+class NodeInterface(BaseModel):
+    """A network interface of a node."""
+
+    address: str | None = None
+    address6: str | None = None
+
+
+class Status(BaseModel):
+    """How a VM stands."""
+
+    status: str
+    uptime: float = 0.0
+    lock: str | None = None
+
+
+class PendingEntry(BaseModel):
+    """A line of a VM's config, with what it will be after a restart."""
+
+    pending: JsonValue = None
+    delete: int = 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Tell whether a restart would change the line."""
+        return self.pending is not None or self.delete > 0
 
 
 class TaskStatus(BaseModel):
@@ -70,6 +109,10 @@ class GuestFile(BaseModel):
 
 
 RESOURCES: Final = TypeAdapter(list[Resource])
+CLUSTER: Final = TypeAdapter(list[ClusterEntry])
+INTERFACE_LIST: Final = TypeAdapter(list[NodeInterface])
+STATUS: Final = TypeAdapter(Status)
+PENDING: Final = TypeAdapter(list[PendingEntry])
 TASKS: Final = TypeAdapter(list[ListedTask])
 TASK_STATUS: Final = TypeAdapter(TaskStatus)
 LOG: Final = TypeAdapter(list[LogEntry])

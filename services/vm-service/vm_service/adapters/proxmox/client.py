@@ -12,8 +12,6 @@ import json
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +20,7 @@ from proxmoxer.backends.https import Backend
 from proxmoxer.core import ProxmoxResource, ResourceException
 from pydantic import JsonValue
 
+from vm_service.adapters.proxmox.site import Access
 from vm_service.adapters.proxmox.threads import DaemonThreads
 from vm_service.domain.trouble import Trouble, Verdict, judge
 
@@ -35,16 +34,6 @@ SHAKY: Final = frozenset({Verdict.UNKNOWN, Verdict.FAULT})
 LONGEST_TEXT: Final = 1000
 
 Verb = Literal["get", "post", "put", "delete"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Where Proxmox is, and what opens it. ``ca_file``: none means the system's CAs."""
-
-    url: str
-    token_id: str
-    token_secret: str
-    ca_file: Path | None = None
 
 
 class _Answers:

@@ -1,64 +1,52 @@
 """Proxmox VE as the hypervisor: one call a verb, parameters in Proxmox's own manner."""
 
-import time
-from dataclasses import dataclass
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Mapping
 
+from common.contracts.servers import Plan
 from vm_service.adapters.proxmox.agent import ProxmoxAgent
-from vm_service.adapters.proxmox.answers import CONFIG, RESOURCES, UNITS, UPID, read, sighting
+from vm_service.adapters.proxmox.answers import CONFIG, UNITS, UPID, read, sighting
+from vm_service.adapters.proxmox.census import ProxmoxCensus
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.config import config
+from vm_service.adapters.proxmox.power import ProxmoxPower
+from vm_service.adapters.proxmox.site import Site
 from vm_service.adapters.proxmox.tasks import ProxmoxTasks
-from vm_service.domain.network import AddressPool
 from vm_service.domain.ownership import Sighting
+from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.ports import Order
-
-REMEMBERED: Final = 60.0  # seconds the template's node is believed
+from vm_service.domain.vm import Order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """How VMs are made here."""
-
-    template: int
-    pool: str
-    node: str | None
-    token_id: str
-    addresses: AddressPool
-    nameservers: str
-    guest_user: str
-    ssh_keys: str
-
-
-class Proxmox(ProxmoxTasks, ProxmoxAgent):
-    """The cluster behind one API address."""
+class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
+    """The cluster behind one API address. Made without asking anything of it."""
 
     def __init__(self, client: Client, site: Site) -> None:
-        ProxmoxTasks.__init__(self, client, template=site.template, token_id=site.token_id)
+        ProxmoxTasks.__init__(self, client, token_id=site.settings.token_id)
         ProxmoxAgent.__init__(self, client)
+        ProxmoxPower.__init__(self, client)
+        ProxmoxCensus.__init__(self, client, url=site.settings.url)
         self._site = site
-        self._template_node: tuple[str, float] | None = None
 
     async def ping(self) -> None:
         """Raise unless Proxmox answers and takes our token."""
         await self._client.get("version")
 
-    async def choose_node(self) -> str:
-        """Return the configured node, or the one the template is on: linked clones stay there."""
-        if self._site.node is not None:
-            return self._site.node
-        if self._template_node is None or time.monotonic() - self._template_node[1] > REMEMBERED:
-            node = await self._node_of(self._site.template)
-            if node is None:
-                raise Trouble(
-                    Verdict.REFUSED,
-                    f"template {self._site.template} is not there, or our token may not see it",
-                    "create it, or set SPAWNYARD_PROXMOX_TEMPLATE; grant VM.Audit and VM.Clone "
-                    f"on /vms/{self._site.template} to the user and to its token",
+    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:  # noqa: ARG002  soon
+        """Choose where a new VM goes: linked clones stay with their template."""
+        settings = self._site.settings
+        for vm in await self.inventory():
+            if vm.vmid in settings.templates:
+                node = settings.nodes[0] if settings.nodes else vm.node
+                return Place(
+                    node=node, template=vm.vmid, template_node=vm.node, storage=settings.storage
                 )
-            self._template_node = (node, time.monotonic())
-        return self._template_node[0]
+        wanted = ", ".join(str(vmid) for vmid in settings.templates)
+        raise Trouble(
+            Verdict.REFUSED,
+            f"template {wanted} is not there, or our token may not see it",
+            "create it, or name another one in the hypervisor's settings; grant VM.Audit and "
+            "VM.Clone on it to the user and to its token",
+        )
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         """See what is there. A missing VM and a hidden one look alike to a humble token."""
@@ -89,19 +77,21 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent):
         return True
 
     async def _node_of(self, vmid: int) -> str | None:
-        answer = await self._client.get("cluster/resources", type="vm")
-        return next((vm.node for vm in read(RESOURCES, answer) if vm.vmid == vmid), None)
+        return next((vm.node for vm in await self.inventory() if vm.vmid == vmid), None)
 
     async def clone(self, order: Order) -> str:
-        """Start making a linked clone; description and pool prove and show that it is ours."""
+        """Start making a clone; description and pool prove and show that it is ours."""
+        place, settings = order.place, self._site.settings
         try:
             answer = await self._client.post(
-                f"nodes/{order.node}/qemu/{self._site.template}/clone",
+                f"nodes/{place.template_node}/qemu/{place.template}/clone",
                 newid=order.vmid,
                 name=order.name,
                 description=order.description,
-                pool=self._site.pool,
-                full=False,
+                pool=settings.pool,
+                full=settings.clone == "full",
+                storage=place.storage,
+                target=place.node if place.node != place.template_node else None,
             )
         except Trouble as trouble:
             if trouble.verdict is Verdict.ABSENT:
@@ -111,22 +101,9 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent):
 
     async def configure(self, order: Order) -> str | None:
         """Set size, network and user in one call; all values are absolute."""
-        site = self._site
-        address = site.addresses.with_prefix(order.address)
-        answer = await self._client.post(
-            f"nodes/{order.node}/qemu/{order.vmid}/config",
-            name=order.name,
-            description=order.description,
-            cores=order.plan.cores,
-            memory=order.plan.memory_mib,
-            onboot=True,
-            agent="enabled=1",
-            ipconfig0=f"ip={address},gw={site.addresses.gateway}",
-            nameserver=site.nameservers or None,
-            ciuser=site.guest_user,
-            sshkeys=quote(site.ssh_keys, safe=""),
-            ciupgrade=False,  # or the first boot fights Ansible for dpkg's lock
-        )
+        path = f"nodes/{order.place.node}/qemu/{order.vmid}/config"
+        now = read(CONFIG, await self._client.get(path))
+        answer = await self._client.post(path, **config(order, self._site, now))
         return None if answer is None else read(UPID, answer)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
@@ -145,15 +122,6 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent):
             size=f"{order.plan.disk_gib}G",
         )
         return None if answer is None else read(UPID, answer)
-
-    async def start(self, node: str, vmid: int) -> str:
-        """Switch on."""
-        return read(UPID, await self._client.post(f"nodes/{node}/qemu/{vmid}/status/start"))
-
-    async def stop(self, node: str, vmid: int) -> str:
-        """Cut the power, even in the middle of a shutdown."""
-        path = f"nodes/{node}/qemu/{vmid}/status/stop"
-        return read(UPID, await self._client.post(path, **{"overrule-shutdown": True}))
 
     async def destroy(self, node: str, vmid: int) -> str:
         """Remove a stopped VM with all its disks and whatever mentions it."""

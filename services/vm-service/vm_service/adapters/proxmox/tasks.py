@@ -6,8 +6,9 @@ from typing import Final
 
 from vm_service.adapters.proxmox.answers import LOG, TASK_STATUS, TASKS, read
 from vm_service.adapters.proxmox.client import Client
+from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict, judge
-from vm_service.ports import TaskState
+from vm_service.domain.vm import TaskState
 
 CLOCKS_DIFFER: Final = 900  # seconds our clock and Proxmox's may be apart
 LOST_AND_FOUND: Final = 200  # tasks looked through
@@ -18,9 +19,8 @@ _PERCENT: Final = re.compile(r"\((\d+(?:\.\d+)?)%\)")
 class ProxmoxTasks:
     """What is known of tasks; UPIDs name their node."""
 
-    def __init__(self, client: Client, *, template: int, token_id: str) -> None:
+    def __init__(self, client: Client, *, token_id: str) -> None:
         self._client = client
-        self._template = template
         self._token_id = token_id
 
     async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
@@ -41,15 +41,15 @@ class ProxmoxTasks:
         """Stop a task; Proxmox answers when it has ended."""
         await self._client.delete(_path(upid))
 
-    async def find_clone(self, node: str, vmid: int, *, since: datetime) -> str | None:
+    async def find_clone(self, place: Place, vmid: int, *, since: datetime) -> str | None:
         """Return the newest of our clone tasks into this id that did not fail outright.
 
         Proxmox lists a clone under its source; only its log names the VM that is made.
         """
         answer = await self._client.get(
-            f"nodes/{node}/tasks",
+            f"nodes/{place.template_node}/tasks",
             typefilter="qmclone",
-            vmid=self._template,
+            vmid=place.template,
             source="all",
             since=max(0, int(since.timestamp()) - CLOCKS_DIFFER),
             limit=LOST_AND_FOUND,

@@ -1,0 +1,70 @@
+"""A machine as a row of its table, and back."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row
+
+from common.contracts.base import now
+from common.contracts.hypervisor import Assignment
+from common.contracts.servers import Endpoint, ServerSpec
+from vm_service.domain.machine import Failure, Machine, Stage
+from vm_service.domain.placement import Place
+
+
+def columns(machine: Machine) -> dict[str, object]:
+    """Return what is written of a machine."""
+    return {
+        "server_id": machine.server_id,
+        "operation_id": machine.operation_id,
+        "stage": machine.stage.value,
+        "spec": machine.spec.model_dump(mode="json") if machine.spec else None,
+        "deadline": machine.deadline,
+        "vmid": machine.vmid,
+        "node": machine.node,
+        "address": machine.address,
+        "address6": str(machine.net.address6.ip) if machine.net and machine.net.address6 else None,
+        "place": asdict(machine.home) if machine.home else None,
+        "assignment": machine.net.model_dump(mode="json") if machine.net else None,
+        "owned": machine.owned,
+        "task": machine.task,
+        "attempt": machine.attempt,
+        "since": machine.since,
+        "told": machine.told,
+        "host_keys": list(machine.host_keys),
+        "endpoint": machine.endpoint.model_dump(mode="json") if machine.endpoint else None,
+        "failure": asdict(machine.failure) if machine.failure else None,
+        "changed_at": now(),
+    }
+
+
+def machine_of(row: Row[Any]) -> Machine:
+    """Return the machine that a row holds."""
+    return Machine(
+        server_id=row.server_id,
+        operation_id=row.operation_id,
+        stage=Stage(row.stage),
+        spec=ServerSpec.model_validate(row.spec) if row.spec else None,
+        deadline=row.deadline,
+        vmid=row.vmid,
+        node=row.node,
+        address=row.address,
+        home=_home(row),
+        net=Assignment.model_validate(row.assignment) if row.assignment else None,
+        owned=row.owned,
+        task=row.task,
+        attempt=row.attempt,
+        since=row.since,
+        told=row.told,
+        host_keys=tuple(row.host_keys),
+        endpoint=Endpoint.model_validate(row.endpoint) if row.endpoint else None,
+        failure=Failure(**row.failure) if row.failure else None,
+    )
+
+
+def _home(row: Row[Any]) -> Place | None:
+    if row.place:
+        return Place(**row.place)
+    if row.node is None:
+        return None
+    return Place(node=row.node, template=0, template_node=row.node)  # older than such records

@@ -1,0 +1,16 @@
+"""Where a new VM goes: its node, its template and its storage."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What was decided before a VM is made. ``storage``: none means the template's own.
+
+    A VM may be made on another node than its template's only if the storage is shared.
+    """
+
+    node: str
+    template: int
+    template_node: str
+    storage: str | None = None
