@@ -16,6 +16,7 @@ from common.contracts import events, topology
 from common.contracts.base import now
 from common.db import engine
 from common.db.engine import Sessions, database
+from common.db.mailbox import keep_forgetting
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from common.health import health_routes
@@ -48,11 +49,13 @@ async def main(settings: Settings) -> None:
     configure(service="gateway", level=settings.log_level)
     url = settings.database_url.get_secret_value()
     await migrate(url, MIGRATIONS)
-    password = settings.nats_password.get_secret_value() if settings.nats_password else None
     async with (
         database(url) as sessions,
         jetstream(
-            settings.nats_url, name="gateway", user=settings.nats_user, password=password
+            settings.nats_url,
+            name="gateway",
+            user=settings.nats_user,
+            password=settings.nats_password,
         ) as bus,
     ):
         bell = Bell()
@@ -61,6 +64,7 @@ async def main(settings: Settings) -> None:
             _app(settings, work=work, sessions=sessions, bus=bus),
             keep_declared(bus),
             Relay(sessions, bus, bell).run(),
+            keep_forgetting(sessions),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,

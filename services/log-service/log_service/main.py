@@ -49,14 +49,13 @@ async def main(settings: Settings) -> None:
     logging.configure(service="log-service", level=settings.log_level)
     url = settings.database_url.get_secret_value()
     await migrate(url, MIGRATIONS)
-    password = settings.nats_password
     async with (
         database(url) as sessions,
         jetstream(
             settings.nats_url,
             name="log-service",
             user=settings.nats_user,
-            password=password.get_secret_value() if password else None,
+            password=settings.nats_password,
         ) as bus,
         httpx.AsyncClient(trust_env=False) as http,
     ):

@@ -50,7 +50,6 @@ async def main(settings: Settings) -> None:
     """Run the service until it is told to stop."""
     configure(service=NAME, level=settings.log_level)
     url = settings.database_url.get_secret_value()
-    password = settings.nats_password
     await migrate(url, MIGRATIONS)
     async with (
         database(url) as sessions,
@@ -58,7 +57,7 @@ async def main(settings: Settings) -> None:
             settings.nats_url,
             name=NAME,
             user=settings.nats_user,
-            password=password.get_secret_value() if password else None,
+            password=settings.nats_password,
         ) as bus,
         log_writer(bus) as log,
     ):

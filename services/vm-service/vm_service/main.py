@@ -139,12 +139,11 @@ async def proxmox(settings: Settings) -> AsyncGenerator[Proxmox]:
 
 @asynccontextmanager
 async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
-    password = settings.nats_password
     async with jetstream(
         settings.nats_url,
         name=NAME,
         user=settings.nats_user,
-        password=password.get_secret_value() if password else None,
+        password=settings.nats_password,
     ) as bus:
         yield bus
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from common.bell import Bell
 from common.contracts import events, logs, topology
@@ -305,9 +306,15 @@ async def test_each_service_may_do_its_work_and_nothing_else(tmp_path: Path) -> 
 
     try:
         async with (
-            jetstream(server.url, name="gateway", user="gateway", password="x") as gateway,
-            jetstream(server.url, name="vm-service", user="vm-service", password="x") as worker,
-            jetstream(server.url, name="log-service", user="log-service", password="x") as reader,
+            jetstream(
+                server.url, name="gateway", user="gateway", password=SecretStr("x")
+            ) as gateway,
+            jetstream(
+                server.url, name="vm-service", user="vm-service", password=SecretStr("x")
+            ) as worker,
+            jetstream(
+                server.url, name="log-service", user="log-service", password=SecretStr("x")
+            ) as reader,
         ):
             await declare(gateway)
             async with running(consumer(worker, handle).run()):

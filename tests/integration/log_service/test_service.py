@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from common.contracts.logs import LogLine
 from common.contracts.topology import ACCESS
@@ -39,7 +40,9 @@ def nats_server(tmp_path: Path) -> Generator[NatsServer]:
 
 @pytest.fixture
 async def bus(nats_server: NatsServer) -> AsyncGenerator[Bus]:
-    async with jetstream(nats_server.url, name="gateway", user="gateway", password="secret") as bus:
+    async with jetstream(
+        nats_server.url, name="gateway", user="gateway", password=SecretStr("secret")
+    ) as bus:
         await declare(bus)
         yield bus
 

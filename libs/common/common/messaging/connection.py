@@ -13,6 +13,7 @@ import nats
 from nats.aio.client import Client
 from nats.errors import NoServersError
 from nats.js import JetStreamContext
+from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Bus:
 
 @asynccontextmanager
 async def jetstream(
-    url: str, *, name: str, user: str | None = None, password: str | None = None
+    url: str, *, name: str, user: str | None = None, password: SecretStr | None = None
 ) -> AsyncGenerator[Bus]:
     """Connect, waiting as long as it takes for the server; drain and close at the end."""
     client = await _connect(url, name=name, user=user, password=password)
@@ -37,7 +38,7 @@ async def jetstream(
         await client.close()
 
 
-async def _connect(url: str, *, name: str, user: str | None, password: str | None) -> Client:
+async def _connect(url: str, *, name: str, user: str | None, password: SecretStr | None) -> Client:
     async def on_error(error: Exception) -> None:
         # Refused permissions show up here and nowhere else.
         log.error("bus error", extra={"error": str(error)})
@@ -54,7 +55,7 @@ async def _connect(url: str, *, name: str, user: str | None, password: str | Non
                 url,
                 name=name,
                 user=user,
-                password=password,
+                password=password.get_secret_value() if password else None,
                 inbox_prefix=f"_INBOX_{name}".encode(),
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.5,
