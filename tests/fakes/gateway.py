@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from common.contracts.base import Message
 from common.contracts.events import OperationFinished
 from common.contracts.logs import LogBatch
 from common.contracts.servers import Plan, Port
 from gateway.domain.game import RECOMMENDED, Game
-from gateway.domain.operation import Operation, State
-from gateway.domain.server import Phase, Server
+from gateway.domain.operation import Operation
+from gateway.domain.phase import Phase
+from gateway.domain.server import Server
+from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Role, Session, User
 from gateway.ports.records import Page, RequestKey
 
@@ -48,6 +50,9 @@ class FakeOperations:
     async def find_active(self, server_id: str) -> Operation | None:
         active = [o for o in self.rows.values() if o.server_id == server_id and not o.has_ended]
         return active[0] if active else None
+
+    async def hold_active(self, server_id: str) -> Operation | None:
+        return await self.find_active(server_id)
 
     async def of_owner(
         self, owner_id: str, *, page: Page, state: State | None, server_id: str | None
@@ -198,9 +203,6 @@ class FakeInbox:
             return False
         self.claims.add(message_id)
         return True
-
-    async def forget(self, *, older_than: timedelta) -> None:
-        pass
 
 
 @dataclass

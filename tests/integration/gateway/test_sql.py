@@ -17,9 +17,12 @@ from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.failure import Failure
-from gateway.domain.operation import Operation, State
-from gateway.domain.server import Phase, Server
-from gateway.domain.step import Kind, planned
+from gateway.domain.kind import Kind
+from gateway.domain.operation import Operation
+from gateway.domain.phase import Phase
+from gateway.domain.server import Server
+from gateway.domain.step import planned
+from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Session
 from gateway.ports.records import Page, RequestKey
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork

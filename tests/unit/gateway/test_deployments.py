@@ -15,7 +15,8 @@ from gateway.domain.errors import (
     UnknownPlan,
 )
 from gateway.domain.game import Settings
-from gateway.domain.operation import Operation, State
+from gateway.domain.operation import Operation
+from gateway.domain.transitions import State
 from gateway.handlers.deployments import Wish, request_deployment
 from gateway.ports.records import RequestKey
 from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeSeals, FakeWork, PowerCut

@@ -20,12 +20,16 @@ from gateway.domain.errors import (
     ServerDeleted,
     ServerNotFound,
 )
-from gateway.domain.operation import Operation, State
-from gateway.domain.server import Phase, Server
+from gateway.domain.kind import Kind
+from gateway.domain.operation import Operation
+from gateway.domain.phase import Phase
+from gateway.domain.server import Server
+from gateway.domain.transitions import State
+from gateway.handlers.acceptance import Asked
 from gateway.handlers.deployments import Wish, request_deployment
 from gateway.handlers.events import on_event
 from gateway.handlers.operations import issue_log_ticket, request_cancel
-from gateway.handlers.servers import request_deletion
+from gateway.handlers.servers import request
 from tests.fakes.gateway import MOMENT, FakeCatalogue, FakeSeals, FakeTokens, FakeWork, PowerCut
 
 
@@ -235,7 +239,8 @@ async def test_operations_of_others_are_not_there() -> None:
 
 
 async def delete(work: FakeWork, server_id: str, *, owner: str = "usr_1") -> Operation:
-    return await request_deletion(server_id, owner_id=owner, work=work, at=MOMENT)
+    asked = Asked(server_id=server_id, owner_id=owner)
+    return await request(asked, Kind.DELETE, work=work, at=MOMENT)
 
 
 async def test_a_running_server_is_deleted() -> None:

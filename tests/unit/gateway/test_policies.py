@@ -39,6 +39,11 @@ POLICY: Final = {
     "POST /v1/operations/{id}/log-tickets": OWNERS,
     "GET /v1/servers/{id}": OWNERS,
     "DELETE /v1/servers/{id}": OWNERS,
+    "PATCH /v1/servers/{id}": OWNERS,
+    "POST /v1/servers/{id}/start": OWNERS,
+    "POST /v1/servers/{id}/stop": OWNERS,
+    "POST /v1/servers/{id}/restart": OWNERS,
+    "POST /v1/servers/{id}/kill": OWNERS,
 }
 
 GUARDED: Final = sorted(route for route, policy in POLICY.items() if policy != PUBLIC)
@@ -65,7 +70,8 @@ async def call(
     door: Door, route: str, headers: dict[str, str], *, id: str = "x"
 ) -> tuple[int, str]:
     method, path = route.split(" ")
-    response = await door.client.request(method, path.replace("{id}", id), headers=headers)
+    body: Any = {"json": {"name": "x"}} if method == "PATCH" else {}
+    response = await door.client.request(method, path.replace("{id}", id), headers=headers, **body)
     body = response.json() if response.content else {}
     return response.status_code, body.get("code", "")
 

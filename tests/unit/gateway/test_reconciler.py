@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from common.contracts import events as evt
-from gateway.domain.operation import Operation, State
+from gateway.domain.operation import Operation
+from gateway.domain.transitions import State
 from gateway.handlers.reconciler import forget_old, reconcile
 from tests.fakes.gateway import MOMENT, FakeWork
 from tests.unit.gateway.test_events import VM_DELETED, VM_FAILED, about, deployed, hear

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.contracts.events import StepChanged
-from gateway.domain.step import (
-    WEIGHTS,
-    Kind,
-    Step,
-    StepState,
-    current_step,
-    fold_step,
-    planned,
-    share_done,
-)
+from gateway.domain.kind import WEIGHTS, Kind
+from gateway.domain.step import Step, StepState, current_step, fold_step, planned, share_done
 from tests.fakes.gateway import MOMENT
 
 

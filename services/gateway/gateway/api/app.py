@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.api import auth, deployments, games, operations, problems, servers, settings
+from gateway.api import (
+    auth,
+    deployments,
+    games,
+    lifecycle,
+    operations,
+    problems,
+    servers,
+    settings,
+)
 from gateway.api.body import StrictBody
 from gateway.api.dependencies import Parts
 from gateway.api.envelope import Envelope
@@ -14,6 +23,7 @@ ROUTERS = (
     deployments.router,
     operations.router,
     servers.router,
+    lifecycle.router,
     settings.router,
     problems.router,
 )

@@ -7,7 +7,7 @@ from common.contracts.base import now
 from gateway.api.dependencies import Caller, Gateway
 from gateway.api.pages import AfterOperation, Limit, OfServer, OperationId, next_cursor, page
 from gateway.api.views import OperationView, operation_path
-from gateway.domain.operation import State
+from gateway.domain.transitions import State
 from gateway.domain.user import TICKET_LIFE
 from gateway.handlers import operations
 

@@ -1,12 +1,11 @@
-"""``/v1/servers``: your game servers, and letting them go."""
+"""``/v1/servers``: your game servers, and how they stand."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from common.contracts.base import now
 from gateway.api.dependencies import Caller, Gateway, Parts
 from gateway.api.pages import AfterServer, Limit, ServerId, next_cursor, page
-from gateway.api.views import OperationView, ServerView, operation_path
+from gateway.api.views import ServerView
 from gateway.domain.server import Server
 from gateway.handlers import servers
 
@@ -39,18 +38,6 @@ async def get_server(id: ServerId, caller: Caller, gateway: Gateway) -> ServerVi
     """Return one server."""
     server = await servers.get_server(id, owner_id=caller.user_id, work=gateway.work)
     return _view(server, gateway)
-
-
-@router.delete("/{id}", status_code=status.HTTP_202_ACCEPTED)
-async def request_deletion(
-    id: ServerId, caller: Caller, gateway: Gateway, response: Response
-) -> OperationView:
-    """Ask for a server and its VM to be deleted. Asking again changes nothing."""
-    operation = await servers.request_deletion(
-        id, owner_id=caller.user_id, work=gateway.work, at=now()
-    )
-    response.headers["Location"] = operation_path(operation.id)
-    return OperationView.of(operation)
 
 
 def _view(server: Server, gateway: Parts) -> ServerView:

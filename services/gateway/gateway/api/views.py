@@ -1,16 +1,22 @@
 """Operations and servers as their owner sees them."""
 
 from datetime import datetime
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.contracts.servers import PublishedPort
 from gateway.domain.failure import Failure
 from gateway.domain.game import Game
-from gateway.domain.operation import Operation, State
+from gateway.domain.kind import Kind
+from gateway.domain.operation import Operation
+from gateway.domain.phase import Phase
 from gateway.domain.secrets import shown_settings
-from gateway.domain.server import Phase, Server
-from gateway.domain.step import Kind, StepState
+from gateway.domain.server import Server, actions
+from gateway.domain.step import StepState
+from gateway.domain.transitions import State
+
+HOST_LABEL: Final = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 
 class StepView(BaseModel):
@@ -88,7 +94,10 @@ class OperationView(BaseModel):
 
 
 class ServerView(BaseModel):
-    """A server. ``host``, ``ports`` and ``connect`` are known once it has run."""
+    """A server. ``host``, ``ports`` and ``connect`` are known once it has run.
+
+    ``actions``: the kinds of operations that may begin in its phase.
+    """
 
     id: str
     name: str
@@ -97,6 +106,7 @@ class ServerView(BaseModel):
     plan: str
     settings: dict[str, JsonValue]
     phase: Phase
+    actions: list[Kind]
     host: str | None
     ports: list[PublishedPort]
     connect: str | None
@@ -118,6 +128,7 @@ class ServerView(BaseModel):
             plan=spec.plan.name,
             settings=shown_settings(game.settings_schema, spec.settings) if game else {},
             phase=server.phase,
+            actions=list(actions(server)),
             host=server.host,
             ports=list(server.ports),
             connect=server.connect,

@@ -3,22 +3,23 @@
 The last batch of lines of an operation is marked final and comes after everything else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 
 from common.contracts import events as evt
 from common.contracts.base import Message
-from common.contracts.logs import Level, LogBatch, LogLine
-from common.contracts.servers import ServerSpec
-from gateway.domain.operation import GOING_BACK, Operation, State, Trigger
-from gateway.domain.step import Kind
+from common.contracts.logs import LogBatch, LogLine
+from gateway.domain.kind import CHANGES, Kind
+from gateway.domain.operation import Operation
+from gateway.domain.sentences import Said, accepted, moved
+from gateway.domain.transitions import GOING_BACK, Overtaken, State, Trigger
 
 WRITER: Final = "gateway"
 MAX_TEXT: Final = 8000
 
 Reason = Literal["deleted", "failed", "cancelled"]
-Said = tuple[Level, str]
+Request = evt.DeploymentRequested | evt.RemovalRequested | evt.ChangeRequested | evt.CancelRequested
 
 _REASON: Final[Mapping[State, Reason]] = {
     State.FAILING: "failed",
@@ -32,8 +33,10 @@ _OUTCOME: Final[Mapping[State, Literal["succeeded", "failed", "cancelled"]]] = {
 }
 
 
-def request_of(operation: Operation) -> evt.DeploymentRequested | evt.RemovalRequested:
+def request_of(operation: Operation) -> Request:
     """Return, under a new id, what the operation asks of the other services right now."""
+    if (kind := CHANGES.get(operation.kind)) is not None:
+        return _cancel(operation) if operation.state in GOING_BACK else _change(operation, kind)
     if operation.kind is Kind.DELETE or operation.state in GOING_BACK:
         return evt.RemovalRequested(
             server_id=operation.server_id,
@@ -48,10 +51,24 @@ def request_of(operation: Operation) -> evt.DeploymentRequested | evt.RemovalReq
     )
 
 
+def _change(operation: Operation, kind: evt.Change) -> evt.ChangeRequested:
+    return evt.ChangeRequested(
+        server_id=operation.server_id,
+        operation_id=operation.id,
+        kind=kind,
+        spec=operation.spec,
+        deadline=operation.deadline,
+        force=operation.force,
+    )
+
+
+def _cancel(operation: Operation) -> evt.CancelRequested:
+    return evt.CancelRequested(server_id=operation.server_id, operation_id=operation.id)
+
+
 def on_accepted(operation: Operation, *, at: datetime) -> tuple[Message, ...]:
     """Return what is said when an operation has been accepted."""
-    said = _ACCEPTED[operation.kind](operation.spec)
-    return request_of(operation), _batch(operation, "accepted", (("info", said),), at=at)
+    return request_of(operation), _batch(operation, "accepted", accepted(operation), at=at)
 
 
 def on_moved(
@@ -60,11 +77,13 @@ def on_moved(
     """Return what is said when an operation has passed from one state to another."""
     if before.state is after.state:
         return ()
-    lines = _LINES.get(after.state, _nothing)(before, after, trigger)
+    lines = moved(before, after, trigger)
     if after.state in GOING_BACK:
         return request_of(after), _batch(after, after.state, lines, at=at)
     if after.has_ended:
-        return _finished(after), _batch(after, after.state, lines, at=at, final=True)
+        end = _finished(after), _batch(after, after.state, lines, at=at, final=True)
+        # Who works on it still is to stop: the operation that goes first may not concern them.
+        return (_cancel(after), *end) if isinstance(trigger, Overtaken) else end
     return ()
 
 
@@ -90,68 +109,3 @@ def _batch(
             for number, (level, text) in enumerate(said)
         ),
     )
-
-
-def _deployment_accepted(spec: ServerSpec) -> str:
-    plan = spec.plan
-    cores = "1 core" if plan.cores == 1 else f"{plan.cores} cores"
-    return (
-        f"Deployment of {spec.name} accepted: {spec.game} {spec.game_version}, plan {plan.name} "
-        f"({cores}, {plan.memory_mib} MiB memory, {plan.disk_gib} GiB disk)."
-    )
-
-
-_ACCEPTED: Final[Mapping[Kind, Callable[[ServerSpec], str]]] = {
-    Kind.DEPLOY: _deployment_accepted,
-    Kind.DELETE: lambda spec: f"Deletion of {spec.name} accepted.",
-}
-
-
-def _nothing(_before: Operation, _after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    return ()
-
-
-def _failing(_before: Operation, after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    return (*_why(after), ("info", "Taking the VM back."))
-
-
-def _cancelling(_before: Operation, _after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    return (("warning", "Cancelling, as asked. Taking the VM back."),)
-
-
-def _succeeded(_before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
-    if isinstance(trigger, evt.ServerReady):
-        return (("info", f"{after.spec.name} is running. Connect to {trigger.connect}"),)
-    return (("info", f"{after.spec.name} is deleted."),)
-
-
-def _failed(before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
-    if isinstance(trigger, evt.VMDeleted):
-        return (("error", "The deployment failed; the VM is removed."),)
-    kept = after.kind is Kind.DEPLOY and before.state not in GOING_BACK
-    closing = "The VM is kept, as asked." if kept else "The VM may still be there."
-    return (*_why(after), ("warning", closing))
-
-
-def _cancelled(_before: Operation, _after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    return (("info", "Cancelled. The VM is removed."),)
-
-
-def _why(operation: Operation) -> tuple[Said, ...]:
-    failure = operation.failure
-    if failure is None:
-        return ()
-    place = f" at step {failure.step}" if failure.step else ""
-    return (
-        ("error", f"Failed{place}: {failure.detail}"),
-        ("info", f"What helps: {failure.remedy}"),
-    )
-
-
-_LINES: Final[Mapping[State, Callable[[Operation, Operation, Trigger], tuple[Said, ...]]]] = {
-    State.FAILING: _failing,
-    State.CANCELLING: _cancelling,
-    State.SUCCEEDED: _succeeded,
-    State.FAILED: _failed,
-    State.CANCELLED: _cancelled,
-}

@@ -154,6 +154,27 @@ class ServerBusy(Refused):
     title = "Another operation is active on this server"
 
 
+class PhaseForbids(Refused):
+    """The server is in a phase in which an operation of this kind makes no sense."""
+
+    code = "phase_forbids"
+    title = "The server's phase does not allow this"
+
+
+class NothingToChange(Refused):
+    """The server is already what it is asked to be."""
+
+    code = "nothing_to_change"
+    title = "There is nothing to change"
+
+
+class DiskCannotShrink(Refused):
+    """A plan with a smaller disk than the server has."""
+
+    code = "disk_cannot_shrink"
+    title = "A disk cannot shrink"
+
+
 class OperationEnded(Refused):
     """The operation has reached its end; nothing can be changed any more."""
 

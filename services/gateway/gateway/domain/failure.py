@@ -1,7 +1,7 @@
 """Why an operation failed, and what a person can do about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from common.contracts import events as evt
@@ -37,9 +37,54 @@ REMEDY: Final[Mapping[str, str]] = {
     ),
 }
 
+# The same after a change: the server is still there.
+REMEDY_OF_CHANGE: Final[Mapping[str, str]] = {
+    "vm_failed": "Look at the hypervisor's task log for this VM, then try again.",
+    "provisioning_failed": (
+        "Read the last lines of the log, correct the settings if they are the reason, then "
+        "restart the server."
+    ),
+    "deadline_passed": (
+        "See with `yard status` whether all services and the hypervisor answer, then try again; "
+        "if the guest hangs, kill the server and start it."
+    ),
+}
 
-def failure_of(trigger: object, *, before: Failure | None, step: str | None) -> Failure | None:
+POWER_UNKNOWN: Final = Failure(
+    code="power_unknown",
+    detail="Whether the VM runs could not be found out.",
+    remedy="See whether the hypervisor answers, then start, stop or kill the server.",
+)
+
+
+def failure_of(
+    trigger: object, *, before: Failure | None, step: str | None, of_change: bool = False
+) -> Failure | None:
     """Return the failure to remember: the first one, unless the way back fails as well."""
+    found = _failure_of(trigger, before=before, step=step)
+    if not of_change or found is None or _has_remedy(trigger):
+        return found
+    return replace(found, remedy=REMEDY_OF_CHANGE.get(found.code, found.remedy))
+
+
+def _has_remedy(trigger: object) -> bool:
+    return isinstance(trigger, evt.VMFailed | evt.ServerFailed) and bool(trigger.remedy)
+
+
+def cancel_overdue(step: str | None) -> Failure:
+    """Return why a change that was called off has failed: nobody said that it let go."""
+    return Failure(
+        code="cancel_overdue",
+        detail="It was called off, and no service answered in time how the VM stands.",
+        remedy=(
+            "See with `yard status` whether all services and the hypervisor answer, then start, "
+            "stop or kill the server."
+        ),
+        step=step,
+    )
+
+
+def _failure_of(trigger: object, *, before: Failure | None, step: str | None) -> Failure | None:
     match trigger:
         case evt.VMRemovalBlocked():
             return _removal_failed(

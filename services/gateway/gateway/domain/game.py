@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,11 +34,17 @@ class Game:
     settings_schema: Mapping[str, Any]
 
 
-def checked_settings(game: Game, settings: Settings) -> Settings:
-    """Return the settings, completed by the schema's defaults. Raises ``SettingsRefused``."""
+def checked_settings(
+    game: Game, settings: Settings, *, sealed: AbstractSet[str] = frozenset()
+) -> Settings:
+    """Return the settings, completed by the schema's defaults. Raises ``SettingsRefused``.
+
+    At the pointers ``sealed`` stand envelopes of ours: what they hold was checked before.
+    """
     complete = _with_defaults(game.settings_schema, settings)
     errors = Draft202012Validator(game.settings_schema).iter_errors(complete)  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
-    faults = (*(fault for error in errors for fault in _faults(error)), *_envelopes(complete))
+    found = (*(fault for error in errors for fault in _faults(error)), *_envelopes(complete))
+    faults = tuple(fault for fault in found if fault.pointer not in sealed)
     if faults:
         raise SettingsRefused(
             "Some settings do not fit the game's schema.",
@@ -47,11 +54,16 @@ def checked_settings(game: Game, settings: Settings) -> Settings:
     return complete
 
 
-def _envelopes(settings: Settings) -> Iterator[Fault]:
-    """Find what would pass for a sealed value: nobody but the gateway makes those."""
+def envelopes_in(settings: Settings) -> frozenset[str]:
+    """Return the pointers at which sealed values stand, or what would pass for one."""
     found: list[str] = []
     mapped(settings, lambda _, pointer: found.append(pointer), pointer="/settings")
-    yield from (Fault(_printable(pointer), f"must not begin with {MARK}") for pointer in found)
+    return frozenset(map(_printable, found))
+
+
+def _envelopes(settings: Settings) -> Iterator[Fault]:
+    """Find what would pass for a sealed value: nobody but the gateway makes those."""
+    yield from (Fault(pointer, f"must not begin with {MARK}") for pointer in envelopes_in(settings))
 
 
 def _with_defaults(schema: Mapping[str, Any], value: Settings) -> Settings:

@@ -1,26 +1,22 @@
-"""The life of an operation: one table for each kind, one pure function.
-
-    queued -> running -> succeeded
-       |         |
-       +---------+--> failing ----> failed       the VM is being taken back
-       |         |
-       +---------+--> cancelling -> cancelled    likewise, because the user said so
-
-An operation that has ended never changes its state again.
-"""
+"""An operation, and the one pure function that moves it through its life."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Final
 
 from common.contracts import events as evt
 from common.contracts.base import Event
 from common.contracts.servers import ServerSpec
-from gateway.domain.failure import DeadlinePassed, Failure, failure_of
-from gateway.domain.step import (
+from gateway.domain.failure import DeadlinePassed, Failure, cancel_overdue, failure_of
+from gateway.domain.kind import (
+    CANCEL_PATIENCE,
+    CHANGES,
+    MAY_BE_SKIPPED,
+    REMOVAL_PATIENCE,
     Kind,
+)
+from gateway.domain.step import (
     Step,
     StepState,
     current_step,
@@ -29,39 +25,18 @@ from gateway.domain.step import (
     fold_step,
     planned,
     share_done,
+    skip_steps,
 )
-
-DEADLINE: Final = timedelta(minutes=45)
-REMOVAL_PATIENCE: Final = timedelta(hours=24)
-
-
-class State(StrEnum):
-    """Where an operation is in its life."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    FAILING = "failing"
-    CANCELLING = "cancelling"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
-GOING_BACK: Final = frozenset({State.FAILING, State.CANCELLING})
-
-
-class CancelAsked:
-    """The user wants the operation to stop."""
-
-
-Trigger = Event | CancelAsked | DeadlinePassed
-Table = Mapping[tuple[State, type[Trigger]], State]
+from gateway.domain.transitions import ENDED, GOING_BACK, NEXT_STATE, State, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One piece of asynchronous work on one server. ``heard_at``: last sign of it, or last ask."""
+    """One piece of asynchronous work on one server. ``heard_at``: last sign of it, or last ask.
+
+    ``spec`` is what the server is to be. ``is_off``: the VM was off when it began. ``force``:
+    a restart that does not ask the guest. ``gives_up_at``: when a cancellation is at its end.
+    """
 
     id: str
     kind: Kind
@@ -76,6 +51,14 @@ class Operation:
     failure: Failure | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    is_off: bool = False
+    force: bool = False
+    gives_up_at: datetime | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """Tell whether it changes an existing server, which stays whatever comes of it."""
+        return self.kind in CHANGES
 
     @property
     def has_ended(self) -> bool:
@@ -90,11 +73,15 @@ class Operation:
     @property
     def progress(self) -> float:
         """Return the share done, 0 to 1."""
-        return 1.0 if self.state is State.SUCCEEDED else share_done(self.kind, self.steps)
+        if self.state is State.SUCCEEDED:
+            return 1.0
+        return share_done(self.kind, self.steps, is_off=self.is_off)
 
     @property
     def ends_by(self) -> datetime:
         """Return when patience ends; taking a VM back is given more than bringing it up."""
+        if self.gives_up_at is not None:
+            return self.gives_up_at
         return self.deadline + REMOVAL_PATIENCE if self.state in GOING_BACK else self.deadline
 
     def as_accepted(self) -> "Operation":
@@ -102,43 +89,12 @@ class Operation:
         return replace(
             self,
             state=State.QUEUED,
-            steps=planned(self.kind),
+            steps=planned(self.kind, is_off=self.is_off),
             failure=None,
             started_at=None,
             finished_at=None,
+            gives_up_at=None,
         )
-
-
-_UNDER_WAY: Final = (State.QUEUED, State.RUNNING)
-
-DEPLOY: Final[Table] = {
-    **{(state, evt.StepChanged): State.RUNNING for state in _UNDER_WAY},
-    **{(state, evt.VMReady): State.RUNNING for state in _UNDER_WAY},
-    **{(state, evt.ServerReady): State.SUCCEEDED for state in _UNDER_WAY},  # may overtake all
-    **{(state, evt.VMFailed): State.FAILING for state in _UNDER_WAY},
-    **{(state, evt.ServerFailed): State.FAILING for state in _UNDER_WAY},
-    **{(state, DeadlinePassed): State.FAILING for state in _UNDER_WAY},
-    **{(state, CancelAsked): State.CANCELLING for state in _UNDER_WAY},
-    (State.FAILING, evt.StepChanged): State.FAILING,
-    (State.FAILING, CancelAsked): State.FAILING,  # it is going back already
-    (State.FAILING, evt.VMDeleted): State.FAILED,
-    (State.FAILING, evt.VMRemovalBlocked): State.FAILED,
-    (State.FAILING, DeadlinePassed): State.FAILED,
-    (State.CANCELLING, evt.StepChanged): State.CANCELLING,
-    (State.CANCELLING, CancelAsked): State.CANCELLING,
-    (State.CANCELLING, evt.VMDeleted): State.CANCELLED,
-    (State.CANCELLING, evt.VMRemovalBlocked): State.FAILED,
-    (State.CANCELLING, DeadlinePassed): State.FAILED,
-}
-
-DELETE: Final[Table] = {
-    **{(state, evt.StepChanged): State.RUNNING for state in _UNDER_WAY},
-    **{(state, evt.VMDeleted): State.SUCCEEDED for state in _UNDER_WAY},
-    **{(state, evt.VMRemovalBlocked): State.FAILED for state in _UNDER_WAY},
-    **{(state, DeadlinePassed): State.FAILED for state in _UNDER_WAY},
-}
-
-NEXT_STATE: Final[Mapping[Kind, Table]] = {Kind.DEPLOY: DEPLOY, Kind.DELETE: DELETE}
 
 
 def takes(operation: Operation, trigger: Trigger) -> bool:
@@ -162,9 +118,24 @@ def advance(operation: Operation, trigger: Trigger, *, at: datetime) -> Operatio
         state=state,
         heard_at=at,
         started_at=operation.started_at or at,
-        failure=failure_of(trigger, before=operation.failure, step=operation.step),
+        failure=_failure(operation, trigger),
+        gives_up_at=_gives_up_at(operation, state, at=at),
     )
     return _ended(moved, at=at) if moved.has_ended else moved
+
+
+def _failure(operation: Operation, trigger: Trigger) -> Failure | None:
+    if operation.is_change and operation.state in GOING_BACK:
+        return cancel_overdue(operation.step) if isinstance(trigger, DeadlinePassed) else None
+    return failure_of(
+        trigger, before=operation.failure, step=operation.step, of_change=operation.is_change
+    )
+
+
+def _gives_up_at(operation: Operation, state: State, *, at: datetime) -> datetime | None:
+    if operation.is_change and state is State.CANCELLING:
+        return operation.gives_up_at or at + CANCEL_PATIENCE
+    return operation.gives_up_at
 
 
 def _with_steps(operation: Operation, trigger: Trigger, *, at: datetime) -> Operation:
@@ -173,6 +144,8 @@ def _with_steps(operation: Operation, trigger: Trigger, *, at: datetime) -> Oper
             steps = fold_step(operation.steps, trigger)
         case evt.VMFailed() | evt.ServerFailed():
             steps = fail_step(operation.steps, trigger.step, detail=trigger.reason, at=at)
+        case Event() if skipped := MAY_BE_SKIPPED.get((operation.kind, type(trigger))):
+            steps = skip_steps(operation.steps, skipped)
         case _:
             return operation
     return replace(operation, steps=steps)

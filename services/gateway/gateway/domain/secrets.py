@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from common.contracts.sealed import below, mapped, packed
+from common.contracts.sealed import below, is_sealed, mapped, packed
 from gateway.domain.game import Settings
 
 MARK: Final = "x-secret"
@@ -22,8 +22,12 @@ Change = Callable[[JsonValue, str], JsonValue]
 def sealed_settings(
     schema: Schema, settings: Settings, *, seal: Callable[[bytes, str], str]
 ) -> Settings:
-    """Return the settings with an envelope in the place of each secret one."""
-    return _all_changed(schema, settings, lambda value, at: seal(packed(value), at), pointer="")
+    """Return the settings with an envelope in the place of each secret one; a sealed one stays."""
+
+    def sealed(value: JsonValue, at: str) -> JsonValue:
+        return value if is_sealed(value) else seal(packed(value), at)
+
+    return _all_changed(schema, settings, sealed, pointer="")
 
 
 def shown_settings(schema: Schema, settings: Settings) -> Settings:

@@ -1,55 +1,36 @@
-"""The life of a server: one table, one pure function.
+"""A server, and the pure functions that move it through its life."""
 
-requested -> provisioning -> running --> deleting -> deleted
-    |             |                        ^  |
-    +-------------+--> failed -------------+  |
-    |             |      ^--------------------+ the removal failed
-    +-------------+--> deleted                  the deployment was cancelled
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from common.contracts import events as evt
 from common.contracts.base import Event
 from common.contracts.servers import PublishedPort, ServerSpec
-from gateway.domain.failure import Failure
-from gateway.domain.operation import Operation, State
-from gateway.domain.step import Kind
-
-
-class Phase(StrEnum):
-    """Where a server is in its life."""
-
-    REQUESTED = "requested"
-    PROVISIONING = "provisioning"
-    RUNNING = "running"
-    FAILED = "failed"
-    DELETING = "deleting"
-    DELETED = "deleted"
-
-
-class DeploymentFailed:
-    """The deployment ended without a running server."""
-
-
-class DeploymentCancelled:
-    """The deployment was called off and everything is taken back."""
-
-
-class RemovalFailed:
-    """The removal ended and the VM may still be there."""
-
-
-Outcome = DeploymentFailed | DeploymentCancelled | RemovalFailed
+from gateway.domain.errors import PhaseForbids, ServerDeleted
+from gateway.domain.failure import POWER_UNKNOWN, DeadlinePassed, Failure
+from gateway.domain.kind import RESHAPING, Kind
+from gateway.domain.operation import Operation
+from gateway.domain.phase import (
+    BEGINS,
+    HAS_VM,
+    LEFT,
+    NEXT_PHASE,
+    NO_VM,
+    WAY_OUT,
+    DeploymentCancelled,
+    DeploymentFailed,
+    Outcome,
+    Phase,
+    RemovalFailed,
+)
+from gateway.domain.transitions import State, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One game in one VM, owned by one user."""
+    """One game in one VM, owned by one user. ``has_vm``: as far as the facts heard tell."""
 
     id: str
     owner_id: str
@@ -63,26 +44,70 @@ class Server:
     connect: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     failure: Failure | None = None
+    has_vm: bool = False
 
 
-NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
-    (Phase.REQUESTED, evt.VMReady): Phase.PROVISIONING,
-    (Phase.REQUESTED, evt.ServerReady): Phase.RUNNING,  # overtook VMReady
-    (Phase.PROVISIONING, evt.ServerReady): Phase.RUNNING,
-    (Phase.REQUESTED, DeploymentFailed): Phase.FAILED,
-    (Phase.PROVISIONING, DeploymentFailed): Phase.FAILED,
-    (Phase.REQUESTED, DeploymentCancelled): Phase.DELETED,
-    (Phase.PROVISIONING, DeploymentCancelled): Phase.DELETED,
-    (Phase.RUNNING, evt.RemovalRequested): Phase.DELETING,
-    (Phase.FAILED, evt.RemovalRequested): Phase.DELETING,
-    (Phase.DELETING, evt.VMDeleted): Phase.DELETED,
-    (Phase.DELETING, RemovalFailed): Phase.FAILED,
-}
+def actions(server: Server) -> Sequence[Kind]:
+    """Return the kinds of operations that may begin now."""
+    return [kind for kind in BEGINS if _begun(server, kind) is not None]
 
-# Facts that a server's phase depends on; all others concern its operation alone.
-HEARD: Final = frozenset(kind for _, kind in NEXT_PHASE)
 
-# What an operation's end means to its server, where no event says it already.
+def begin(server: Server, operation: Operation) -> Server:
+    """Return the server as the operation finds it. Raises ``PhaseForbids``, ``ServerDeleted``."""
+    phase = _begun(server, operation.kind)
+    if phase is None:
+        raise _refusal(server, operation.kind)
+    return replace(
+        server,
+        phase=phase,
+        operation_id=operation.id,
+        updated_at=operation.created_at,
+        failure=None,
+        has_vm=server.has_vm or server.phase in _WITH_VM,
+    )
+
+
+# In these there is a VM, also where that was not remembered yet when the server came up.
+_WITH_VM: Final = frozenset({Phase.RUNNING, Phase.STOPPED})
+
+
+def _begun(server: Server, kind: Kind) -> Phase | None:
+    if server.phase is Phase.FAILED and not server.has_vm and kind is not Kind.DELETE:
+        return None
+    return BEGINS[kind].get(server.phase)
+
+
+def _refusal(server: Server, kind: Kind) -> PhaseForbids | ServerDeleted:
+    if server.phase is Phase.DELETED:
+        return ServerDeleted("This server is deleted already.")
+    bare = server.phase is Phase.FAILED and not server.has_vm
+    return PhaseForbids(
+        f"The server is {server.phase}: a {kind} cannot begin now.",
+        remedy=NO_VM if bare else WAY_OUT[server.phase],
+    )
+
+
+def advance(server: Server, happening: Event | Outcome, *, at: datetime) -> Server:
+    """Fold what happened into a server. What no table holds changes nothing."""
+    if server.phase is Phase.DELETED:
+        return server
+    has_vm = HAS_VM.get(type(happening), server.has_vm)
+    phase = NEXT_PHASE.get((server.phase, type(happening)))
+    if phase is None:
+        return replace(server, has_vm=has_vm)
+    moved = replace(server, phase=phase, updated_at=at, has_vm=has_vm)
+    if isinstance(happening, evt.ServerReady):
+        return replace(
+            moved,
+            host=happening.host,
+            ports=happening.ports,
+            connect=happening.connect,
+            versions=dict(happening.versions),
+        )
+    return moved
+
+
+# What an operation's end means to its server, where no fact says it already.
 OUTCOME: Final[Mapping[tuple[Kind, State], Outcome]] = {
     (Kind.DEPLOY, State.FAILED): DeploymentFailed(),
     (Kind.DEPLOY, State.CANCELLED): DeploymentCancelled(),
@@ -90,30 +115,33 @@ OUTCOME: Final[Mapping[tuple[Kind, State], Outcome]] = {
 }
 
 
-def advance(server: Server, happening: Event | Outcome, *, at: datetime) -> Server:
-    """Fold what happened into a server. A pair the table does not hold changes nothing."""
-    phase = NEXT_PHASE.get((server.phase, type(happening)))
-    if phase is None:
-        return server
-    moved = replace(server, phase=phase, updated_at=at)
-    match happening:
-        case evt.ServerReady():
-            return replace(
-                moved,
-                host=happening.host,
-                ports=happening.ports,
-                connect=happening.connect,
-                versions=dict(happening.versions),
-            )
-        case evt.RemovalRequested():
-            return replace(moved, failure=None)
-        case _:
-            return moved
-
-
-def follow(server: Server, operation: Operation, *, at: datetime) -> Server:
-    """Fold the end of an operation into its server."""
-    outcome = OUTCOME.get((operation.kind, operation.state))
+def follow(server: Server, operation: Operation, trigger: Trigger, *, at: datetime) -> Server:
+    """Fold the end of an operation, brought about by ``trigger``, into its server."""
+    if operation.state is State.SUCCEEDED and operation.kind in RESHAPING:
+        return replace(server, spec=operation.spec)
+    outcome = _left(trigger) if operation.is_change else OUTCOME.get(_end(operation))
     if outcome is None:
         return server
-    return replace(advance(server, outcome, at=at), failure=operation.failure)
+    moved = advance(server, outcome, at=at)
+    if operation.is_change and moved.phase is not Phase.FAILED:
+        return moved  # it runs, or is off: the operation alone tells what went wrong
+    return replace(moved, failure=operation.failure or _why_broken(operation))
+
+
+def _end(operation: Operation) -> tuple[Kind, State]:
+    return operation.kind, operation.state
+
+
+def _why_broken(operation: Operation) -> Failure | None:
+    return POWER_UNKNOWN if operation.is_change else None
+
+
+def _left(trigger: Trigger) -> Outcome | None:
+    """Return how a change that ended early leaves the server; one that did its work says itself."""
+    match trigger:
+        case evt.VMFailed() | evt.VMObserved():
+            return LEFT[trigger.power]
+        case evt.ServerFailed() | DeadlinePassed():
+            return LEFT["unknown"]
+        case _:
+            return None

@@ -1,19 +1,13 @@
 """The steps of an operation: which are to come, how far each is, what they weigh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from common.contracts.events import StepChanged
-
-
-class Kind(StrEnum):
-    """What an operation does to its server."""
-
-    DEPLOY = "deploy"
-    DELETE = "delete"
+from gateway.domain.kind import Kind, weights
 
 
 class StepState(StrEnum):
@@ -24,6 +18,7 @@ class StepState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,34 +34,19 @@ class Step:
     ended_at: datetime | None = None
 
 
-# Weights are the seconds a step takes on a common installation; only their ratio matters.
-WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
-    Kind.DEPLOY: {
-        "reserve": 1,
-        "clone": 15,
-        "configure": 1,
-        "resize": 1,
-        "start": 3,
-        "address": 15,
-        "ssh": 5,
-        "playbook": 50,
-        "ready": 9,
-    },
-    Kind.DELETE: {"stop": 3, "destroy": 3},
-}
-
 _RANK: Final[Mapping[StepState, int]] = {
     StepState.PENDING: 0,
     StepState.RUNNING: 1,
     StepState.SUCCEEDED: 2,
     StepState.FAILED: 2,
     StepState.CANCELLED: 2,
+    StepState.SKIPPED: 2,
 }
 
 
-def planned(kind: Kind) -> tuple[Step, ...]:
+def planned(kind: Kind, *, is_off: bool = False) -> tuple[Step, ...]:
     """Return the steps that an operation of this kind is going to take."""
-    return tuple(Step(name=name) for name in WEIGHTS[kind])
+    return tuple(Step(name=name) for name in weights(kind, is_off=is_off))
 
 
 def fold_step(steps: Sequence[Step], event: StepChanged) -> tuple[Step, ...]:
@@ -111,6 +91,16 @@ def end_steps(
     return tuple(_ended(step, ends.get(step.state, step.state), at=at) for step in steps)
 
 
+def skip_steps(steps: Sequence[Step], names: Container[str]) -> tuple[Step, ...]:
+    """Mark the steps of these names that never began: nothing called for them."""
+    return tuple(
+        replace(step, state=StepState.SKIPPED)
+        if step.state is StepState.PENDING and step.name in names
+        else step
+        for step in steps
+    )
+
+
 def fail_step(steps: Sequence[Step], name: str, *, detail: str, at: datetime) -> tuple[Step, ...]:
     """Mark the step that brought the operation down."""
     known = {step.name: step for step in steps}
@@ -126,11 +116,11 @@ def _ended(step: Step, state: StepState, *, at: datetime) -> Step:
     return replace(step, state=state, progress=done, started_at=step.started_at or at, ended_at=at)
 
 
-def share_done(kind: Kind, steps: Sequence[Step]) -> float:
+def share_done(kind: Kind, steps: Sequence[Step], *, is_off: bool = False) -> float:
     """Return the weighted share, 0 to 1, of the planned steps that is done."""
-    weights = WEIGHTS[kind]
-    done = sum(weights.get(step.name, 0) * _done(step) for step in steps)
-    return round(done / sum(weights.values()), 4)
+    weight = weights(kind, is_off=is_off)
+    done = sum(weight.get(step.name, 0) * _done(step) for step in steps)
+    return round(done / sum(weight.values()), 4)
 
 
 def _done(step: Step) -> float:

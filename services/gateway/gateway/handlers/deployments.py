@@ -6,17 +6,19 @@ from datetime import datetime
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
 from gateway.domain.consequences import on_accepted
-from gateway.domain.errors import Fault, KeyReused, UnknownGame
+from gateway.domain.errors import Fault, UnknownGame
 from gateway.domain.game import Game, Settings, checked_settings
-from gateway.domain.operation import DEADLINE, Operation
+from gateway.domain.kind import TIME_GIVEN, Kind
+from gateway.domain.operation import Operation
 from gateway.domain.plan import chosen_plan
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
-from gateway.domain.step import Kind, planned
+from gateway.domain.step import planned
+from gateway.handlers.acceptance import accepted_before
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.records import RequestKey
 from gateway.ports.seals import Seals
-from gateway.ports.work import UnitOfWork, Work
+from gateway.ports.work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +53,16 @@ async def request_deployment(
         spec=spec,
         created_at=at,
         heard_at=at,
-        deadline=at + DEADLINE,
+        deadline=at + TIME_GIVEN[Kind.DEPLOY],
         steps=planned(Kind.DEPLOY),
     )
     async with work() as tx:
         if key and not await tx.request_keys.claim(key, operation_id=operation.id, at=at):
-            return await _accepted_before(tx, key)
+            return await accepted_before(tx, key)
         await tx.servers.add(_server(operation))
         await tx.operations.add(operation)
         await tx.outbox.add(*on_accepted(operation, at=at))
     return operation
-
-
-async def _accepted_before(tx: Work, key: RequestKey) -> Operation:
-    taken = await tx.request_keys.find(key)
-    earlier = await tx.operations.find(taken[1]) if taken else None
-    if taken is None or earlier is None or taken[0] != key.body_hash:
-        raise KeyReused(
-            "The Idempotency-Key came before with a different body.",
-            remedy="Send the same body again, or use a new key.",
-        )
-    return earlier.as_accepted()
 
 
 def _game(id: str, catalogue: GameCatalogue) -> Game:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.domain.errors import NotCancellable, OperationEnded, OperationNotFound
-from gateway.domain.operation import CancelAsked, Operation, State, takes
+from gateway.domain.operation import Operation, takes
+from gateway.domain.transitions import CancelAsked, State
 from gateway.handlers.transition import move
 from gateway.ports.accounts import Tokens
 from gateway.ports.records import Page
@@ -26,7 +27,10 @@ async def operations_of(
 
 
 async def request_cancel(id: str, *, owner_id: str, work: UnitOfWork, at: datetime) -> Operation:
-    """Ask an operation to stop and take back what it did. Asking again changes nothing."""
+    """Ask an operation to stop: a deployment is taken back, a change let go of.
+
+    Asking again changes nothing.
+    """
     async with work() as tx:
         operation = _own(await tx.operations.hold(id), owner_id)
         if operation.has_ended:

@@ -18,7 +18,6 @@ QUIET: Final = timedelta(seconds=30)
 BATCH: Final = 200
 CLEARING: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)
-INBOX_KEPT: Final = timedelta(days=100)  # longer than the bus keeps events
 
 
 async def keep_reconciling(*, work: UnitOfWork, every: float, quiet_after: float) -> None:
@@ -72,4 +71,3 @@ async def forget_old(*, work: UnitOfWork, at: datetime) -> None:
         await tx.request_keys.forget(before=at - KEYS_KEPT)
         await tx.login_failures.forget(before=at - timedelta(hours=1))
         await tx.sessions.forget(before=at - timedelta(days=1))
-        await tx.inbox.forget(older_than=INBOX_KEPT)

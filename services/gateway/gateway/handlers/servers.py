@@ -1,24 +1,24 @@
-"""What the gateway does when a user asks about a server, or for its end."""
+"""What the gateway does when a user asks about a server, or asks for it to change or go."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from common.contracts.events import RemovalRequested
-from common.contracts.ids import new_id
-from gateway.domain.consequences import on_accepted
-from gateway.domain.errors import ServerBusy, ServerDeleted, ServerNotFound
-from gateway.domain.operation import DEADLINE, Operation
-from gateway.domain.server import Phase, Server, advance
-from gateway.domain.step import Kind, planned
+from gateway.domain.errors import GameNotFound
+from gateway.domain.kind import Kind
+from gateway.domain.operation import Operation
+from gateway.domain.server import Server
+from gateway.domain.shape import Alteration, altered, kind_of
+from gateway.handlers.acceptance import Asked, Purpose, accept, own
+from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.records import Page
-from gateway.ports.work import UnitOfWork, Work
+from gateway.ports.seals import Seals
+from gateway.ports.work import UnitOfWork
 
 
 async def get_server(id: str, *, owner_id: str, work: UnitOfWork) -> Server:
     """Return one of the owner's servers."""
     async with work() as tx:
-        return _own(await tx.servers.find(id), owner_id)
+        return own(await tx.servers.find(id), owner_id)
 
 
 async def servers_of(owner_id: str, *, page: Page, work: UnitOfWork) -> Sequence[Server]:
@@ -27,51 +27,39 @@ async def servers_of(owner_id: str, *, page: Page, work: UnitOfWork) -> Sequence
         return await tx.servers.of_owner(owner_id, page=page)
 
 
-async def request_deletion(id: str, *, owner_id: str, work: UnitOfWork, at: datetime) -> Operation:
-    """Ask for the end of a server. While it is being deleted, asking again changes nothing."""
-    async with work() as tx:
-        server = _own(await tx.servers.hold(id), owner_id)
-        active = await tx.operations.find_active(id)
-        if active is not None and active.kind is Kind.DELETE:
-            return active
-        _check_deletable(server, active)
-        return await _begin_deletion(tx, server, at=at)
+async def request(
+    asked: Asked, kind: Kind, *, work: UnitOfWork, at: datetime, force: bool = False
+) -> Operation:
+    """Ask for a server to be started, stopped, restarted, killed or deleted as it is."""
+
+    def purpose(server: Server) -> Purpose:
+        return Purpose(kind=kind, spec=server.spec, force=force)
+
+    return await accept(asked, purpose=purpose, work=work, at=at)
 
 
-def _own(server: Server | None, owner_id: str) -> Server:
-    if server is None or server.owner_id != owner_id:
-        raise ServerNotFound("You have no server of this id.", remedy="See GET /v1/servers.")
-    return server
+async def request_alteration(
+    asked: Asked,
+    wanted: Alteration,
+    *,
+    catalogue: GameCatalogue,
+    seals: Seals,
+    work: UnitOfWork,
+    at: datetime,
+) -> Operation:
+    """Ask for another name, plan or other settings: a resize, or else a reconfiguration."""
 
+    def seal(data: bytes, pointer: str) -> str:
+        return seals.seal(data, server_id=asked.server_id, pointer=pointer)
 
-def _check_deletable(server: Server, active: Operation | None) -> None:
-    if active is not None:
-        raise ServerBusy(
-            f"Operation {active.id} ({active.kind}) is active on this server.",
-            remedy=f"Cancel {active.id} first, or wait for its end.",
-        )
-    if server.phase is Phase.DELETED:
-        raise ServerDeleted("This server is deleted already.")
+    def purpose(server: Server) -> Purpose:
+        game = catalogue.find(server.spec.game)
+        if game is None:
+            raise GameNotFound(
+                "The catalogue does not hold this server's game any more.",
+                remedy="Put the game's folder back, or delete the server.",
+            )
+        spec = altered(server.spec, wanted, game=game, seal=seal)
+        return Purpose(kind=kind_of(server.spec, spec), spec=spec)
 
-
-async def _begin_deletion(tx: Work, server: Server, *, at: datetime) -> Operation:
-    operation = Operation(
-        # Services take an operation with a smaller id than the one they know for an old one.
-        id=new_id("operation", after=server.operation_id),
-        kind=Kind.DELETE,
-        server_id=server.id,
-        owner_id=server.owner_id,
-        spec=server.spec,
-        created_at=at,
-        heard_at=at,
-        deadline=at + DEADLINE,
-        steps=planned(Kind.DELETE),
-    )
-    messages = on_accepted(operation, at=at)
-    for request in messages:
-        if isinstance(request, RemovalRequested):
-            server = advance(server, request, at=at)
-    await tx.servers.save(replace(server, operation_id=operation.id))
-    await tx.operations.add(operation)
-    await tx.outbox.add(*messages)
-    return operation
+    return await accept(asked, purpose=purpose, work=work, at=at)

@@ -6,7 +6,9 @@ from datetime import datetime
 from common.contracts.base import Event
 from common.errors import Rejected
 from gateway.domain import consequences, server
-from gateway.domain.operation import Operation, Trigger, advance, takes
+from gateway.domain.operation import Operation, advance, takes
+from gateway.domain.phase import HEARD
+from gateway.domain.transitions import Trigger
 from gateway.ports.work import Work
 
 
@@ -16,7 +18,7 @@ async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime
         return operation
     after = advance(operation, trigger, at=at)
     await tx.operations.save(after)
-    if after.has_ended or type(trigger) in server.HEARD:
+    if after.has_ended or type(trigger) in HEARD:
         await _move_server(tx, after, trigger, at=at)
     await tx.outbox.add(*consequences.on_moved(operation, after, trigger, at=at))
     return after
@@ -27,6 +29,6 @@ async def _move_server(tx: Work, operation: Operation, trigger: Trigger, *, at: 
     if before is None:
         raise Rejected(f"{operation.id} has lost its server")
     after = server.advance(before, trigger, at=at) if isinstance(trigger, Event) else before
-    after = server.follow(after, operation, at=at)
+    after = server.follow(after, operation, trigger, at=at)
     if after != before:
         await tx.servers.save(replace(after, operation_id=operation.id))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.operation import Operation, State
+from gateway.domain.operation import Operation
 from gateway.domain.server import Server
+from gateway.domain.transitions import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,10 @@ class Operations(Protocol):
 
     async def find_active(self, server_id: str) -> Operation | None:
         """Return the one operation of a server that has not ended."""
+        ...
+
+    async def hold_active(self, server_id: str) -> Operation | None:
+        """Return the one that has not ended and keep others from changing it."""
         ...
 
     async def of_owner(

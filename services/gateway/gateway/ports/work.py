@@ -1,7 +1,6 @@
 """A transaction, and all that is within reach inside one."""
 
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 from typing import Protocol
 
 from common.contracts.base import Message
@@ -14,10 +13,6 @@ class Inbox(Protocol):
 
     async def claim(self, message_id: str) -> bool:
         """Return true for exactly one committed claim."""
-        ...
-
-    async def forget(self, *, older_than: timedelta) -> None:
-        """Drop old claims."""
         ...
 
 

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.upsert import add_if_absent
 from gateway.adapters.sql.tables import operations, request_keys, servers
-from gateway.domain.operation import Operation, State
-from gateway.domain.server import Phase, Server
+from gateway.domain.operation import Operation
+from gateway.domain.phase import Phase
+from gateway.domain.server import Server
+from gateway.domain.transitions import State
 from gateway.ports.records import Page, RequestKey
 
 _operation: Final = TypeAdapter(Operation)
@@ -43,11 +45,11 @@ class SqlOperations:
 
     async def find_active(self, server_id: str) -> Operation | None:
         """Return the one operation of a server that has not ended."""
-        return await self._first(
-            select(operations.c.body).where(
-                operations.c.server_id == server_id, operations.c.ended == false()
-            )
-        )
+        return await self._first(_active(server_id))
+
+    async def hold_active(self, server_id: str) -> Operation | None:
+        """Return the one operation of a server that has not ended, and lock it."""
+        return await self._first(_active(server_id).with_for_update())
 
     async def of_owner(
         self, owner_id: str, *, page: Page, state: State | None, server_id: str | None
@@ -154,6 +156,12 @@ class SqlRequestKeys:
 
 def _one(table: Table, id: str) -> Select[Any]:
     return select(table.c.body).where(table.c.id == id)
+
+
+def _active(server_id: str) -> Select[Any]:
+    return select(operations.c.body).where(
+        operations.c.server_id == server_id, operations.c.ended == false()
+    )
 
 
 def _page(table: Table, owner_id: str, page: Page) -> Select[Any]:

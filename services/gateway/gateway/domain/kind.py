@@ -1,0 +1,103 @@
+"""The kinds of operations: the steps each is going to take, and the time it is given."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from common.contracts import events as evt
+
+
+class Kind(StrEnum):
+    """What an operation does to its server."""
+
+    DEPLOY = "deploy"
+    DELETE = "delete"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    KILL = "kill"
+    RESIZE = "resize"
+    RECONFIGURE = "reconfigure"
+
+
+# Those that change an existing server and leave its VM where it is, and what the bus calls them.
+CHANGES: Final[Mapping[Kind, evt.Change]] = {
+    Kind.START: "start",
+    Kind.STOP: "stop",
+    Kind.RESTART: "restart",
+    Kind.KILL: "kill",
+    Kind.RESIZE: "resize",
+    Kind.RECONFIGURE: "reconfigure",
+}
+
+# Those after which the server is what their spec says.
+RESHAPING: Final = frozenset({Kind.RESIZE, Kind.RECONFIGURE})
+
+# From being asked for to a result. A start may have to bring up settings that were changed
+# while the server was off: it is given the time of a playbook.
+TIME_GIVEN: Final[Mapping[Kind, timedelta]] = {
+    Kind.DEPLOY: timedelta(minutes=45),
+    Kind.DELETE: timedelta(minutes=45),
+    Kind.START: timedelta(minutes=30),
+    Kind.STOP: timedelta(minutes=10),
+    Kind.RESTART: timedelta(minutes=30),
+    Kind.KILL: timedelta(minutes=5),
+    Kind.RESIZE: timedelta(minutes=45),
+    Kind.RECONFIGURE: timedelta(minutes=45),
+}
+CANCEL_PATIENCE: Final = timedelta(minutes=5)  # for letting go of a change
+REMOVAL_PATIENCE: Final = timedelta(hours=24)  # for taking back what a deployment made
+
+# Weights are the seconds a step takes on a common installation; only their ratio matters.
+WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
+    Kind.DEPLOY: {
+        "reserve": 1,
+        "clone": 15,
+        "configure": 1,
+        "resize": 1,
+        "start": 3,
+        "address": 15,
+        "ssh": 5,
+        "playbook": 50,
+        "ready": 9,
+    },
+    Kind.DELETE: {"stop": 3, "destroy": 3},
+    Kind.START: {"start": 3, "address": 15, "ssh": 5, "playbook": 10, "ready": 9},
+    Kind.STOP: {"shutdown": 10},
+    Kind.RESTART: {"reboot": 8, "address": 15, "ssh": 5, "playbook": 10, "ready": 9},
+    Kind.KILL: {"stop": 3},
+    Kind.RESIZE: {
+        "configure": 1,
+        "resize": 1,
+        "reboot": 8,
+        "address": 15,
+        "ssh": 5,
+        "playbook": 50,
+        "ready": 9,
+    },
+    Kind.RECONFIGURE: {"configure": 1, "address": 3, "ssh": 2, "playbook": 50, "ready": 9},
+}
+
+# What a new shape takes of a server whose VM is off.
+_WHILE_OFF: Final[Mapping[Kind, frozenset[str]]] = {
+    Kind.RESIZE: frozenset({"configure", "resize"}),
+    Kind.RECONFIGURE: frozenset({"configure"}),
+}
+
+# What may have been left out when an operation succeeds with this fact: nothing called for it.
+MAY_BE_SKIPPED: Final[Mapping[tuple[Kind, type[evt.Event]], frozenset[str]]] = {
+    (Kind.START, evt.ServerReady): frozenset({"playbook"}),
+    (Kind.RESTART, evt.ServerReady): frozenset({"playbook"}),
+    (Kind.RESIZE, evt.ServerReady): frozenset({"reboot"}),
+    **{
+        (kind, evt.VMStopped): frozenset(WEIGHTS[kind]) - steps
+        for kind, steps in _WHILE_OFF.items()
+    },
+}
+
+
+def weights(kind: Kind, *, is_off: bool) -> Mapping[str, float]:
+    """Return the steps that are planned, in order, and what each weighs."""
+    kept = _WHILE_OFF.get(kind) if is_off else None
+    return {name: weight for name, weight in WEIGHTS[kind].items() if kept is None or name in kept}

@@ -1,0 +1,75 @@
+"""What a server is to be once somebody has changed its name, plan or settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from common.contracts.servers import Plan, ServerSpec
+from gateway.domain.errors import DiskCannotShrink, Fault, NothingToChange
+from gateway.domain.game import Game, Settings, checked_settings, envelopes_in
+from gateway.domain.kind import Kind
+from gateway.domain.plan import PLANS, chosen_plan
+from gateway.domain.secrets import sealed_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alteration:
+    """What is to be different; ``None`` stays. A setting of ``None`` goes back to its default."""
+
+    name: str | None = None
+    plan: str | None = None
+    settings: Settings | None = None
+
+
+Seal = Callable[[bytes, str], str]
+
+
+def altered(spec: ServerSpec, wanted: Alteration, *, game: Game, seal: Seal) -> ServerSpec:
+    """Return what the server is to be.
+
+    Settings are merged by name; secret ones that are not mentioned stay in their envelopes.
+    Raises ``SettingsRefused``, ``UnknownPlan``, ``DiskCannotShrink``, ``NothingToChange``.
+    """
+    plan = spec.plan if wanted.plan is None else _larger_plan(spec.plan, wanted.plan, game)
+    settings = _merged(spec.settings, wanted.settings, game=game, seal=seal)
+    found = spec.model_copy(
+        update={"name": wanted.name or spec.name, "plan": plan, "settings": settings}
+    )
+    if found == spec:
+        raise NothingToChange(
+            "The server is already what it is asked to be.",
+            remedy="Send a name, a plan or settings that differ from those it has.",
+        )
+    return found
+
+
+def kind_of(before: ServerSpec, after: ServerSpec) -> Kind:
+    """Return which operation brings a server from one shape to another."""
+    return Kind.RECONFIGURE if before.plan == after.plan else Kind.RESIZE
+
+
+def _larger_plan(present: Plan, name: str, game: Game) -> Plan:
+    plan = chosen_plan(name, recommended=game.plan)
+    if plan.disk_gib < present.disk_gib:
+        raise DiskCannotShrink(
+            f"The server's disk has {present.disk_gib} GiB, that of the plan {plan.disk_gib}.",
+            remedy=_REMEDY.format(", ".join(_plans_with(present.disk_gib))),
+            faults=(Fault("/plan", f"must have at least {present.disk_gib} GiB of disk"),),
+        )
+    return plan
+
+
+_REMEDY: Final = "Choose one with as large a disk ({}), or deploy a new server of the smaller plan."
+
+
+def _plans_with(disk_gib: int) -> list[str]:
+    return [plan.name for plan in PLANS.values() if plan.disk_gib >= disk_gib]
+
+
+def _merged(present: Settings, wanted: Settings | None, *, game: Game, seal: Seal) -> Settings:
+    if wanted is None:
+        return present
+    kept = {name: value for name, value in present.items() if name not in wanted}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    complete = checked_settings(game, {**kept, **given}, sealed=envelopes_in(kept))
+    return sealed_settings(game.settings_schema, complete, seal=seal)

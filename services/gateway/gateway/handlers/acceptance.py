@@ -1,0 +1,121 @@
+"""Accept an operation on a server that is there: once, in its turn, ahead of what it pre-empts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.contracts.ids import new_id
+from common.contracts.servers import ServerSpec
+from gateway.domain.consequences import on_accepted
+from gateway.domain.errors import KeyReused, ServerBusy, ServerDeleted, ServerNotFound
+from gateway.domain.kind import TIME_GIVEN, Kind
+from gateway.domain.operation import Operation, takes
+from gateway.domain.phase import PRE_EMPTING, Phase
+from gateway.domain.server import Server, begin
+from gateway.domain.step import planned
+from gateway.domain.transitions import CancelAsked, Overtaken
+from gateway.handlers.transition import move
+from gateway.ports.records import RequestKey
+from gateway.ports.work import UnitOfWork, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Of which server something is asked, by whom. Under one ``key`` it is asked for once."""
+
+    server_id: str
+    owner_id: str
+    key: RequestKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What an operation is to do, and what the server is to be after it."""
+
+    kind: Kind
+    spec: ServerSpec
+    force: bool = False
+
+
+async def accept(
+    asked: Asked, *, purpose: Callable[[Server], Purpose], work: UnitOfWork, at: datetime
+) -> Operation:
+    """Begin an operation on one of the owner's servers. Raises what is refused.
+
+    Asked again under the same key, it is the same operation; a kill or a deletion is the one
+    that is under way already.
+    """
+    async with work() as tx:
+        # The operation before its server: facts lock them in this order too.
+        held = await tx.operations.hold_active(asked.server_id)
+        server = own(await tx.servers.hold(asked.server_id), asked.owner_id)
+        # Services take an operation with a smaller id than the one they know for an old one.
+        name = new_id("operation", after=server.operation_id)
+        if asked.key and not await tx.request_keys.claim(asked.key, operation_id=name, at=at):
+            return await accepted_before(tx, asked.key)
+        if server.phase is Phase.DELETED:
+            raise ServerDeleted("This server is deleted already.")
+        operation = _operation(name, purpose(server), server, at=at)
+        active = await tx.operations.find_active(server.id)
+        if active is not None and active.kind is operation.kind and active.kind in PRE_EMPTING:
+            return active
+        if active is not None:
+            _check_turn(active, operation, is_held=held is not None and held.id == active.id)
+            await move(tx, active, Overtaken(by=name), at=at)
+        await _begin(tx, server, operation)
+    return operation
+
+
+async def _begin(tx: Work, server: Server, operation: Operation) -> None:
+    await tx.servers.save(begin(server, operation))
+    await tx.operations.add(operation)
+    await tx.outbox.add(*on_accepted(operation, at=operation.created_at))
+
+
+async def accepted_before(tx: Work, key: RequestKey) -> Operation:
+    """Return the operation accepted under this key. Raises ``KeyReused``."""
+    taken = await tx.request_keys.find(key)
+    earlier = await tx.operations.find(taken[1]) if taken else None
+    if taken is None or earlier is None or taken[0] != key.body_hash:
+        raise KeyReused(
+            "The Idempotency-Key came before with a different body.",
+            remedy="Send the same body again, or use a new key.",
+        )
+    return earlier.as_accepted()
+
+
+def own(server: Server | None, owner_id: str) -> Server:
+    """Return the server if it is the owner's. Raises ``ServerNotFound``."""
+    if server is None or server.owner_id != owner_id:
+        raise ServerNotFound("You have no server of this id.", remedy="See GET /v1/servers.")
+    return server
+
+
+def _operation(name: str, purpose: Purpose, server: Server, *, at: datetime) -> Operation:
+    is_off = server.phase is Phase.STOPPED
+    return Operation(
+        id=name,
+        kind=purpose.kind,
+        server_id=server.id,
+        owner_id=server.owner_id,
+        spec=purpose.spec,
+        created_at=at,
+        heard_at=at,
+        deadline=at + TIME_GIVEN[purpose.kind],
+        steps=planned(purpose.kind, is_off=is_off),
+        is_off=is_off,
+        force=purpose.force,
+    )
+
+
+def _check_turn(active: Operation, wanted: Operation, *, is_held: bool) -> None:
+    """Let an operation pass one that is active, if that gives way."""
+    if wanted.kind in PRE_EMPTING and is_held and takes(active, Overtaken(by=wanted.id)):
+        return
+    ways = [f"cancel {active.id} first"] if takes(active, CancelAsked()) else []
+    ways += ["kill the server"] if takes(active, Overtaken(by=wanted.id)) else []
+    remedy = ", or ".join([*ways, "wait for its end"])
+    raise ServerBusy(
+        f"Operation {active.id} ({active.kind}) is active on this server.",
+        remedy=f"{remedy[0].upper()}{remedy[1:]}.",
+    )
