@@ -30,6 +30,7 @@ UPWARDS: Final[Mapping[Verdict, Limit]] = {
     Verdict.RUNNING: Limit(tries=5),
     Verdict.NOT_RUNNING: Limit(tries=5),
     Verdict.NOT_YET: Limit(seconds=300),
+    Verdict.DEAF: Limit(tries=2),
 }
 
 # What was built must go, even if Proxmox is away for a day.
