@@ -1,17 +1,20 @@
-"""``/access``: tickets, and who may do what."""
+"""``/access``: tickets, passwords, realms, and who may do what."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from proxmox_lab.access.permission import need
+from proxmox_lab.access.permission import need, user_exists
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.refusal import unauthorized
+from proxmox_lab.refusal import Refusal, forbidden, invalid, unauthorized
 from proxmox_lab.schema.formats import full_match
-from proxmox_lab.site.people import built_in_roles
+from proxmox_lab.site.people import ROOT, hashed, matches
 from proxmox_lab.site.rights import Caller
 
-_REALMS: Final = ("pam", "pve")
+_REALMS: Final = {
+    "pam": "Linux PAM standard authentication",
+    "pve": "Proxmox VE authentication server",
+}
 _CAPABILITIES: Final = {
     "vms": ("/vms", re.compile(r"^(VM\.|Permissions\.Modify)")),
     "storage": ("/storage", re.compile(r"^(Datastore\.|Permissions\.Modify)")),
@@ -21,6 +24,12 @@ _CAPABILITIES: Final = {
     "sdn": ("/sdn", re.compile(r"^(SDN\.|Permissions\.Modify)")),
     "mapping": ("/mapping", re.compile(r"^(Mapping\.|Permissions\.Modify)")),
 }
+
+
+async def index(_: Call) -> list[dict[str, str]]:
+    """Name what there is about access."""
+    names = ("users", "groups", "roles", "acl", "domains", "openid", "tfa", "ticket", "password")
+    return [{"subdir": name} for name in names]
 
 
 async def ticket(call: Call) -> dict[str, Any]:
@@ -47,67 +56,62 @@ async def ticket_index(_: Call) -> None:
     """Answer nothing, as the real one does for HTML logins."""
 
 
+async def change_password(call: Call) -> None:
+    """Give somebody a new password; all but root have to confirm with their own."""
+    name, users = call.text("userid"), call.lab.site.rules.users
+    user_exists(call.lab.site.rules, name)
+    if not call.caller.is_root:
+        if name == ROOT:
+            raise forbidden()
+        if "confirmation-password" not in call.parameters:
+            why = "password is required to modify user"
+            raise invalid({"confirmation-password": why})
+        own = users[call.caller.user].password_hash
+        if not matches(call.text("confirmation-password"), own):
+            raise unauthorized("authentication failure", with_body=True)
+    users[name].password_hash = hashed(call.text("password"))
+    call.lab.store.save_rules(call.lab.site)
+
+
 async def permissions(call: Call) -> dict[str, dict[str, int]]:
-    """Tell somebody's privileges by path."""
+    """Tell somebody's privileges by path, each with whether it goes on below."""
     rights, whose = call.lab.rights, call.caller
     asked = call.text("userid")
     if asked and asked != call.caller.id:
         user, _, token = asked.partition("!")
-        if user != call.caller.user:
+        if user != call.caller.user or call.caller.token:
             need(rights, call.caller, "/access", "Sys.Audit")
+        user_exists(call.lab.site.rules, user)
+        if token and token not in call.lab.site.rules.users[user].tokens:
+            raise Refusal(f"no such token '{token}' for user '{user}'")
         whose = Caller(user, token or None)
-    paths = [call.text("path")] if call.text("path") else sorted(rights.paths())
-    found = {path: dict.fromkeys(sorted(rights.on(path, whose)), 1) for path in paths}
-    return found if call.text("path") else {path: have for path, have in found.items() if have}
-
-
-async def users(call: Call) -> list[dict[str, Any]]:
-    """List the users, for those who may see more than themselves."""
-    everything = call.lab.rights.has(call.caller, "/access/groups", "User.Modify", "Sys.Audit")
-    return [
-        {"userid": name, "enable": int(user.enable), "expire": user.expire,
-         "realm-type": name.rpartition("@")[2]}
-        for name, user in sorted(call.lab.site.rules.users.items())
-        if everything or name == call.caller.user
-    ]  # fmt: skip
-
-
-async def roles(call: Call) -> list[dict[str, Any]]:
-    """List the roles."""
-    built_in = built_in_roles(call.lab.release.major)
-    own = call.lab.site.rules.roles
-    return [
-        {"roleid": name, "privs": ",".join(sorted(rights)), "special": int(name in built_in)}
-        for name, rights in {**built_in, **own}.items()
-    ]
-
-
-async def acl(call: Call) -> list[dict[str, Any]]:
-    """List who has which role where."""
-    rights = call.lab.rights
-    return [
-        {"path": entry.path, "type": entry.kind, "ugid": entry.who, "roleid": entry.role,
-         "propagate": int(entry.propagate)}
-        for entry in call.lab.site.rules.acl
-        if rights.has(call.caller, entry.path, "Permissions.Modify")
-    ]  # fmt: skip
+    named = call.text("path")
+    found = {
+        path: {name: int(on) for name, on in sorted(rights.dump(path, whose).items())}
+        for path in ([named] if named else sorted(rights.paths()))
+    }
+    return found if named else {path: have for path, have in found.items() if have}
 
 
 async def domains(_: Call) -> list[dict[str, str]]:
     """List the realms one can log in to."""
-    comments = ("Linux PAM standard authentication", "Proxmox VE authentication server")
-    return [
-        {"realm": realm, "type": realm, "comment": comment}
-        for realm, comment in zip(_REALMS, comments, strict=True)
-    ]
+    return [{"realm": name, "type": name, "comment": text} for name, text in _REALMS.items()]
+
+
+async def domain(call: Call) -> dict[str, str]:
+    """Tell how a realm is set up."""
+    name = call.text("realm")
+    if name not in _REALMS:
+        raise Refusal(f"domain '{name}' does not exist")
+    return {"type": name, "comment": _REALMS[name], "digest": "0" * 40}
 
 
 ROUTES: Final[Mapping[str, Handler]] = {
+    "GET /access": index,
     "GET /access/ticket": ticket_index,
     "POST /access/ticket": ticket,
+    "PUT /access/password": change_password,
     "GET /access/permissions": permissions,
-    "GET /access/users": users,
-    "GET /access/roles": roles,
-    "GET /access/acl": acl,
     "GET /access/domains": domains,
+    "GET /access/domains/{realm}": domain,
 }

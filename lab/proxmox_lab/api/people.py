@@ -1,111 +1,121 @@
-"""``/access/users`` and ``/access/acl``: people, their tokens and what they may do."""
+"""``/access/users``: people."""
 
-import re
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from proxmox_lab.access.permission import need
+from proxmox_lab.access.permission import user_exists
+from proxmox_lab.api.groups import join_groups, leave_groups
+from proxmox_lab.api.token_view import token_shown, tokens_shown
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.refusal import Refusal, invalid
-from proxmox_lab.site.people import AclEntry, Token, User, built_in_roles, hashed
+from proxmox_lab.refusal import Refusal
+from proxmox_lab.site.people import User, hashed
 
-_ACL_PATH: Final = re.compile(r"^/((access|mapping|nodes|pool|sdn|storage|vms)(/.*)?)?$")
+_PROPERTIES: Final = ("firstname", "lastname", "email", "comment", "keys")
+
+
+async def users(call: Call) -> list[dict[str, Any]]:
+    """List the users, for those who may see more than themselves."""
+    shown = [_listed(call, name, user) for name, user in sorted(_seen(call))]
+    if "enabled" not in call.parameters:
+        return shown
+    return [user for user in shown if bool(user["enable"]) is call.switch("enabled")]
+
+
+def _seen(call: Call) -> Iterable[tuple[str, User]]:
+    rights, rules = call.lab.rights, call.lab.site.rules
+    privileges = ("User.Modify", "Sys.Audit")
+    if rights.has(call.caller, "/access/groups", *privileges):
+        return rules.users.items()
+    led = [
+        group.users
+        for name, group in rules.groups.items()
+        if rights.has(call.caller, f"/access/groups/{name}", *privileges)
+    ]
+    known = {call.caller.user}.union(*led)
+    return [(name, user) for name, user in rules.users.items() if name in known]
+
+
+def _listed(call: Call, name: str, user: User) -> dict[str, Any]:
+    shown = _properties(user) | {"userid": name, "realm-type": name.rpartition("@")[2]}
+    if call.switch("full"):
+        shown["groups"] = ",".join(_groups_of(call, name))
+        if user.tokens:
+            shown["tokens"] = tokens_shown(user)
+    return shown
+
+
+def _properties(user: User) -> dict[str, Any]:
+    shown: dict[str, Any] = {"enable": int(user.enable), "expire": user.expire}
+    told = {key: getattr(user, key) for key in _PROPERTIES}
+    return shown | {key: value for key, value in told.items() if value}
+
+
+def _groups_of(call: Call, name: str) -> list[str]:
+    groups = call.lab.site.rules.groups.items()
+    return sorted(group for group, found in groups if name in found.users)
+
+
+async def user(call: Call) -> dict[str, Any]:
+    """Tell about one user."""
+    found = named_user(call)
+    tokens = {name: token_shown(token) for name, token in found.tokens.items()}
+    return _properties(found) | {
+        "groups": _groups_of(call, call.text("userid")),
+        "tokens": tokens or None,
+    }
 
 
 async def create_user(call: Call) -> None:
     """Add a user."""
-    name = call.text("userid")
-    if name in call.lab.site.rules.users:
+    name, rules = call.text("userid"), call.lab.site.rules
+    if name in rules.users:
         raise Refusal(f"create user failed: user '{name}' already exists")
+    realm = name.rpartition("@")[2]
+    if realm not in ("pam", "pve"):
+        raise Refusal(f"create user failed: domain '{realm}' does not exist")
     password = call.text("password")
-    call.lab.site.rules.users[name] = User(
-        password_hash=hashed(password) if password else None,
-        enable=call.switch("enable", default=True),
-        expire=call.number("expire", 0),
-        comment=call.text("comment") or None,
-    )
+    made = User(password_hash=hashed(password) if password else None)
+    join_groups(call, name, failing="create user failed")
+    rules.users[name] = made
+    _take(call, made)
+
+
+async def change_user(call: Call) -> None:
+    """Change what is told of a user, and their groups."""
+    found = named_user(call)
+    if "groups" in call.parameters:
+        if not call.switch("append"):
+            leave_groups(call, call.text("userid"))
+        join_groups(call, call.text("userid"), failing="update user failed")
+    _take(call, found)
+
+
+def _take(call: Call, found: User) -> None:
+    found.enable = call.switch("enable", default=found.enable)
+    found.expire = call.number("expire", found.expire)
+    for key in _PROPERTIES:
+        if key in call.parameters:
+            setattr(found, key, call.text(key) or None)
     _save(call)
 
 
 async def delete_user(call: Call) -> None:
-    """Remove a user with their tokens and rights."""
+    """Remove a user with their tokens, groups and rights."""
     name = call.text("userid")
-    _user(call)
+    named_user(call)
     del call.lab.site.rules.users[name]
-    _forget(call, name)
+    leave_groups(call, name)
+    forget_rights(call, name)
 
 
-async def tokens(call: Call) -> list[dict[str, Any]]:
-    """List a user's tokens, without secrets."""
-    return [{"tokenid": name, **_shown(token)} for name, token in _user(call).tokens.items()]
+def named_user(call: Call) -> User:
+    """Return the user the call is about, or refuse."""
+    user_exists(call.lab.site.rules, call.text("userid"))
+    return call.lab.site.rules.users[call.text("userid")]
 
 
-async def create_token(call: Call) -> dict[str, Any]:
-    """Make a token; its secret is told this once."""
-    user, name = _user(call), call.text("tokenid")
-    if name in user.tokens:
-        raise invalid({"tokenid": "Token already exists."})
-    secret = str(uuid.uuid4())
-    token = Token(
-        secret_hash=hashed(secret),
-        privsep=call.switch("privsep", default=True),
-        expire=call.number("expire", 0),
-        comment=call.text("comment") or None,
-    )
-    user.tokens[name] = token
-    _save(call)
-    info: dict[str, Any] = {"privsep": str(int(token.privsep))}
-    info |= {"comment": token.comment} if token.comment else {}
-    return {"full-tokenid": f"{call.text('userid')}!{name}", "value": secret, "info": info}
-
-
-async def delete_token(call: Call) -> None:
-    """Remove a token and its rights."""
-    name = call.text("tokenid")
-    if _user(call).tokens.pop(name, None) is None:
-        raise Refusal(f"no such token '{name}' for user '{call.text('userid')}'")
-    _forget(call, f"{call.text('userid')}!{name}")
-
-
-async def change_acl(call: Call) -> None:
-    """Give or take roles on a path."""
-    path = call.text("path")
-    if not _ACL_PATH.match(path):
-        raise invalid({"path": f"invalid ACL path '{path}'"})
-    need(call.lab.rights, call.caller, path, "Permissions.Modify")
-    for role in call.text("roles").split(","):
-        if role not in {**built_in_roles(call.lab.release.major), **call.lab.site.rules.roles}:
-            raise Refusal(f"ACL update failed: role '{role}' does not exist")
-        for kind in ("user", "token"):
-            for who in filter(None, call.text(f"{kind}s").split(",")):
-                _change(call, AclEntry(path=path, kind=kind, who=who, role=role))
-    _save(call)
-
-
-def _change(call: Call, wanted: AclEntry) -> None:
-    rules = call.lab.site.rules
-    wanted.propagate = call.switch("propagate", default=True)
-    place = (wanted.path, wanted.who, wanted.role)
-    rules.acl = [entry for entry in rules.acl if (entry.path, entry.who, entry.role) != place]
-    if not call.switch("delete"):
-        rules.acl.append(wanted)
-
-
-def _user(call: Call) -> User:
-    name = call.text("userid")
-    found = call.lab.site.rules.users.get(name)
-    if found is None:
-        raise Refusal(f"no such user ('{name}')")
-    return found
-
-
-def _shown(token: Token) -> dict[str, Any]:
-    shown: dict[str, Any] = {"privsep": int(token.privsep), "expire": token.expire}
-    return shown | ({"comment": token.comment} if token.comment else {})
-
-
-def _forget(call: Call, who: str) -> None:
+def forget_rights(call: Call, who: str) -> None:
+    """Remove what a user, or one of their tokens, may do."""
     rules = call.lab.site.rules
     rules.acl = [e for e in rules.acl if e.who != who and not e.who.startswith(f"{who}!")]
     _save(call)
@@ -116,10 +126,9 @@ def _save(call: Call) -> None:
 
 
 ROUTES: Final[Mapping[str, Handler]] = {
+    "GET /access/users": users,
     "POST /access/users": create_user,
+    "GET /access/users/{userid}": user,
+    "PUT /access/users/{userid}": change_user,
     "DELETE /access/users/{userid}": delete_user,
-    "GET /access/users/{userid}/token": tokens,
-    "POST /access/users/{userid}/token/{tokenid}": create_token,
-    "DELETE /access/users/{userid}/token/{tokenid}": delete_token,
-    "PUT /access/acl": change_acl,
 }

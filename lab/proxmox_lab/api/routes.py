@@ -7,14 +7,17 @@ from proxmox_lab.api import (
     access,
     agent,
     cluster,
+    groups,
     node,
     people,
     pools,
     power,
     qemu,
     qemu_change,
+    roles,
     storage,
     tasks,
+    tokens,
 )
 from proxmox_lab.call import Handler
 
@@ -24,14 +27,17 @@ ROUTES: Final[Mapping[str, Handler]] = {
         access,
         agent,
         cluster,
+        groups,
         node,
         people,
         pools,
         power,
         qemu,
         qemu_change,
+        roles,
         storage,
         tasks,
+        tokens,
     )
     for name, handler in topic.ROUTES.items()
 }

@@ -29,14 +29,25 @@ class User(BaseModel):
     enable: bool = True
     expire: int = 0
     comment: str | None = None
+    email: str | None = None
+    firstname: str | None = None
+    lastname: str | None = None
+    keys: str | None = None
     tokens: dict[str, Token] = {}
 
 
+class Group(BaseModel):
+    """Users who get rights together."""
+
+    comment: str | None = None
+    users: list[str] = []
+
+
 class AclEntry(BaseModel):
-    """A role given to a user or token (``who``) from a path downwards."""
+    """A role given to a user, group or token (``who``) from a path downwards."""
 
     path: str
-    kind: str  # user, token
+    kind: str  # user, group, token
     who: str
     role: str
     propagate: bool = True

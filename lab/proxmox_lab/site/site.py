@@ -7,7 +7,7 @@ from pydantic import BaseModel, model_validator
 
 from proxmox_lab.refusal import Refusal, no_config
 from proxmox_lab.site.nodes import FIRST, MachinesOfNode, Node
-from proxmox_lab.site.people import AclEntry, User
+from proxmox_lab.site.people import AclEntry, Group, User
 from proxmox_lab.site.things import Machine, Pool, Storage, Volume
 
 
@@ -18,6 +18,7 @@ class Rules(BaseModel):
     storages: dict[str, Storage] = {}
     pools: dict[str, Pool] = {}
     users: dict[str, User] = {}
+    groups: dict[str, Group] = {}
     roles: dict[str, list[str]] = {}
     acl: list[AclEntry] = []
     ticket_key: str = ""

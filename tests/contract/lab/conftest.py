@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from proxmoxer import ProxmoxAPI
 
 from proxmox_lab.call import Lab
 from proxmox_lab.house import Plan, running
 from proxmox_lab.release import RELEASES
+from tests.contract.lab.persons import House
 from tests.fakes.guests import FakeGuests
 
 
@@ -87,3 +89,10 @@ def client(data: Path, port: int) -> Any:
 async def site(open_lab: Opened) -> AsyncIterator[Site]:
     async with open_lab() as opened:
         yield opened
+
+
+@pytest.fixture
+async def house(open_lab: Opened) -> AsyncIterator[House]:
+    """A lab of one node, with root and others at the door."""
+    async with open_lab() as opened, ClientSession() as client:
+        yield House(opened.lab, f"https://127.0.0.1:{opened.plan.port}", client)
