@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +18,19 @@ from aiohttp import web
 from proxmox_lab.access.identity import Doorkeeper
 from proxmox_lab.api.routes import ROUTES
 from proxmox_lab.call import Lab
+from proxmox_lab.certificate import Certificate
 from proxmox_lab.clock import Clock
 from proxmox_lab.faults import Faults
+from proxmox_lab.faults.ambush import Ambush
+from proxmox_lab.faults.fate import trouble
+from proxmox_lab.faults.guests import VexedGuests, address_of
 from proxmox_lab.guests.port import Guests
 from proxmox_lab.http.exchange import Exchange
 from proxmox_lab.http.incoming import BODY_LIMIT
 from proxmox_lab.http.lines import Lines
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
+from proxmox_lab.panel.faults import FaultPanel
 from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of
@@ -35,7 +41,6 @@ from proxmox_lab.site.site import Site
 from proxmox_lab.site.store import Store, write_whole
 from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
-from proxmox_lab.tls import ensure_certificates, server_context
 
 GUESTS: Final = "guests"
 GOODBYE: Final = 1.0
@@ -76,6 +81,7 @@ def ensure_site(store: Store, clock: Clock, *, major: int, nodes: int = 1) -> Si
 def build(plan: Plan, faults: Faults) -> Lab:
     """Put a lab together without starting anything."""
     clock = Clock(plan.speed)
+    faults.keep_time(clock.lived)
     store = Store(plan.data)
     site = ensure_site(store, clock, major=plan.release.major, nodes=plan.nodes)
     _drop_half_made(site, store)
@@ -88,20 +94,23 @@ def build(plan: Plan, faults: Faults) -> Lab:
         tasks=Tasks(
             file=plan.data / "tasks.jsonl",
             clock=clock,
-            trouble=faults.failure_of,
+            trouble=partial(trouble, faults, site, store),
         ),
         locks=Locks(clock),
         rights=Rights(site, major=plan.release.major),
         doorkeeper=Doorkeeper(site, clock),
         guests=plan.guests,
-        guesthouse=Guesthouse(plan.guests, plan.data / GUESTS),
+        guesthouse=Guesthouse(
+            VexedGuests(plan.guests, faults=faults, resolve=partial(address_of, site)),
+            plan.data / GUESTS,
+        ),
         executions=Executions(),
     )
 
 
 def _drop_half_made(site: Site, store: Store) -> None:
     """A clone that was cut off by the lab's end is taken back, as an aborted one is."""
-    for machine in [m for m in site.machines.values() if m.lock == "clone"]:
+    for machine in [m for m in site.machines.values() if m.lock == "clone" and not m.abandoned]:
         del site.machines[machine.vmid]
         store.forget_machine(machine.vmid)
         shutil.rmtree(store.directory / GUESTS / str(machine.vmid), ignore_errors=True)
@@ -109,14 +118,19 @@ def _drop_half_made(site: Site, store: Store) -> None:
         pool.machines = [vmid for vmid in pool.machines if vmid in site.machines]
 
 
-def application(lab: Lab, faults: Faults) -> web.Application:
-    """Return the HTTP application of a lab."""
+def application(
+    lab: Lab, faults: Faults, certificate: Certificate | None = None
+) -> web.Application:
+    """Return the HTTP application of a lab; without a certificate, none can change."""
     lines = Lines()
+    if certificate is not None:
+        certificate.changed = lines.renew
+    ambush = Ambush(lab, faults, certificate)
     app = web.Application(
         client_max_size=BODY_LIMIT * 2, middlewares=[lines.middleware(), loopback_only]
     )
-    app.add_routes(Panel(lab, faults).routes())
-    exchange = Exchange(lab, ROUTES, faults)
+    app.add_routes([*Panel(lab).routes(), *FaultPanel(lab, faults, ambush).routes()])
+    exchange = Exchange(lab, ROUTES, ambush.through)
     app.on_cleanup.append(lines.hang_up)
     app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
     return app
@@ -129,13 +143,13 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
     with _sole_use(plan.data), _bound(plan.host, plan.port) as door:
         faults = Faults()
         lab = build(plan, faults)
-        tls = plan.data / "tls"
-        ensure_certificates(tls, host=plan.host)
-        runner = web.AppRunner(application(lab, faults), access_log=None, shutdown_timeout=1)
+        certificate = Certificate(plan.data / "tls", host=plan.host)
+        app = application(lab, faults, certificate)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await lab.guesthouse.wake(lab.site)
-            async with _open(runner, door, server_context(tls)):
+            async with _open(runner, door, certificate.context):
                 yield lab
         finally:
             await runner.cleanup()

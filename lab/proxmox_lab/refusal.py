@@ -22,6 +22,10 @@ class PlainRefusal(Refusal):
     """A refusal of the HTTP layer itself: the body is text, or nothing."""
 
 
+class WorkerDied(Exception):
+    """Somebody killed the task's worker: nothing is cleaned up and no last line is written."""
+
+
 class TaskAborted(Exception):
     """Somebody stopped the task; it ends without a last line."""
 

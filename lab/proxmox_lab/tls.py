@@ -1,6 +1,5 @@
 """The lab's own certificate authority and certificate, made at first start."""
 
-import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +14,7 @@ from proxmox_lab.site.store import write_whole
 
 LIFE: Final = timedelta(days=3650)
 LEEWAY: Final = timedelta(days=1)
+CA_KEY: Final = "ca-key.pem"
 
 
 def ensure_certificates(directory: Path, *, host: str) -> None:
@@ -22,27 +22,42 @@ def ensure_certificates(directory: Path, *, host: str) -> None:
     names = ("ca.pem", "cert.pem", "key.pem")
     if all((directory / name).exists() for name in names):
         return
+    make_certificates(directory, host=host)
+
+
+def make_certificates(directory: Path, *, host: str, authority: Path | None = None) -> None:
+    """Make a certificate with its key below ``directory``, signed by a CA made there as well.
+
+    With ``authority``, a folder in which such a CA lies, that one signs.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _authority(ca_key)
+    ca_key = _key_in(authority / CA_KEY) if authority else ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate_in(authority / "ca.pem") if authority else _authority(ca_key)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key, ca, ca_key, host=host)
     (directory / "ca.pem").write_bytes(_pem(ca))
     (directory / "cert.pem").write_bytes(_pem(certificate) + _pem(ca))
-    secret = key.private_bytes(
+    write_whole(directory / CA_KEY, _secret(ca_key))
+    # Last, and whole: without it all of them are made anew.
+    write_whole(directory / "key.pem", _secret(key))
+
+
+def _secret(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
-    # Last, and whole: without it all three are made anew.
-    write_whole(directory / "key.pem", secret.decode())
+    ).decode()
 
 
-def server_context(directory: Path) -> ssl.SSLContext:
-    """Return what a TLS server needs."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "cert.pem", directory / "key.pem")
-    return context
+def _key_in(file: Path) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
+def _certificate_in(file: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(file.read_bytes())
 
 
 def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -9,7 +9,7 @@ from proxmox_lab.actions.drive_copy import Order, copy_drive
 from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
-from proxmox_lab.refusal import Refusal
+from proxmox_lab.refusal import Refusal, WorkerDied
 from proxmox_lab.site.seed import random_mac
 from proxmox_lab.site.things import Machine
 from proxmox_lab.tasks.locks import CLONE_WAIT
@@ -28,14 +28,17 @@ async def clone(lab: Lab, order: Order, task: Task) -> None:
             raise taken(order.newid)
         if order.newid in lab.site.cluster:
             raise _taken_elsewhere(order.newid, lab.site.node)
-        machine = _begin(lab, order, source)
+        machine, wanted = _begin(lab, order), _wanted(order, source)
         try:
             async with lab.locks.config(order.source, shared=shared, wait=CLONE_WAIT, say=task.say):
                 refuse_locked(source)
-                await _copy(lab, order, source, machine, task)
-        except asyncio.CancelledError:
+                await _copy(lab, order, source, (machine, wanted), task)
+        except (WorkerDied, asyncio.CancelledError) as end:
+            if task.is_doomed:
+                _abandon(lab, machine)
+                raise
             await _undo(lab, machine)
-            raise Refusal(_interrupted(lab, order, source)) from None
+            raise Refusal(_interrupted(lab, order, source)) from end
         except BaseException:
             await _undo(lab, machine)
             raise
@@ -52,7 +55,18 @@ def _taken_elsewhere(vmid: int, node: str) -> Refusal:
     return Refusal(f"close (rename) atomic file '{file}' failed: File exists")
 
 
-def _begin(lab: Lab, order: Order, source: Machine) -> Machine:
+def _begin(lab: Lab, order: Order) -> Machine:
+    """Reserve the id: until the first drive is there the configuration holds the lock alone."""
+    template = lab.site.machine(order.source)
+    config_so_far = {"lock": "clone"}
+    name = template.template or template.name
+    machine = Machine(vmid=order.newid, config=config_so_far, template=name)
+    lab.site.machines[machine.vmid] = machine
+    lab.store.save_machine(machine)
+    return machine
+
+
+def _wanted(order: Order, source: Machine) -> dict[str, str]:
     now = {k: v for k, v in source.config.items() if k not in _NOT_COPIED}
     now = {k: v for k, v in now.items() if not k.startswith("unused")}
     for key in [k for k in now if config.DRIVE.match(k) and not is_none(now[k])]:
@@ -64,10 +78,7 @@ def _begin(lab: Lab, order: Order, source: Machine) -> Machine:
     now["lock"] = "clone"
     if order.description:
         now["description"] = order.description
-    machine = Machine(vmid=order.newid, config=now, template=source.template or source.name)
-    lab.site.machines[machine.vmid] = machine
-    lab.store.save_machine(machine)
-    return machine
+    return now
 
 
 def is_none(drive: str) -> bool:
@@ -75,13 +86,19 @@ def is_none(drive: str) -> bool:
     return config.volume_of(drive) in ("none", "cdrom")
 
 
-async def _copy(lab: Lab, order: Order, source: Machine, machine: Machine, task: Task) -> None:
+async def _copy(
+    lab: Lab, order: Order, source: Machine, target: tuple[Machine, dict[str, str]], task: Task
+) -> None:
+    machine, wanted = target
     if lab.release.is_modern:
         task.say(f"creating a clone of VM {order.source} with ID {order.newid}")
     for key, volume in list(_drives(source)):
-        machine.config[key] = await copy_drive(lab, order, source, machine, (key, volume), task)
+        wanted[key] = await copy_drive(lab, order, source, machine, (key, volume), task)
+        task.die_if_doomed()
+        machine.config = wanted
         if not order.full and not config.is_seed(volume):
             await task.spend(LINKED)
+    machine.config = wanted
     await lab.guesthouse.create(machine)
     del machine.config["lock"]
     if order.pool:
@@ -96,6 +113,12 @@ def _drives(source: Machine) -> Iterator[tuple[str, str]]:
     for key, volume in sorted(config.drives(source.config)):
         if volume in source.volumes:
             yield key, volume
+
+
+def _abandon(lab: Lab, machine: Machine) -> None:
+    """Leave the half-made machine as it is: only root can take its lock away."""
+    machine.abandoned = True
+    lab.store.save_machine(machine)
 
 
 async def _undo(lab: Lab, machine: Machine) -> None:

@@ -1,7 +1,9 @@
 """One request through Proxmox's stations: identity, method, right, node, parameters, answer."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,7 +11,6 @@ from aiohttp import web
 
 from proxmox_lab.access.permission import require
 from proxmox_lab.call import Call, Handler, Lab
-from proxmox_lab.faults import FaultRule, Faults
 from proxmox_lab.http.incoming import Incoming, read
 from proxmox_lab.http.outgoing import failure, success
 from proxmox_lab.refusal import PlainRefusal, Refusal, forbidden, invalid
@@ -23,51 +24,52 @@ UNREACHED: Final = 3.1  # until nobody is known to be there
 _FORMATTERS: Final = ("json", "extjs")
 _DUPLICATE: Final = "duplicate parameter (already defined in URI) with conflicting values!"
 
+Answer = Callable[[frozenset[str]], Awaitable[web.Response]]  # given the privileges taken away
+Way = Callable[[web.Request, Incoming, Answer], Awaitable[web.Response]]
+
 
 class Exchange:
     """Answers everything below ``/api2``."""
 
-    def __init__(self, lab: Lab, routes: Mapping[str, Handler], faults: Faults) -> None:
+    def __init__(self, lab: Lab, routes: Mapping[str, Handler], through: Way) -> None:
         self._lab = lab
         self._routes = routes
-        self._faults = faults
+        self._through = through
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with whatever the fault panel has in mind for it."""
-        striking = self._faults.striking(request.method, request.rel_url.raw_path)
-        refused = await self._trouble_before(striking)
-        response = refused or await self._answer(request)
-        if any(rule.action == "drop" for rule in striking) and request.transport:
-            request.transport.abort()
-        return response
-
-    async def _trouble_before(self, striking: list[FaultRule]) -> web.Response | None:
-        for rule in striking:
-            if rule.action == "delay":
-                await self._lab.clock.sleep(rule.seconds)
-            if rule.action == "answer":
-                return failure(Refusal(rule.reason, status=rule.status), extjs=False)
-        return None
-
-    async def _answer(self, request: web.Request) -> web.Response:
         _, _, formatter, *rest = f"{request.rel_url.raw_path}//".split("/", 3)
         extjs = formatter == "extjs"
         try:
             _refuse_formatter(formatter, "/".join(rest))
-            result = await self._run(request, "/".join(rest))
+            incoming = await read(request, "/".join(rest))
         except Refusal as refusal:
-            if refusal.status == HTTPStatus.UNAUTHORIZED:
-                await self._lab.clock.sleep(AUTH_DELAY)
-            response = failure(refusal, extjs=extjs)
-            response.force_close()
-            return response
+            return await self._refused(refusal, extjs=extjs)
+        answer = partial(self._answer, request, incoming, extjs=extjs)
+        return await self._through(request, incoming, answer)
+
+    async def _refused(self, refusal: Refusal, *, extjs: bool) -> web.Response:
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            await self._lab.clock.sleep(AUTH_DELAY)
+        response = failure(refusal, extjs=extjs)
+        response.force_close()
+        return response
+
+    async def _answer(
+        self, request: web.Request, incoming: Incoming, denied: frozenset[str], *, extjs: bool
+    ) -> web.Response:
+        try:
+            result = await self._run(request, incoming, denied)
+        except Refusal as refusal:
+            return await self._refused(refusal, extjs=extjs)
         except Exception:
             log.exception("method failed", extra={"path": request.path})
             return failure(Refusal("internal error of the lab"), extjs=extjs)
         return success(result, extjs=extjs)
 
-    async def _run(self, request: web.Request, below: str) -> object:
-        incoming = await read(request, below)
+    async def _run(
+        self, request: web.Request, incoming: Incoming, denied: frozenset[str]
+    ) -> object:
         found = self._lab.table.find(incoming.verb, incoming.path)
         world = found is not None and found[0].permissions.get("user") == "world"
         anonymous = world and "Authorization" not in request.headers
@@ -75,6 +77,7 @@ class Exchange:
         if found is None or found[0].name not in self._routes:
             text = f"Method '{incoming.verb} {incoming.shown_path}' not implemented"
             raise Refusal(text, status=501)
+        caller = replace(caller, without=denied) if denied else caller
         method, said = found
         if caller.token and not method.takes_token:
             text = (

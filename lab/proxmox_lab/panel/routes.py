@@ -1,4 +1,4 @@
-"""``/lab/``: look into the lab and make trouble, from this machine only."""
+"""``/lab/``: look into the lab, from this machine only."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -6,11 +6,10 @@ from ipaddress import ip_address
 from typing import Any, Protocol, runtime_checkable
 
 from aiohttp import web
-from pydantic import ValidationError
 
 from proxmox_lab.actions import status
 from proxmox_lab.call import Lab
-from proxmox_lab.faults import Fault, FaultRule, Faults
+from proxmox_lab.faults.guests import VexedGuest
 from proxmox_lab.guests.port import Guest, Reach
 from proxmox_lab.machines import config
 from proxmox_lab.site.things import Machine
@@ -40,9 +39,8 @@ def _is_local(remote: str | None) -> bool:
 class Panel:
     """The panel's handlers over one lab."""
 
-    def __init__(self, lab: Lab, faults: Faults) -> None:
+    def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes."""
@@ -52,10 +50,6 @@ class Panel:
             web.get("/lab/vms/{vmid:\\d+}/endpoint", self.endpoint),
             web.get("/lab/vms/{vmid:\\d+}/guest", self.guest),
             web.get("/lab/tasks", self.tasks),
-            web.get("/lab/faults", self.faults),
-            web.post("/lab/faults", self.add_fault),
-            web.delete("/lab/faults", self.remove_faults),
-            web.delete("/lab/faults/{id}", self.remove_faults),
         ]
 
     async def about(self, _: web.Request) -> web.Response:
@@ -94,6 +88,7 @@ class Panel:
     async def guest(self, request: web.Request) -> web.Response:
         """Tell the state of a guest that can tell it."""
         _, guest = self._find(request)
+        guest = guest.inner if isinstance(guest, VexedGuest) else guest
         if not isinstance(guest, Inspectable):
             return _missing("this guest tells nothing of its state")
         return web.json_response(guest.state(), dumps=lambda found: json.dumps(found, default=str))
@@ -112,27 +107,6 @@ class Panel:
             for task in self._lab.tasks.newest_first()
         ]  # fmt: skip
         return web.json_response(shown)
-
-    async def faults(self, _: web.Request) -> web.Response:
-        """List the faults with how often each struck."""
-        return web.json_response([_fault(fault) for fault in self._faults.all()])
-
-    async def add_fault(self, request: web.Request) -> web.Response:
-        """Put a fault to work."""
-        try:
-            rule = FaultRule.model_validate_json(await request.read())
-        except ValidationError as wrong:
-            return web.json_response({"error": wrong.errors(include_url=False)}, status=422)
-        return web.json_response(_fault(self._faults.add(rule)), status=201)
-
-    async def remove_faults(self, request: web.Request) -> web.Response:
-        """Take one fault away, or all."""
-        self._faults.remove(request.match_info.get("id"))
-        return web.Response(status=204)
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    return {"id": fault.id, "hits": fault.hits, **fault.rule.model_dump()}
 
 
 def _missing(why: str) -> web.Response:

@@ -22,6 +22,7 @@ class Caller:
 
     user: str
     token: str | None = None
+    without: frozenset[str] = frozenset()  # privileges that a fault takes away for this call
 
     @property
     def id(self) -> str:
@@ -46,7 +47,7 @@ class Rights:
 
     def on(self, path: str, caller: Caller) -> frozenset[str]:
         """Return the caller's privileges on a path."""
-        return frozenset(self.dump(path, caller))
+        return frozenset(self.dump(path, caller)) - caller.without
 
     def dump(self, path: str, caller: Caller) -> Mapping[str, bool]:
         """Return the caller's privileges on a path, each with whether it goes on below."""

@@ -36,6 +36,7 @@ class Machine(BaseModel):
     template: str = ""  # name of the template its disk descends from
     powered: bool = False  # was running when last seen; decides what a restart of the lab does
     paused: bool = False
+    abandoned: bool = False  # half-made, and its maker is dead: stays across restarts
     guest: bool = False  # has a machine behind it, not only a configuration
 
     @property

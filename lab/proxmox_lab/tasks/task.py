@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from proxmox_lab.clock import Clock
+from proxmox_lab.refusal import WorkerDied
 from proxmox_lab.tasks.upid import Upid
 
 
@@ -33,6 +34,8 @@ class Task:
     exitstatus: str | None = None
     endtime: int | None = None
     seconds: float = 0.0
+    is_doomed: bool = False  # its worker is killed at the first opportunity
+    lives_longer: bool = False  # only once the work takes time
     began: float = field(default_factory=time.monotonic)
     work: "asyncio.Task[None] | None" = None
 
@@ -51,7 +54,15 @@ class Task:
 
     async def spend(self, seconds: float) -> None:
         """Take as long as Proxmox would."""
+        self.lives_longer = False
+        self.die_if_doomed()
         await self.clock.sleep(seconds)
+        self.die_if_doomed()
+
+    def die_if_doomed(self) -> None:
+        """End on the spot if somebody has killed the worker."""
+        if self.is_doomed and not self.lives_longer:
+            raise WorkerDied
 
     def end(self, exitstatus: str, *, last_line: str | None, now: float) -> None:
         """Note how it ended; newlines become spaces, as in Proxmox's index."""

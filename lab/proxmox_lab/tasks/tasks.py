@@ -10,13 +10,13 @@ from typing import Final
 
 from proxmox_lab.clock import Clock
 from proxmox_lab.guests.port import GuestFailure
-from proxmox_lab.refusal import Refusal, TaskAborted
+from proxmox_lab.refusal import Refusal, TaskAborted, WorkerDied
 from proxmox_lab.site.nodes import FIRST
 from proxmox_lab.tasks.task import Task, TaskRecord
 from proxmox_lab.tasks.upid import Upid, parse
 
 Work = Callable[[Task], Awaitable[None]]
-Trouble = Callable[[Task], str | None]
+Trouble = Callable[[Task], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 KEPT: Final = 2000
@@ -24,7 +24,7 @@ INTERRUPTED: Final = "unexpected status"
 
 
 class Tasks:
-    """Starts, finds and stops tasks. ``trouble`` may name an error a task has to end with."""
+    """Starts, finds and stops tasks. ``trouble`` comes before each one's work, and may fail it."""
 
     def __init__(self, *, file: Path, clock: Clock, trouble: Trouble) -> None:
         self._file = file
@@ -88,6 +88,13 @@ class Tasks:
         if task.work is not None and task.is_running:
             task.work.cancel()
             await asyncio.wait([task.work])
+        if task.work is not None and task.is_running:  # it had not even begun
+            self._end(task, INTERRUPTED, None)
+
+    async def kill(self, task: Task) -> None:
+        """Kill a task's worker: what it has half done stays so."""
+        task.is_doomed = True
+        await self.stop(task)
 
     async def close(self) -> None:
         """Stop every running task, as a shutdown of the node does."""
@@ -101,13 +108,17 @@ class Tasks:
     async def _run(self, task: Task, work: Work) -> None:
         failure: str | None = None
         try:
-            failure = self._trouble(task)
-            if failure is None:
-                await work(task)
+            await self._trouble(task)
+            await work(task)
+            task.lives_longer = False
+            task.die_if_doomed()
         except (Refusal, GuestFailure) as refused:
             failure = refused.text if isinstance(refused, Refusal) else str(refused)
+        except WorkerDied:
+            self._end(task, INTERRUPTED, None)
+            return
         except (asyncio.CancelledError, TaskAborted):
-            self._end(task, INTERRUPTED, "received interrupt")
+            self._end(task, INTERRUPTED, None if task.is_doomed else "received interrupt")
             return
         except Exception:
             log.exception("task failed", extra={"upid": str(task.upid)})
@@ -123,7 +134,7 @@ class Tasks:
         else:
             self._end(task, "OK", "TASK OK")
 
-    def _end(self, task: Task, exitstatus: str, line: str) -> None:
+    def _end(self, task: Task, exitstatus: str, line: str | None) -> None:
         task.end(exitstatus, last_line=line, now=self._clock.now())
         self._note(task.record())
 

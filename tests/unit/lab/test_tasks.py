@@ -18,8 +18,12 @@ def tasks(tmp_path: Path) -> Tasks:
     return opened(tmp_path)
 
 
-def opened(folder: Path, trouble: str | None = None) -> Tasks:
-    return Tasks(file=folder / "tasks.jsonl", clock=Clock(1000), trouble=lambda _: trouble)
+def opened(folder: Path, failure: str | None = None) -> Tasks:
+    async def trouble(_: Task) -> None:
+        if failure is not None:
+            raise Refusal(failure)
+
+    return Tasks(file=folder / "tasks.jsonl", clock=Clock(1000), trouble=trouble)
 
 
 async def ended(tasks: Tasks, work: Work) -> Task:
@@ -126,3 +130,21 @@ def test_what_is_no_upid_is_refused(text: str) -> None:
         parse(text)
 
     assert refused.value.errors == {"upid": "unable to parse worker upid"}
+
+
+async def test_a_killed_worker_leaves_what_it_had_done_and_no_last_line(tasks: Tasks) -> None:
+    done: list[str] = []
+
+    async def work(task: Task) -> None:
+        task.say("half")
+        done.append("half")
+        await task.spend(60_000)
+        done.append("whole")
+
+    task = tasks.find(tasks.start("qmclone", "100", "a@pve", work))
+    assert task is not None
+    await asyncio.sleep(0.01)
+
+    await tasks.kill(task)
+
+    assert (task.exitstatus, task.lines, done) == ("unexpected status", ["half"], ["half"])
