@@ -5,7 +5,17 @@ from typing import Any, Final
 
 import typer
 
-from yard_cli.commands import account, bench, demo, games, operations, servers, stack, status
+from yard_cli.commands import (
+    account,
+    bench,
+    demo,
+    games,
+    lifecycle,
+    operations,
+    servers,
+    stack,
+    status,
+)
 from yard_cli.failure import Failure
 from yard_cli.render import show_failure
 
@@ -30,11 +40,20 @@ def command_line() -> typer.Typer:
     app.command(rich_help_panel=here)(stack.up)
     app.command(rich_help_panel=here)(status.status)
     app.command(rich_help_panel=here, context_settings=PASSES_ON)(stack.lab)
-    api = "Servers"
-    for command in (games.games, servers.deploy, servers.servers, servers.delete):
-        app.command(rich_help_panel=api)(command)
-    for command in (operations.operations, operations.logs, operations.cancel, account.login):
-        app.command(rich_help_panel=api)(command)
+    theirs = "Servers"
+    app.command(rich_help_panel=theirs)(games.games)
+    app.command(rich_help_panel=theirs)(servers.deploy)
+    app.command(rich_help_panel=theirs)(servers.servers)
+    for verb in lifecycle.VERBS:
+        app.command(verb, rich_help_panel=theirs)(lifecycle.power(verb))
+    app.command(rich_help_panel=theirs)(lifecycle.restart)
+    app.command("set", rich_help_panel=theirs)(lifecycle.set_settings)
+    for command in (lifecycle.resize, lifecycle.rename, lifecycle.delete):
+        app.command(rich_help_panel=theirs)(command)
+    work = "What is being done"
+    for command in (operations.operations, operations.logs, operations.cancel):
+        app.command(rich_help_panel=work)(command)
+    app.command(rich_help_panel="A gateway elsewhere")(account.login)
     project = "The project"
     app.command("test", rich_help_panel=project, context_settings=PASSES_ON)(stack.run_tests)
     app.command(rich_help_panel=project)(bench.bench)

@@ -2,7 +2,7 @@
 
 from yard_cli.client.models import Game
 from yard_cli.commands.games import settings_of
-from yard_cli.commands.servers import settings_for
+from yard_cli.commands.values import settings_for
 
 GAME = Game.model_validate(
     {

@@ -105,3 +105,16 @@ def test_the_panel_tells_where_to_connect_and_who_one_is(tmp_path: Path):
     told = sink.getvalue()
     for word in ("h:30000", "admin", "pw", "http://127.0.0.1:9000", "logs one", "delete"):
         assert word in told
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_step_that_nothing_called_for_is_shown_as_such(terminal: bool):
+    out, sink = a_console(terminal=terminal)
+    show = LiveShow(out) if terminal else PlainShow(out)
+    steps = (CLONE, Step(name="playbook", state="skipped"))
+
+    with show:
+        show.operation(OPERATION.model_copy(update={"kind": "start", "steps": steps}))
+
+    assert "playbook" in sink.getvalue()
+    assert ("»" if terminal else "step playbook: skipped") in sink.getvalue()

@@ -63,6 +63,20 @@ class Gateway:
         """Return one server."""
         return read(Server, await self._call("GET", f"/v1/servers/{id}"))
 
+    async def change(
+        self, server_id: str, verb: str, *, key: str, body: Mapping[str, JsonValue] | None = None
+    ) -> Operation:
+        """Ask for a server to be started, stopped, restarted or killed."""
+        answer = await self._call("POST", f"/v1/servers/{server_id}/{verb}", body=body, key=key)
+        return read(Operation, answer)
+
+    async def alter(
+        self, server_id: str, wanted: Mapping[str, JsonValue], *, key: str
+    ) -> Operation:
+        """Ask for a server to have another name, plan or other settings."""
+        answer = await self._call("PATCH", f"/v1/servers/{server_id}", body=wanted, key=key)
+        return read(Operation, answer)
+
     async def delete(self, server_id: str) -> Operation:
         """Ask for a server to be removed."""
         return read(Operation, await self._call("DELETE", f"/v1/servers/{server_id}"))

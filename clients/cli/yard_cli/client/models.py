@@ -45,6 +45,7 @@ class Operation(Answer, frozen=True):
     kind: str
     server_id: str
     state: str
+    step: str | None = None
     steps: tuple[Step, ...] = ()
     error: OperationError | None = None
     created_at: AwareDatetime | None = None

@@ -1,16 +1,16 @@
 """``yard games``: what can be deployed, and what can be set."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final
 
 import typer
 from pydantic import JsonValue
 
+from yard_cli.client.api import Gateway
 from yard_cli.client.models import Game
 from yard_cli.commands import options
-from yard_cli.commands.target import api
-from yard_cli.interrupts import run
+from yard_cli.commands.target import with_gateway
 from yard_cli.render import console, printable, show_json, show_table
 
 LIMITS: Final = {
@@ -31,18 +31,17 @@ def games(
 ) -> None:
     """List the games that can be deployed, or the settings of one."""
 
-    async def ask() -> None:
-        async with api(url, data) as gateway:
-            found = await gateway.game(game) if game else await gateway.games()
-        if as_json:
-            show_json(found)
-        elif isinstance(found, Game):
-            _show_one(found)
-        else:
-            rows = [(one.id, one.version, one.maturity, one.summary) for one in found]
-            show_table(("GAME", "VERSION", "MATURITY", "SUMMARY"), rows)
+    async def ask(gateway: Gateway) -> Game | Sequence[Game]:
+        return await gateway.game(game) if game else await gateway.games()
 
-    run(ask())
+    found = with_gateway(url, data, ask)
+    if as_json:
+        show_json(found)
+    elif isinstance(found, Game):
+        _show_one(found)
+    else:
+        rows = [(one.id, one.version, one.maturity, one.summary) for one in found]
+        show_table(("GAME", "VERSION", "MATURITY", "SUMMARY"), rows)
 
 
 def _show_one(game: Game) -> None:

@@ -15,6 +15,18 @@ Data = Annotated[
 Url = Annotated[
     str | None, typer.Option("--url", help="Gateway to speak to.", show_default="the local stack")
 ]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Stay, show the log, end with its outcome.")
+]
+Server = Annotated[str, typer.Argument(help="Its name, or its id, or the id's beginning.")]
+SetFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set-file",
+        metavar="KEY=FILE",
+        help="A setting whose value a file holds, or standard input (-): for secrets.",
+    ),
+]
 PortBase = Annotated[
     int,
     typer.Option("--port-base", help="First of six ports in a row.", min=1024, max=65_530),

@@ -1,17 +1,21 @@
 """Which gateway a command speaks to, and as whom."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from yard_cli.client.api import Gateway, gateway
 from yard_cli.client.credentials import Account, Credentials
 from yard_cli.failure import Failure
+from yard_cli.interrupts import run
 from yard_cli.settings import CliSettings
 from yard_cli.stack.folder import DataFolder, RunningStack
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +71,13 @@ async def api(url: str | None, data: Path | None) -> AsyncGenerator[Gateway]:
         account = Account(username=secrets.username, password=secrets.password)
     async with gateway(found.url, credentials=found.credentials, account=account) as opened:
         yield opened
+
+
+def with_gateway(url: str | None, data: Path | None, do: Callable[[Gateway], Awaitable[T]]) -> T:
+    """Return what ``do`` returns, done at the gateway a command speaks to."""
+
+    async def done() -> T:
+        async with api(url, data) as gateway:
+            return await do(gateway)
+
+    return run(done())

@@ -15,7 +15,7 @@ from yard_cli.client.models import Line, Operation, Step
 from yard_cli.render import COLOURS, print_line, printable, seconds
 from yard_cli.stack.supervisor import News
 
-MARKS: Final = {"succeeded": "✓", "failed": "✗", "cancelled": "-", "pending": "·"}
+MARKS: Final = {"succeeded": "✓", "failed": "✗", "cancelled": "-", "skipped": "»", "pending": "·"}
 READY: Final = {"ready": "✓", "started": "…", "crashed": "✗", "stopped": "-", "killed": "✗"}
 
 
