@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench.processes import memory_of
 from tests.bench.site import a_stack
 from yard_cli.bench import Figure, Options
 
@@ -19,8 +20,7 @@ async def measure(options: Options) -> Sequence[Figure]:
     with tempfile.TemporaryDirectory(prefix="yard-bench-") as data:
         async with a_stack(Path(data), port_base=options.port_base) as stack:
             await asyncio.sleep(SETTLING)
-            keepers = [keeper for one in stack.supervisors for keeper in one.keepers]
-            sizes = {keeper.spec.name: resident(keeper.pid or 0) for keeper in keepers}
+            sizes = memory_of(stack)
     alone = await _bare_interpreter()
     told = f"a bare Python with FastAPI imported: {alone:.0f} MiB"
     figures = [
@@ -28,14 +28,6 @@ async def measure(options: Options) -> Sequence[Figure]:
         for name, size in sizes.items()
     ]
     return [*figures, Figure(name="all together", value=sum(sizes.values()), unit="MiB")]
-
-
-def resident(pid: int) -> float:
-    """Return a process's resident set in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return 0.0
 
 
 async def _bare_interpreter() -> float:

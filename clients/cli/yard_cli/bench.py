@@ -35,6 +35,7 @@ class Options(BaseModel, frozen=True):
     cold: bool = False
     runs: int = 3
     port_base: int = 18_080
+    at_once: tuple[int, ...] = (50, 200)
 
 
 Measure = Callable[[Options], Awaitable[Sequence[Figure]]]

@@ -15,13 +15,19 @@ def bench(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
     cold: Annotated[bool, typer.Option("--cold", help="Include the set-up of .venv.")] = False,
     runs: Annotated[int, typer.Option(help="Runs of which the median is taken.", min=1)] = 3,
+    at_once: Annotated[
+        list[int] | None, typer.Option(help="For pipeline: how many at once.", min=1)
+    ] = None,
     port_base: options.PortBase = 18_080,
     as_json: options.Json = False,
 ) -> None:
     """Measure one thing; every figure comes with its goal and what it was compared with."""
 
     async def measure() -> list[Figure]:
-        return list(await find(name)(Options(cold=cold, runs=runs, port_base=port_base)))
+        wanted = Options(cold=cold, runs=runs, port_base=port_base)
+        if at_once:
+            wanted = wanted.model_copy(update={"at_once": tuple(at_once)})
+        return list(await find(name)(wanted))
 
     figures = run(measure())
     if as_json:
