@@ -5,17 +5,22 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from common.bell import Bell
+from common.contracts.events import StepChanged, VMStopped
 from common.contracts.ids import new_id
 from common.contracts.servers import Plan, ServerSpec
 from common.db.engine import database
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
+from gateway.adapters.sql.tables import operations, servers
 from gateway.adapters.sql.work import SqlWork
+from gateway.domain.errors import PhaseForbids, ServerBusy
 from gateway.domain.failure import Failure
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation
@@ -24,6 +29,9 @@ from gateway.domain.server import Server
 from gateway.domain.step import planned
 from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Session
+from gateway.handlers.acceptance import Asked
+from gateway.handlers.events import on_event
+from gateway.handlers.servers import request
 from gateway.ports.records import Page, RequestKey
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
 from tests.fakes.gateway import MOMENT, USER, FakeWork
@@ -121,7 +129,54 @@ class Behaviour:
 
         async with work() as tx:
             assert await tx.operations.find_active("srv_1") == active
+            assert await tx.operations.hold_active("srv_1") == active
             assert await tx.operations.find_active("srv_2") is None
+            assert await tx.operations.hold_active("srv_2") is None
+
+    async def test_a_kill_and_the_news_of_what_it_overtakes_never_wait_for_each_other(
+        self, work: AnyUnitOfWork
+    ) -> None:
+        for n in range(8):
+            stop = await self._stopping(work, f"srv_{n}")
+            about: Any = {"server_id": stop.server_id, "operation_id": stop.id}
+            facts = (
+                StepChanged(step="shutdown", state="running", **about),
+                VMStopped(vmid=1, node="pve", **about),
+            )
+            asked = Asked(server_id=stop.server_id, owner_id="usr_1")
+
+            outcomes = await asyncio.gather(
+                *(on_event(fact, work=work, at=MOMENT) for fact in facts),
+                *(request(asked, Kind.KILL, work=work, at=MOMENT) for _ in range(2)),
+                return_exceptions=True,
+            )
+
+            # Either the stop was done, and there is nothing to kill; or the kill went first.
+            refused = [one for one in outcomes if isinstance(one, BaseException)]
+            assert all(isinstance(one, (PhaseForbids, ServerBusy)) for one in refused)
+            await self._agree(work, stop)
+
+    async def _stopping(self, work: AnyUnitOfWork, server_id: str) -> Operation:
+        async with work() as tx:
+            began = {"operation_id": new_id("operation"), "has_vm": True}
+            await tx.servers.add(server(server_id, phase=Phase.RUNNING, **began))
+        asked = Asked(server_id=server_id, owner_id="usr_1")
+        return await request(asked, Kind.STOP, work=work, at=MOMENT)
+
+    async def _agree(self, work: AnyUnitOfWork, stop: Operation) -> None:
+        async with work() as tx:
+            found = await tx.operations.find(stop.id)
+            active = await tx.operations.find_active(stop.server_id)
+            kept = await tx.servers.find(stop.server_id)
+        assert found is not None
+        assert kept is not None
+        assert found.has_ended
+        if found.state is State.SUCCEEDED:
+            assert (active, kept.phase) == (None, Phase.STOPPED)
+            return
+        assert active is not None
+        assert (active.kind, kept.phase) == (Kind.KILL, Phase.STOPPING)
+        assert kept.operation_id == active.id
 
     async def test_lists_are_newest_first_and_in_pages(self, work: AnyUnitOfWork) -> None:
         made = sorted((operation(server_id=f"srv_{n}") for n in range(5)), key=lambda o: o.id)
@@ -268,3 +323,43 @@ class TestSql(Behaviour):
         await migrate(database_url, MIGRATIONS)
         async with database(database_url) as sessions:
             yield UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+
+
+# As they were written before servers could be stopped.
+OLD_SERVER = {
+    "id": "srv_1", "owner_id": "usr_1", "spec": SPEC.model_dump(mode="json"),
+    "operation_id": "op_1", "created_at": MOMENT.isoformat(), "updated_at": MOMENT.isoformat(),
+    "phase": "running", "host": "h", "ports": [], "connect": "h:1", "versions": {"game": "5"},
+    "failure": None,
+}  # fmt: skip
+OLD_OPERATION = {
+    "id": "op_1", "kind": "deploy", "server_id": "srv_1", "owner_id": "usr_1",
+    "spec": SPEC.model_dump(mode="json"), "created_at": MOMENT.isoformat(),
+    "deadline": MOMENT.isoformat(), "heard_at": MOMENT.isoformat(), "state": "running",
+    "steps": [
+        {"name": "clone", "state": "running", "attempt": 1, "progress": 0.5, "detail": None,
+         "started_at": MOMENT.isoformat(), "ended_at": None},
+    ],
+    "failure": None, "started_at": MOMENT.isoformat(), "finished_at": None,
+}  # fmt: skip
+
+
+async def test_rows_from_before_servers_could_be_stopped_are_read(database_url: str) -> None:
+    await migrate(database_url, MIGRATIONS)
+    async with database(database_url) as sessions:
+        work = UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+        async with work() as tx:
+            await tx.servers.add(server(phase=Phase.RUNNING))
+            await tx.operations.add(operation(id="op_1"))
+        async with sessions.begin() as session:
+            await session.execute(update(servers).values(body=OLD_SERVER))
+            await session.execute(update(operations).values(body=OLD_OPERATION))
+
+        async with work() as tx:
+            found = await tx.servers.hold("srv_1")
+            begun = await tx.operations.hold_active("srv_1")
+
+    assert found is not None
+    assert begun is not None
+    assert (found.phase, found.has_vm, found.connect) == (Phase.RUNNING, False, "h:1")
+    assert (begun.step, begun.is_change, begun.ends_by) == ("clone", False, MOMENT)

@@ -1,6 +1,7 @@
 """Who may use which route: every route is named here, or the run fails."""
 
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -8,12 +9,14 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from common.security.tokens import ACCESS, LOG_TICKET
+from gateway.domain.user import Role
 from tests.fakes.gateway import USER, FakeWork
 from tests.unit.gateway.door import ISSUER, OTHER, Door, app_over, open_door
 
 PUBLIC: Final = "public"
 USERS: Final = "users"
 OWNERS: Final = "owners"
+ADMINS: Final = "admins"
 
 POLICY: Final = {
     "GET /openapi.json": PUBLIC,
@@ -44,9 +47,14 @@ POLICY: Final = {
     "POST /v1/servers/{id}/stop": OWNERS,
     "POST /v1/servers/{id}/restart": OWNERS,
     "POST /v1/servers/{id}/kill": OWNERS,
+    "GET /v1/settings/hypervisor": ADMINS,
+    "PUT /v1/settings/hypervisor": ADMINS,
+    "POST /v1/settings/hypervisor/test": ADMINS,
+    "GET /v1/settings/hypervisor/doctor": ADMINS,
 }
 
 GUARDED: Final = sorted(route for route, policy in POLICY.items() if policy != PUBLIC)
+ADMINISTERED: Final = sorted(route for route, policy in POLICY.items() if policy == ADMINS)
 OWNED: Final = sorted(route for route, policy in POLICY.items() if policy == OWNERS)
 
 
@@ -122,6 +130,13 @@ async def test_what_belongs_to_another_is_not_there(door: Door, route: str) -> N
 
     assert foreign == nowhere
     assert foreign[0] == 404
+
+
+@pytest.mark.parametrize("route", ADMINISTERED)
+async def test_what_is_for_administrators_is_closed_to_others(door: Door, route: str) -> None:
+    user = replace(OTHER, role=Role.USER)
+
+    assert await call(door, route, door.bearer(user)) == (403, "admin_only")
 
 
 async def test_lists_show_only_what_is_ones_own(door: Door) -> None:
