@@ -1,18 +1,25 @@
-"""``/pools``: machines that belong together, for the sake of rights."""
+"""``/pools``: machines and storages that belong together, for the sake of rights."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxmox_lab.access.permission import need, need_any
 from proxmox_lab.actions import status
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.site.things import Pool
 
+_CHANGING: Final = "update pools failed"
+
 
 async def pools(call: Call) -> list[dict[str, Any]]:
-    """List the pools the caller may see."""
+    """List the pools the caller may see, or one of them with its members."""
+    if call.text("poolid"):
+        need(call.lab.rights, call.caller, f"/pool/{call.text('poolid')}", "Pool.Audit")
+        return [await pool(call)]
     return [
-        {"poolid": name, **({"comment": pool.comment} if pool.comment else {})}
+        {"poolid": name, **_comment(pool)}
         for name, pool in call.lab.site.rules.pools.items()
         if call.lab.rights.has(call.caller, f"/pool/{name}", "Pool.Audit")
     ]
@@ -20,58 +27,124 @@ async def pools(call: Call) -> list[dict[str, Any]]:
 
 async def pool(call: Call) -> dict[str, Any]:
     """Tell a pool with its members."""
-    found = _pool(call)
-    site = call.lab.site
-    members = [
-        status.resource(call.lab, site.machines[v]) for v in found.machines if v in site.machines
-    ]
-    for member in members:
+    found = _pool(call, failing="")
+    shown: dict[str, Any] = {"poolid": call.text("poolid"), "members": _members(call, found)}
+    return shown | _comment(found)
+
+
+def _members(call: Call, found: Pool) -> list[dict[str, Any]]:
+    site, wanted = call.lab.site, call.text("type")
+    machines = [site.cluster[vmid] for vmid in found.machines if vmid in site.cluster]
+    shown = [status.resource(call.lab, machine) for machine in machines]
+    for member in shown:
         member.pop("pool", None)
-    shown: dict[str, Any] = {"poolid": call.text("poolid"), "members": members}
-    return shown | ({"comment": found.comment} if found.comment else {})
+    stores = [
+        status.storage_resource(call.lab, node, name)
+        for name in found.storages
+        for node in site.nodes
+        if name in site.storages and site.storages[name].is_on(node)
+    ]
+    return [member for member in (*shown, *stores) if wanted in ("", member["type"])]
 
 
-def _pool(call: Call) -> Pool:
-    name = call.text("poolid")
-    found = call.lab.site.rules.pools.get(name)
+def _comment(pool: Pool) -> dict[str, str]:
+    return {"comment": pool.comment} if pool.comment else {}
+
+
+def _pool(call: Call, *, failing: str) -> Pool:
+    found = call.lab.site.rules.pools.get(call.text("poolid"))
     if found is None:
-        raise Refusal(f"pool '{name}' does not exist")
+        raise Refusal(f"{failing}pool '{call.text('poolid')}' does not exist")
     return found
 
 
 async def create_pool(call: Call) -> None:
-    """Make an empty pool."""
-    name = call.text("poolid")
-    if name in call.lab.site.rules.pools:
+    """Make an empty pool; one inside another needs that to be there."""
+    name, known = call.text("poolid"), call.lab.site.rules.pools
+    parent = name.rpartition("/")[0]
+    if name in known:
         raise Refusal(f"create pool failed: pool '{name}' already exists")
-    call.lab.site.rules.pools[name] = Pool(comment=call.text("comment"))
+    if parent and parent not in known:
+        raise Refusal(f"create pool failed: parent '{parent}' of pool '{name}' does not exist")
+    known[name] = Pool(comment=call.text("comment"))
     call.lab.store.save_rules(call.lab.site)
 
 
 async def change_pool(call: Call) -> None:
-    """Add machines to a pool, or take them out; unknown ids are taken silently."""
-    found = _pool(call)
-    named = [int(text) for text in call.text("vms").split(",") if text]
-    kept = [vmid for vmid in found.machines if vmid not in named]
-    found.machines = kept if call.switch("delete") else kept + named
+    """Add machines and storages to a pool, or take them out; whether they exist is not asked."""
+    found = _pool(call, failing=f"{_CHANGING}: ")
+    machines = [int(text) for text in _items(call.text("vms"))]
+    storages = _items(call.text("storage"))
+    for vmid in machines:
+        need_any(call.lab.rights, call.caller, f"/vms/{vmid}", "Permissions.Modify", "VM.Allocate")
+    for name in storages:
+        wanted = ("Permissions.Modify", "Datastore.Allocate")
+        need_any(call.lab.rights, call.caller, f"/storage/{name}", *wanted)
+    change = _take_out if call.switch("delete") else _put_in
+    change(call, found, machines, storages)
+    if "comment" in call.parameters:
+        found.comment = call.text("comment")
     call.lab.store.save_rules(call.lab.site)
+
+
+def _items(text: str) -> list[str]:
+    return [item for item in re.split(r"[,;\s]+", text) if item]
+
+
+def _take_out(_: Call, found: Pool, machines: list[int], storages: list[str]) -> None:
+    for vmid in machines:
+        if vmid not in found.machines:
+            raise Refusal(f"{_CHANGING}: VM {vmid} is not a pool member")
+    for name in storages:
+        if name not in found.storages:
+            raise Refusal(f"{_CHANGING}: Storage '{name}' is not a pool member")
+    found.machines = [vmid for vmid in found.machines if vmid not in machines]
+    found.storages = [name for name in found.storages if name not in storages]
+
+
+def _put_in(call: Call, found: Pool, machines: list[int], storages: list[str]) -> None:
+    for vmid in machines:
+        if vmid in found.machines:
+            raise Refusal(f"{_CHANGING}: VM {vmid} is already a pool member")
+        _leave_other(call, vmid)
+    for name in storages:
+        if name in found.storages:
+            raise Refusal(f"{_CHANGING}: Storage '{name}' is already a pool member")
+    found.machines += machines
+    found.storages += storages
+
+
+def _leave_other(call: Call, vmid: int) -> None:
+    other = call.lab.site.pool_of(vmid)
+    if other is None:
+        return
+    if not call.switch("allow-move"):
+        why = f"VM {vmid} belongs already to pool '{other}' and 'allow-move' is not set"
+        raise Refusal(f"{_CHANGING}: {why}")
+    need(call.lab.rights, call.caller, f"/pool/{other}", "Pool.Allocate")
+    call.lab.site.rules.pools[other].machines.remove(vmid)
 
 
 async def delete_pool(call: Call) -> None:
     """Remove an empty pool."""
-    found, name = _pool(call), call.text("poolid")
-    if found.machines:
-        inside = f"contains VM {found.machines[0]}"
-        raise Refusal(f"delete pool failed: pool '{name}' is not empty ({inside})")
+    found, name = _pool(call, failing="delete pool failed: "), call.text("poolid")
+    inside = [
+        *(f"contains VM {vmid}" for vmid in found.machines),
+        *(f"contains storage {storage}" for storage in found.storages),
+        *(f"contains pool {n}" for n in call.lab.site.rules.pools if n.startswith(f"{name}/")),
+    ]
+    if inside:
+        raise Refusal(f"delete pool failed: pool '{name}' is not empty ({inside[0]})")
     del call.lab.site.rules.pools[name]
     call.lab.store.save_rules(call.lab.site)
 
 
 ROUTES: Final[Mapping[str, Handler]] = {
     "GET /pools": pools,
-    "GET /pools/{poolid}": pool,
     "POST /pools": create_pool,
     "PUT /pools": change_pool,
+    "DELETE /pools": delete_pool,
+    "GET /pools/{poolid}": pool,
     "PUT /pools/{poolid}": change_pool,
     "DELETE /pools/{poolid}": delete_pool,
 }

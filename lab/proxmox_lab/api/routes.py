@@ -6,8 +6,11 @@ from typing import Final
 from proxmox_lab.api import (
     access,
     agent,
+    backup_jobs,
     cluster,
+    datacenter,
     groups,
+    host,
     node,
     people,
     pools,
@@ -26,8 +29,11 @@ ROUTES: Final[Mapping[str, Handler]] = {
     for topic in (
         access,
         agent,
+        backup_jobs,
         cluster,
+        datacenter,
         groups,
+        host,
         node,
         people,
         pools,

@@ -14,6 +14,8 @@ SAME_VALUES: Final = frozenset(
     }
 )  # fmt: skip
 
+NAMES: Final = ("volid", "vmid", "key", "userid", "storage")
+
 
 def difference(record: Record, status: int, reason: str, body: dict[str, Any] | None) -> str | None:
     """Return the first difference between an answer and its record, or None."""
@@ -75,8 +77,8 @@ def _entries_deviation(
     where: str, wanted: list[dict[str, Any]], got: list[dict[str, Any]]
 ) -> str | None:
     """Compare entries one by one where they have a name, and their common shape otherwise."""
-    key = next((k for k in ("volid", "vmid", "key", "userid", "storage") if k in wanted[0]), None)
-    if key is None or not all(key in entry for entry in (*wanted, *got)):
+    key = next((k for k in NAMES if _names_all(k, wanted) and _names_all(k, got)), None)
+    if key is None:
         return _dict_deviation(f"{where}[]", *_made_alike(_merged(wanted), _merged(got)))
     ours = {entry[key]: entry for entry in got}
     missing = [entry[key] for entry in wanted if entry[key] not in ours]
@@ -88,6 +90,10 @@ def _entries_deviation(
         if found:
             return found
     return None
+
+
+def _names_all(key: str, entries: list[dict[str, Any]]) -> bool:
+    return len({entry.get(key) for entry in entries if key in entry}) == len(entries)
 
 
 def _merged(entries: list[dict[str, Any]]) -> dict[str, Any]:

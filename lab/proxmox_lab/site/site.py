@@ -21,6 +21,7 @@ class Rules(BaseModel):
     groups: dict[str, Group] = {}
     roles: dict[str, list[str]] = {}
     acl: list[AclEntry] = []
+    backup_jobs: dict[str, dict[str, str]] = {}
     ticket_key: str = ""
 
     @model_validator(mode="before")
