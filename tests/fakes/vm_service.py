@@ -15,13 +15,14 @@ from common.contracts.base import Event, Message
 from common.contracts.hypervisor import Network
 from common.contracts.logs import LogBatch
 from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
-from vm_service.domain.machine import Machine, Stage
+from vm_service.domain.machine import Machine
 from vm_service.domain.network import AddressBook, VmidRange
 from vm_service.domain.ownership import Disk, Sighting
 from vm_service.domain.placement import Place
+from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Listed, Order, Power, TaskState
-from vm_service.handlers.job import Tools
+from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 
 INSTALL = "test"
@@ -181,6 +182,11 @@ class FakeVM:
     address: str | None = None
     configured: int = 0
     listens: bool = True  # to a request to switch itself off
+    booted: float = 0.0  # when it was switched on
+    wakes: float | None = None  # when Proxmox switches it on again, after a reboot
+    pending: bool = False  # changes wait for a restart
+    cores: int = 0
+    resets: int = 0
 
 
 @dataclass(slots=True)
@@ -218,6 +224,8 @@ class FakeHypervisor:
         self.agent_silent_for = 2
         self.host_key = HOST_KEY + " root@guest\n"
         self.node = "pve"
+        self.clock: Callable[[], float] = lambda: 0.0
+        self.guest_polls = 1  # of a task that waits for the guest
 
     @asynccontextmanager
     async def _call(self, name: str) -> AsyncGenerator[None]:
@@ -295,13 +303,16 @@ class FakeHypervisor:
             task = self.tasks[upid]
             if task.polls >= 0:
                 task.polls, task.outcome = -1, "interrupted by signal"
-                self.vms.pop(task.vmid, None)
-                self.clones_made -= 1
+                if task.kind == "qmclone":
+                    self.vms.pop(task.vmid, None)
+                    self.clones_made -= 1
 
     async def configure(self, order: Order) -> str | None:
         async with self._call("configure"):
             vm = self._vm(order.vmid)
             vm.description, vm.configured = order.description, vm.configured + 1
+            vm.pending = vm.running and vm.cores != order.plan.cores
+            vm.cores = order.plan.cores
             return self._new_task("qmconfig", order.vmid, polls=0)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
@@ -316,41 +327,64 @@ class FakeHypervisor:
         async with self._call("start"):
             vm = self._vm(vmid)
             outcome = f"VM {vmid} already running" if vm.running else "OK"
-            vm.running = True
+            if not vm.running:
+                self._boot(vm)
             return self._new_task("qmstart", vmid, polls=1, outcome=outcome)
 
     async def power(self, node: str, vmid: int) -> Power:
         async with self._call("power"):
             vm = self._vm(vmid)
-            return Power(running=vm.running, lock=vm.lock)
+            if vm.wakes is not None and self.clock() >= vm.wakes and not vm.running:
+                self._boot(vm)
+            uptime = self.clock() - vm.booted if vm.running else 0.0
+            return Power(running=vm.running, uptime=uptime, restart_needed=vm.pending, lock=vm.lock)
 
     async def shutdown(self, node: str, vmid: int, *, timeout: int) -> str:
         async with self._call("shutdown"):
-            vm = self._vm(vmid)
-            if not vm.listens and vm.running:
-                outcome = "VM quit/powerdown failed - got timeout"
-                return self._new_task("qmshutdown", vmid, polls=2, outcome=outcome)
-            vm.running = False
-            return self._new_task("qmshutdown", vmid, polls=1)
+            return self._ask_guest("qmshutdown", vmid)
 
     async def stop(self, node: str, vmid: int) -> str:
         async with self._call("stop"):
-            self._vm(vmid).running = False
+            vm = self._vm(vmid)
+            for task in self._running(vmid, "qmshutdown"):  # overruled
+                task.polls, task.outcome = -1, "interrupted by signal"
+            if [task for task in self._running(vmid, "qmreboot") if task.poll()]:
+                text = f"can't lock file '/var/lock/qemu-server/lock-{vmid}.conf' - got timeout"
+                return self._new_task("qmstop", vmid, polls=0, outcome=text)
+            vm.running, vm.pending = False, False
             return self._new_task("qmstop", vmid, polls=0)
 
     async def reboot(self, node: str, vmid: int, *, timeout: int) -> str:
         async with self._call("reboot"):
-            vm = self._vm(vmid)
-            if not vm.running:
+            if not self._vm(vmid).running:
                 raise judge(f"VM {vmid} not running", status=500)
-            outcome = "OK" if vm.listens else "VM quit/powerdown failed - got timeout"
-            return self._new_task("qmreboot", vmid, polls=1, outcome=outcome)
+            return self._ask_guest("qmreboot", vmid)
 
     async def reset(self, node: str, vmid: int) -> str:
         async with self._call("reset"):
-            if not self._vm(vmid).running:
+            vm = self._vm(vmid)
+            if not vm.running:
                 raise judge(f"VM {vmid} not running", status=500)
+            vm.resets += 1
             return self._new_task("qmreset", vmid, polls=0)
+
+    def _boot(self, vm: FakeVM) -> None:
+        vm.running, vm.booted, vm.wakes, vm.pending = True, self.clock(), None, False
+
+    def _ask_guest(self, kind: str, vmid: int) -> str:
+        """Start what waits for the guest; a reboot leaves it off for a moment."""
+        vm = self._vm(vmid)
+
+        def go_off() -> None:
+            vm.running, vm.pending = False, False
+            vm.wakes = self.clock() + 1.0 if kind == "qmreboot" else None
+
+        outcome = "OK" if vm.listens else "VM quit/powerdown failed - got timeout"
+        return self._new_task(kind, vmid, polls=self.guest_polls, outcome=outcome, effect=go_off)
+
+    def _running(self, vmid: int, kind: str) -> list[FakeTask]:
+        found = self.tasks.values()
+        return [t for t in found if t.vmid == vmid and t.kind == kind and t.polls >= 0]
 
     async def destroy(self, node: str, vmid: int) -> str:
         async with self._call("destroy"):
@@ -424,6 +458,7 @@ class FakeWorld:
         self.memory = FakeMemory()
         self.hypervisor = FakeHypervisor()
         self.time = FakeTime()
+        self.hypervisor.clock = self.time.clock
         self.tools = Tools(
             hypervisor=self.hypervisor,
             reach=FakeReach(),

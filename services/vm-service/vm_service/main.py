@@ -38,8 +38,8 @@ from vm_service.adapters.proxmox.site import Site, access_to
 from vm_service.adapters.reach import DirectReach, url_reach
 from vm_service.adapters.sql import FencedWork, SqlWork, binding, due_machines
 from vm_service.domain.network import AddressBook, VmidRange
-from vm_service.handlers.job import Tools
 from vm_service.handlers.requests import on_event
+from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 from vm_service.ports import Reach

@@ -33,8 +33,8 @@ from tests.fakes.vm_service import HOST_KEY, SPEC
 from vm_service.adapters.proxmox.hypervisor import Proxmox
 from vm_service.adapters.reach import url_reach
 from vm_service.adapters.sql import SqlWork
-from vm_service.handlers.job import Tools
 from vm_service.handlers.requests import on_event
+from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 from vm_service.main import MIGRATIONS, proxmox, unit_of_work

@@ -5,37 +5,74 @@ import pytest
 from common.contracts.servers import Port
 from tests.fakes.vm_service import HOST_KEY, SPEC
 from vm_service.domain.host_key import host_key
-from vm_service.domain.machine import STEPS, UNSETTLED, Machine, Stage
+from vm_service.domain.machine import Machine, moved_on
 from vm_service.domain.network import VmidRange
 from vm_service.domain.ownership import Mark, Sighting, Standing, standing
-from vm_service.domain.telling import BEGINNINGS, ENDINGS, beginning
+from vm_service.domain.program import PROGRAMS, PROGRAMS_OFF, Kind, Stage, program
+from vm_service.domain.sentences import BEGINNINGS, ENDINGS, beginning
 from vm_service.domain.trouble import Trouble
-from vm_service.handlers.worker import ACTIONS
+from vm_service.handlers.worker import ACTIONS, PATIENCE, REMOVING
 
 MARK = Mark(install="home", server_id="srv_1", operation_id="op_1")
 
 
-class TestLifeCycle:
-    def test_every_unsettled_stage_leads_to_a_settled_one(self):
-        for first in UNSETTLED:
-            stage, seen = first, set[Stage]()
-            while stage in STEPS:
-                assert stage not in seen
-                seen.add(stage)
-                stage = STEPS[stage].leads_to
-            assert stage in {Stage.READY, Stage.GONE}
+class TestPrograms:
+    @pytest.mark.parametrize(
+        ("kind", "power", "steps", "leads_to"),
+        [
+            ("deploy", "unknown", "reserve clone configure resize start address", "ready"),
+            ("start", "unknown", "start address", "ready"),
+            ("stop", "unknown", "shutdown", "off"),
+            ("restart", "unknown", "reboot address", "ready"),
+            ("kill", "unknown", "stop", "off"),
+            ("resize", "running", "configure resize reboot address", "ready"),
+            ("resize", "stopped", "configure resize", "off"),
+            ("reconfigure", "running", "configure address", "ready"),
+            ("reconfigure", "stopped", "configure", "off"),
+            ("remove", "unknown", "stop destroy", "gone"),
+            ("observe", "unknown", "observe", "observed"),
+        ],
+    )
+    def test_a_machine_walks_through_its_program_and_settles(
+        self, kind: str, power, steps: str, leads_to: str
+    ):
+        machine = Machine(
+            server_id="srv_1",
+            operation_id="op_1",
+            kind=Kind(kind),
+            stage=Stage.WORKING,
+            step=program(Kind(kind)).steps[0],
+            power=power,
+        )
+        walked = []
+
+        while machine.step is not None:
+            walked.append(machine.step)
+            machine = moved_on(machine)
+
+        assert walked == steps.split()
+        assert machine.stage is Stage(leads_to)
 
     def test_every_step_has_an_action_and_its_sentences(self):
-        names = {step.name for step in STEPS.values()}
+        ways = {**PROGRAMS}, {**PROGRAMS_OFF}
+        steps = {(kind, step) for way in ways for kind, p in way.items() for step in p.steps}
 
-        assert set(ACTIONS) == set(STEPS)
-        assert names == set(BEGINNINGS) == set(ENDINGS)
+        assert set(PROGRAMS) == set(Kind) == set(PATIENCE)
+        for kind, step in steps:
+            assert step in (REMOVING if kind is Kind.REMOVE else ACTIONS)
+        assert {step for _, step in steps} == set(BEGINNINGS) == set(ENDINGS)
 
     @pytest.mark.parametrize(("cores", "said"), [(1, "1 core,"), (2, "2 cores,")])
     def test_one_core_is_said_in_the_singular(self, cores: int, said: str):
         spec = SPEC.model_copy(update={"plan": SPEC.plan.model_copy(update={"cores": cores})})
         machine = Machine(
-            server_id="srv_1", operation_id="op_1", stage=Stage.CLONED, spec=spec, vmid=900_000
+            server_id="srv_1",
+            operation_id="op_1",
+            kind=Kind.DEPLOY,
+            stage=Stage.WORKING,
+            step="configure",
+            spec=spec,
+            vmid=900_000,
         )
 
         assert said in beginning(machine)

@@ -16,10 +16,11 @@ from common.contracts.events import (
     VMRemovalBlocked,
 )
 from tests.fakes.vm_service import HOST_KEY, NETWORK, SPEC, FakeVM, FakeWorld, Killed
-from vm_service.domain.machine import Stage, planned
+from vm_service.domain.machine import planned, unwanted
 from vm_service.domain.placement import Place
+from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict, judge
-from vm_service.handlers.requests import on_removal_requested
+from vm_service.handlers.requests import on_event
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
 
@@ -43,7 +44,7 @@ async def run(world: FakeWorld, server_id: str = "srv_1") -> None:
 
 async def ask_removal(world: FakeWorld, operation: str = "op_1") -> None:
     request = RemovalRequested(server_id="srv_1", operation_id=operation, reason="cancelled")
-    await on_removal_requested(request, work=world.memory)
+    await on_event(request, work=world.memory)
 
 
 def stage(world: FakeWorld) -> Stage:
@@ -398,9 +399,7 @@ class TestRemoving:
         def overtake(_name: str) -> None:
             if next(calls) == call:
                 machine = world.machines["srv_1"]
-                world.machines["srv_1"] = replace(
-                    machine, stage=Stage.REMOVING, attempt=0, since=None
-                )
+                world.machines["srv_1"] = unwanted(machine, operation_id="op_1")
 
         world.hypervisor.after = overtake
 
@@ -417,11 +416,9 @@ class TestRemoving:
         world.hypervisor.clone_polls = 10_000
 
         def cancel(seconds: float) -> None:
-            if seconds > 20 and stage(world) is Stage.RESERVED:
+            if seconds > 20 and world.machines["srv_1"].step == "clone":
                 machine = world.machines["srv_1"]
-                world.machines["srv_1"] = replace(
-                    machine, stage=Stage.REMOVING, attempt=0, since=None
-                )
+                world.machines["srv_1"] = unwanted(machine, operation_id="op_1")
 
         world.time.on_sleep = cancel
 
@@ -434,7 +431,7 @@ class TestRemoving:
 
     async def test_a_strangers_vm_under_our_id_survives_the_removal(self, world: FakeWorld):
         machine = world.machines["srv_1"]
-        world.machines["srv_1"] = replace(machine, stage=Stage.RESERVED, vmid=FIRST, node="pve")
+        world.machines["srv_1"] = replace(machine, step="clone", vmid=FIRST, node="pve")
         world.hypervisor.vms[FIRST] = FakeVM("not yours", running=True)
         await ask_removal(world)
 
@@ -505,4 +502,4 @@ class TestRemoving:
         with pytest.raises(Lost):
             await run(world)
 
-        assert stage(world) is Stage.CLONED
+        assert world.machines["srv_1"].step == "configure"

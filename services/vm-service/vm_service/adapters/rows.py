@@ -8,8 +8,9 @@ from sqlalchemy import Row
 from common.contracts.base import now
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
-from vm_service.domain.machine import Failure, Machine, Stage
+from vm_service.domain.machine import Failure, Machine
 from vm_service.domain.placement import Place
+from vm_service.domain.program import Kind, Stage
 
 
 def columns(machine: Machine) -> dict[str, object]:
@@ -17,7 +18,11 @@ def columns(machine: Machine) -> dict[str, object]:
     return {
         "server_id": machine.server_id,
         "operation_id": machine.operation_id,
+        "kind": machine.kind.value,
         "stage": machine.stage.value,
+        "step": machine.step,
+        "made_by": machine.made_by,
+        "force": machine.force,
         "spec": machine.spec.model_dump(mode="json") if machine.spec else None,
         "deadline": machine.deadline,
         "vmid": machine.vmid,
@@ -28,6 +33,9 @@ def columns(machine: Machine) -> dict[str, object]:
         "assignment": machine.net.model_dump(mode="json") if machine.net else None,
         "owned": machine.owned,
         "task": machine.task,
+        "leftover": machine.leftover,
+        "rebooting": machine.rebooting,
+        "power": machine.power,
         "attempt": machine.attempt,
         "since": machine.since,
         "told": machine.told,
@@ -43,7 +51,11 @@ def machine_of(row: Row[Any]) -> Machine:
     return Machine(
         server_id=row.server_id,
         operation_id=row.operation_id,
+        kind=Kind(row.kind),
         stage=Stage(row.stage),
+        step=row.step,
+        made_by=row.made_by,
+        force=row.force,
         spec=ServerSpec.model_validate(row.spec) if row.spec else None,
         deadline=row.deadline,
         vmid=row.vmid,
@@ -53,6 +65,9 @@ def machine_of(row: Row[Any]) -> Machine:
         net=Assignment.model_validate(row.assignment) if row.assignment else None,
         owned=row.owned,
         task=row.task,
+        leftover=row.leftover,
+        rebooting=row.rebooting,
+        power=row.power,
         attempt=row.attempt,
         since=row.since,
         told=row.told,

@@ -17,8 +17,9 @@ from common.db.upsert import add_if_absent
 from common.db.work import UnitOfWork
 from vm_service.adapters.rows import columns, machine_of
 from vm_service.adapters.tables import burnt_vmids, machines
-from vm_service.domain.machine import UNSETTLED, Machine, Stage
+from vm_service.domain.machine import Machine
 from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.domain.program import Stage
 
 _RESERVATIONS: Final = 7_264_019_339  # any number; copies of the service reserve one by one
 
@@ -157,7 +158,7 @@ async def due_machines(sessions: Sessions, limit: int) -> Sequence[str]:
     query = (
         select(machines.c.server_id)
         .where(
-            machines.c.stage.in_([stage.value for stage in UNSETTLED]),
+            machines.c.stage == Stage.WORKING.value,
             unleased(machines.c.server_id),
         )
         .order_by(machines.c.changed_at)

@@ -1,66 +1,17 @@
-"""The life of a machine: the VM behind one server, from the wish for it to its end.
+"""The machine: the VM behind one server, from the wish for it to its end.
 
-    planned -> reserved -> cloned -> configured -> resized -> started -> ready
-       |          |          |           |            |          |         |
-       +----------+----------+-----------+------------+----------+----> failed
-       |                                                                   |
-       +--> removing -> stopped -> gone <----------------------------------+
-                |          |
-                +----------+--> blocked (Proxmox refuses to let it go)
-
-A removal may be asked for at every stage. ``gone`` doubles as the tombstone of a server whose
-removal was heard before its deployment.
+It is worked at, step by step of the program of its kind (see ``program``), or it is settled.
+A newer request takes over from whatever goes on; only a removal is never turned back. ``gone``
+doubles as the tombstone of a server whose removal was heard before its deployment.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Final
 
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
 from vm_service.domain.placement import Place
-
-
-class Stage(StrEnum):
-    """Where a machine is in its life."""
-
-    PLANNED = "planned"
-    RESERVED = "reserved"
-    CLONED = "cloned"
-    CONFIGURED = "configured"
-    RESIZED = "resized"
-    STARTED = "started"
-    READY = "ready"
-    FAILED = "failed"
-    REMOVING = "removing"
-    STOPPED = "stopped"
-    GONE = "gone"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What is done at a stage, and the stage it leads to."""
-
-    name: str
-    leads_to: Stage
-
-
-STEPS: Final[Mapping[Stage, Step]] = {
-    Stage.PLANNED: Step("reserve", Stage.RESERVED),
-    Stage.RESERVED: Step("clone", Stage.CLONED),
-    Stage.CLONED: Step("configure", Stage.CONFIGURED),
-    Stage.CONFIGURED: Step("resize", Stage.RESIZED),
-    Stage.RESIZED: Step("start", Stage.STARTED),
-    Stage.STARTED: Step("address", Stage.READY),
-    Stage.REMOVING: Step("stop", Stage.STOPPED),
-    Stage.STOPPED: Step("destroy", Stage.GONE),
-}
-
-UNSETTLED: Final = frozenset(STEPS)
-BEING_REMOVED: Final = frozenset({Stage.REMOVING, Stage.STOPPED})
+from vm_service.domain.program import Kind, PowerState, Stage, after, program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +29,23 @@ class Machine:
 
     server_id: str
     operation_id: str  # the newest operation heard of
+    kind: Kind
     stage: Stage
+    step: str | None = None  # that is worked at; none: settled
+    made_by: str = ""  # the operation of the deployment: part of the VM's mark
     spec: ServerSpec | None = None  # none: only its removal was ever heard
     deadline: datetime | None = None
+    force: bool = False  # a restart that does not ask the guest
     vmid: int | None = None
-    node: str | None = None
     home: Place | None = None  # where it was decided to make it
+    node: str | None = None  # where the VM was seen last
     net: Assignment | None = None  # what it was given of a network
     address: str | None = None  # the guest's own; by DHCP, only known once it told it
     owned: bool = False
-    task: str | None = None  # the clone's UPID, while it is of interest
+    task: str | None = None  # UPID of the step's long task, while it is of interest
+    leftover: str | None = None  # UPID of a task of the work that was taken over from
+    rebooting: bool = False  # a reboot of ours may still switch the VM on
+    power: PowerState = "unknown"  # as it was seen last
     attempt: int = 0  # of the step that runs; 0: not begun
     since: datetime | None = None  # when the step that runs was begun
     told: int = 0  # log lines written so far; numbers their keys
@@ -96,9 +54,19 @@ class Machine:
     failure: Failure | None = None
 
     @property
-    def step(self) -> Step | None:
-        """What comes next, unless the machine is settled."""
-        return STEPS.get(self.stage)
+    def is_settled(self) -> bool:
+        """Tell whether nothing is left to do."""
+        return self.stage is not Stage.WORKING
+
+    @property
+    def is_being_removed(self) -> bool:
+        """Tell whether it is on its way out, or stuck there."""
+        return self.kind is Kind.REMOVE and self.stage is not Stage.GONE
+
+    @property
+    def errand(self) -> tuple[Kind, str | None, str]:
+        """What is being done, and for whom; a removal is one, whoever asks for it."""
+        return self.kind, self.step, "" if self.kind is Kind.REMOVE else self.operation_id
 
     @property
     def wanted(self) -> ServerSpec:
@@ -119,7 +87,10 @@ def planned(*, server_id: str, operation_id: str, spec: ServerSpec, deadline: da
     return Machine(
         server_id=server_id,
         operation_id=operation_id,
-        stage=Stage.PLANNED,
+        kind=Kind.DEPLOY,
+        stage=Stage.WORKING,
+        step=program(Kind.DEPLOY).steps[0],
+        made_by=operation_id,
         spec=spec,
         deadline=deadline,
     )
@@ -127,13 +98,44 @@ def planned(*, server_id: str, operation_id: str, spec: ServerSpec, deadline: da
 
 def tombstone(*, server_id: str, operation_id: str) -> Machine:
     """Return the mark of a server whose removal came before anything else."""
-    return Machine(server_id=server_id, operation_id=operation_id, stage=Stage.GONE)
+    return Machine(
+        server_id=server_id, operation_id=operation_id, kind=Kind.REMOVE, stage=Stage.GONE
+    )
+
+
+def turned(machine: Machine, kind: Kind, *, operation_id: str) -> Machine:
+    """Return the machine turned to something else, at its beginning, whatever it was doing."""
+    # A clone under way is the removal's to end; any other task is only in the way.
+    left = machine.task if machine.owned else None
+    return replace(
+        machine,
+        operation_id=operation_id,
+        kind=kind,
+        stage=Stage.WORKING,
+        step=program(kind).steps[0],
+        force=False,
+        task=None if machine.owned else machine.task,
+        leftover=left or machine.leftover,
+        attempt=0,
+        since=None,
+        failure=None,
+    )
+
+
+def unwanted(machine: Machine, *, operation_id: str) -> Machine:
+    """Return the machine on its way out, whatever it was doing; what is removed stays so."""
+    if machine.kind is Kind.REMOVE and machine.stage in {Stage.WORKING, Stage.GONE}:
+        return replace(machine, operation_id=operation_id)
+    return turned(machine, Kind.REMOVE, operation_id=operation_id)
 
 
 def moved_on(machine: Machine) -> Machine:
-    """Return the machine one stage further, its next step not begun."""
-    step = STEPS[machine.stage]
-    return replace(machine, stage=step.leads_to, attempt=0, since=None)
+    """Return the machine one step further, its next step not begun; or settled."""
+    assert machine.step is not None
+    target = after(machine.kind, machine.step, power=machine.power)
+    if isinstance(target, Stage):
+        return replace(machine, stage=target, step=None)
+    return replace(machine, step=target, attempt=0, since=None)
 
 
 def begun(machine: Machine, *, at: datetime) -> Machine:
@@ -142,12 +144,13 @@ def begun(machine: Machine, *, at: datetime) -> Machine:
 
 
 def given_up(machine: Machine, *, reason: str, remedy: str | None) -> Machine:
-    """Return the machine stopped where it is: failed on the way up, blocked on the way down."""
-    step = STEPS[machine.stage]
+    """Return the machine stopped where it is: blocked on its way out, else failed."""
+    assert machine.step is not None
     return replace(
         machine,
-        stage=Stage.BLOCKED if machine.stage in BEING_REMOVED else Stage.FAILED,
-        failure=Failure(step=step.name, reason=reason, remedy=remedy),
+        stage=Stage.BLOCKED if machine.kind is Kind.REMOVE else Stage.FAILED,
+        step=None,
+        failure=Failure(step=machine.step, reason=reason, remedy=remedy),
     )
 
 
@@ -155,7 +158,7 @@ def sent_back(machine: Machine) -> Machine:
     """Return the machine without its VM id, which turned out to be somebody else's."""
     return replace(
         machine,
-        stage=Stage.PLANNED,
+        step=program(machine.kind).steps[0],
         vmid=None,
         home=None,
         net=None,
@@ -163,18 +166,4 @@ def sent_back(machine: Machine) -> Machine:
         task=None,
         attempt=0,
         since=None,
-    )
-
-
-def unwanted(machine: Machine, *, operation_id: str) -> Machine:
-    """Return the machine on its way out, whatever it was doing; what is removed stays so."""
-    if machine.stage is Stage.GONE or machine.stage in BEING_REMOVED:
-        return replace(machine, operation_id=operation_id)
-    return replace(
-        machine,
-        operation_id=operation_id,
-        stage=Stage.REMOVING,
-        attempt=0,
-        since=None,
-        failure=None,
     )

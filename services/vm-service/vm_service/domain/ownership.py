@@ -73,3 +73,8 @@ def standing(sighting: Sighting | None, mark: Mark) -> Standing:
         return Standing.UNPROVEN
     marked = any(line.startswith(mark.stem) for line in sighting.description.splitlines())
     return Standing.OURS if marked else Standing.FOREIGN
+
+
+def by_hand(node: str, vmid: int) -> str:
+    """Return the command that removes what an API token cannot remove."""
+    return f"qm unlock {vmid} && qm destroy {vmid} (as root on node {node})"

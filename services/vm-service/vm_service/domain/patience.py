@@ -39,6 +39,9 @@ DOWNWARDS: Final[Mapping[Verdict, Limit]] = {
     Verdict.UNKNOWN: Limit(seconds=24 * HOUR),
 }
 
+# Whoever called something off waits for an answer; that nothing can be seen is one as well.
+OBSERVING: Final[Mapping[Verdict, Limit]] = dict.fromkeys(Verdict, Limit(seconds=20))
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
 

@@ -1,74 +1,70 @@
 """What is said about a machine: its outcome as an event, its steps as events and log lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from common.contracts.base import Event, Message
 from common.contracts.events import (
     StepChanged,
     VMDeleted,
     VMFailed,
+    VMObserved,
     VMReady,
     VMRemovalBlocked,
+    VMStopped,
 )
 from common.contracts.logs import Level, LogBatch, LogLine
-from vm_service.domain.machine import Failure, Machine, Stage, begun
+from vm_service.domain.machine import Failure, Machine, begun
+from vm_service.domain.program import Stage
+from vm_service.domain.sentences import beginning
 
 WRITER: Final = "vm-service"
 UNTOLD: Final = Failure(step="unknown", reason="no reason was recorded")
 LONGEST: Final = 2000  # characters of a foreign text that are passed on
 
-BEGINNINGS: Final[Mapping[str, str]] = {
-    "reserve": "Reserving a VM id and an address",
-    "clone": "Cloning the template into VM {vmid} on node {node}",
-    "configure": "Configuring VM {vmid}: {cores}, {memory} MiB memory, address {address}",
-    "resize": "Growing the disk of VM {vmid} to {disk} GiB",
-    "start": "Starting VM {vmid}",
-    "address": "Waiting for the guest of VM {vmid} to answer at {address}",
-    "stop": "Stopping the VM",
-    "destroy": "Removing the VM and its disks",
-}
-ENDINGS: Final[Mapping[str, str]] = {
-    "reserve": "Reserved VM {vmid} with address {address} on node {node}",
-    "clone": "VM {vmid} is cloned",
-    "configure": "VM {vmid} is configured",
-    "resize": "The disk of VM {vmid} has the size of the plan",
-    "start": "VM {vmid} is started",
-    "address": "The guest answers at {address}, its host key is known",
-    "stop": "The VM is stopped",
-    "destroy": "The VM is gone",
-}
+Brought = Literal["deploy", "start", "restart", "resize", "reconfigure"]
 
 
 def announcement(machine: Machine, *, tofu: bool = False) -> Event | None:
     """Return the fact that a settled machine stands for; asked again, it is said again."""
     server, operation = machine.server_id, machine.operation_id
-    failure = machine.failure or UNTOLD
     match machine.stage:
         case Stage.READY:
             return _ready(machine, tofu=tofu)
-        case Stage.FAILED:
-            return VMFailed(
-                server_id=server,
-                operation_id=operation,
-                step=failure.step,
-                reason=failure.reason,
-                remedy=failure.remedy,
-            )
+        case Stage.OFF:
+            node, vmid = machine.place
+            return VMStopped(server_id=server, operation_id=operation, vmid=vmid, node=node)
+        case Stage.OBSERVED:
+            return VMObserved(server_id=server, operation_id=operation, power=machine.power)
         case Stage.GONE:
             return VMDeleted(server_id=server, operation_id=operation, vmid=machine.vmid)
-        case Stage.BLOCKED:
-            return VMRemovalBlocked(
-                server_id=server,
-                operation_id=operation,
-                vmid=machine.vmid or 0,
-                reason=failure.reason,
-                remedy=failure.remedy or "remove the VM by hand, then delete the server again",
-            )
-        case _:
+        case Stage.FAILED | Stage.BLOCKED:
+            return _failed(machine)
+        case Stage.WORKING:
             return None
+
+
+def _failed(machine: Machine) -> Event:
+    server, operation = machine.server_id, machine.operation_id
+    failure = machine.failure or UNTOLD
+    if machine.stage is Stage.BLOCKED:
+        return VMRemovalBlocked(
+            server_id=server,
+            operation_id=operation,
+            vmid=machine.vmid or 0,
+            reason=failure.reason,
+            remedy=failure.remedy or "remove the VM by hand, then delete the server again",
+        )
+    return VMFailed(
+        server_id=server,
+        operation_id=operation,
+        step=failure.step,
+        reason=failure.reason,
+        remedy=failure.remedy,
+        power=machine.power,
+    )
 
 
 def _ready(machine: Machine, *, tofu: bool) -> VMReady:
@@ -85,29 +81,7 @@ def _ready(machine: Machine, *, tofu: bool) -> VMReady:
         host_key_policy="tofu" if tofu else "agent",
         spec=machine.wanted,
         deadline=machine.deadline,
-    )
-
-
-def beginning(machine: Machine) -> str:
-    """Return the sentence that opens the step the machine is about to take."""
-    assert machine.step is not None
-    return _filled(BEGINNINGS[machine.step.name], machine)
-
-
-def ending(step: str, machine: Machine) -> str:
-    """Return the sentence that closes a step, for the machine it left behind."""
-    return _filled(ENDINGS[step], machine)
-
-
-def _filled(sentence: str, machine: Machine) -> str:
-    plan = machine.spec.plan if machine.spec else None
-    return sentence.format(
-        vmid=machine.vmid,
-        node=machine.node,
-        address=machine.address,
-        cores=plan and ("1 core" if plan.cores == 1 else f"{plan.cores} cores"),
-        memory=plan.memory_mib if plan else None,
-        disk=plan.disk_gib if plan else None,
+        kind=cast("Brought", machine.kind.value),
     )
 
 
@@ -168,8 +142,8 @@ def begin(entry: Entry, *, at: datetime) -> None:
     if step is None:
         return
     entry.machine = begun(entry.machine, at=at)
-    entry.line(step.name, beginning(entry.machine))
-    entry.facts.append(step_changed(entry.machine, step.name, "running"))
+    entry.line(step, beginning(entry.machine))
+    entry.facts.append(step_changed(entry.machine, step, "running"))
 
 
 def go_on(entry: Entry) -> None:
@@ -177,5 +151,5 @@ def go_on(entry: Entry) -> None:
     step = entry.machine.step
     assert step is not None
     entry.machine = replace(entry.machine, attempt=entry.machine.attempt + 1)
-    entry.line(step.name, "Going on after an interruption")
-    entry.facts.append(step_changed(entry.machine, step.name, "running"))
+    entry.line(step, "Going on after an interruption")
+    entry.facts.append(step_changed(entry.machine, step, "running"))

@@ -30,7 +30,7 @@ async def ensure_free_address(job: Job) -> None:
 async def _take_another(job: Job, avoid: AbstractSet[str]) -> None:
     async with job.work() as tx:
         current = await tx.machines.get(job.machine.server_id)
-        if current.stage is not job.machine.stage:
+        if current.errand != job.machine.errand:
             raise Overtaken
         job.machine = await tx.machines.reserve(current, avoid=avoid)
         await tx.machines.save(job.machine)

@@ -5,11 +5,11 @@ from typing import Final
 
 from vm_service.domain.host_key import HOST_KEY_FILE, host_key
 from vm_service.domain.machine import Machine
-from vm_service.domain.ownership import Standing
+from vm_service.domain.ownership import Standing, by_hand
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.addresses import believed, ensure_free_address
-from vm_service.handlers.job import Change, Job, by_hand, keeping
-from vm_service.handlers.waiting import GROWTH, pause, turn, wait, wait_for_end, warn
+from vm_service.handlers.job import Change, Job, keeping
+from vm_service.handlers.waiting import GROWTH, pause, turn, wait_for_end, warn
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=5)
@@ -110,35 +110,6 @@ async def _cloned(job: Job) -> Change:
         raise Trouble(Verdict.DENIED, text, "grant VM.Audit on the pool of the servers")
     await job.keep_task(None)
     raise Trouble(Verdict.FAULT, f"the clone has ended, but VM {vmid} is {found}")
-
-
-async def configure(job: Job) -> Change:
-    """Set everything the plan says, all at once."""
-    upid = await job.tools.hypervisor.configure(job.order)
-    if upid is not None:
-        await wait(job, upid)
-    return keeping()
-
-
-async def resize(job: Job) -> Change:
-    """Bring the disk to the plan's absolute size."""
-    _, sighting = await job.sight()
-    if sighting is None:
-        raise Trouble(Verdict.ABSENT, "the VM has vanished")
-    upid = await job.tools.hypervisor.grow(job.order, sighting)
-    if upid is not None:
-        await wait(job, upid)
-    return keeping()
-
-
-async def start(job: Job) -> Change:
-    """Switch the VM on; one that runs already is as good."""
-    try:
-        await wait(job, await job.tools.hypervisor.start(*job.machine.place))
-    except Trouble as trouble:
-        if trouble.verdict is not Verdict.ALREADY:
-            raise
-    return keeping()
 
 
 async def address(job: Job) -> Change:

@@ -1,49 +1,29 @@
 """One machine under work, and everything that is recorded of it.
 
 Every transaction here is fenced by the worker's lease. Only the handlers of requests write to
-the record besides us, and all they do is to turn a machine towards its end.
+the record besides us, and all they do is to turn a machine to something else.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from common.contracts.base import now
-from vm_service.domain.machine import BEING_REMOVED, Machine, given_up, moved_on, sent_back
-from vm_service.domain.ownership import Mark, Sighting, Standing, standing
-from vm_service.domain.telling import Entry, announcement, begin, ending, step_changed
+from vm_service.domain.machine import Machine, given_up, moved_on, sent_back
+from vm_service.domain.ownership import Mark, Sighting, Standing, by_hand, standing
+from vm_service.domain.program import CHANGES, PowerState
+from vm_service.domain.sentences import ending
+from vm_service.domain.telling import Entry, announcement, begin, step_changed
 from vm_service.domain.trouble import Trouble
-from vm_service.handlers.turns import Turns
-from vm_service.ports import AddressProbe, Hypervisor, Order, Reach, UnitOfWork, Work
+from vm_service.domain.vm import Order
+from vm_service.handlers.tools import Tools
+from vm_service.ports import UnitOfWork, Work
 
 Change = Callable[[Work, Machine], Awaitable[Machine]]
 
 
 class Overtaken(Exception):
     """The record has moved on without us: look at it again before doing anything."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What every job works with. ``probe``: none where no guest's address can be reached."""
-
-    hypervisor: Hypervisor
-    reach: Reach
-    install: str
-    clones: Turns
-    probe: AddressProbe | None = None
-    tofu: bool = False
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = now
-
-
-def by_hand(node: str, vmid: int) -> str:
-    """Return the command that removes what an API token cannot remove."""
-    return f"qm unlock {vmid} && qm destroy {vmid} (as root on node {node})"
 
 
 def keeping(**fields: object) -> Change:
@@ -68,7 +48,7 @@ class Job:
     def step(self) -> str:
         """Name of the step that runs."""
         assert self.machine.step is not None
-        return self.machine.step.name
+        return self.machine.step
 
     @property
     def mark(self) -> Mark:
@@ -77,12 +57,12 @@ class Job:
         return Mark(
             install=self.tools.install,
             server_id=machine.server_id,
-            operation_id=machine.operation_id,
+            operation_id=machine.made_by,
         )
 
     @property
     def order(self) -> Order:
-        """The VM as it is to be made."""
+        """The VM as it is to be made, or to be from now on."""
         node, vmid = self.machine.place
         spec = self.machine.wanted
         home, net = self.machine.home, self.machine.net
@@ -93,6 +73,14 @@ class Job:
         return Order(
             vmid=vmid, place=place, name=spec.name, description=description, plan=spec.plan, net=net
         )
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether a change has used up its time; a deployment's end the gateway decides."""
+        machine = self.machine
+        if machine.kind not in CHANGES or machine.deadline is None:
+            return False
+        return self.tools.now() >= machine.deadline
 
     def age(self) -> timedelta:
         """How long the step has been going on, restarts included."""
@@ -109,7 +97,7 @@ class Job:
         """Open an entry; it is committed with all it says, or not at all."""
         async with self.work() as tx:
             current = await tx.machines.get(self.machine.server_id)
-            if current.stage is not self.machine.stage:
+            if current.errand != self.machine.errand:
                 raise Overtaken
             entry = Entry(current)
             yield tx, entry
@@ -128,8 +116,8 @@ class Job:
             begin(entry, at=self.tools.now())
             self._announce(entry)
 
-    async def fail(self, trouble: Trouble) -> None:
-        """Record that the step cannot be done, and why."""
+    async def fail(self, trouble: Trouble, *, power: PowerState) -> None:
+        """Record that the step cannot be done, and why; and how the VM stands now."""
         async with self._entry() as (_, entry):
             remedy = trouble.remedy or self._by_hand()
             entry.line(self.step, f"Failed: {trouble.text}", level="error")
@@ -138,6 +126,7 @@ class Job:
             detail = trouble.text
             entry.facts.append(step_changed(entry.machine, self.step, "failed", detail=detail))
             entry.machine = given_up(entry.machine, reason=trouble.text, remedy=remedy)
+            entry.machine = replace(entry.machine, power=power)
             self._announce(entry)
 
     async def retry(self, trouble: Trouble, *, pause: float, aloud: bool) -> None:
@@ -171,21 +160,29 @@ class Job:
         async with self._entry() as (_, entry):
             entry.facts.append(step_changed(entry.machine, self.step, "running", progress=share))
 
+    async def note(self, **fields: object) -> None:
+        """Record what was found out or is about to be done, in the middle of the step."""
+        async with self._entry() as (_, entry):
+            entry.machine = replace(entry.machine, **fields)
+
     async def check(self) -> None:
         """Raise ``Overtaken`` if the record has moved on."""
         async with self.work() as tx:
             current = await tx.machines.get(self.machine.server_id)
-        if current.stage is not self.machine.stage:
+        if current.errand != self.machine.errand:
             raise Overtaken
 
     async def keep_task(self, task: str | None) -> None:
-        """Remember the clone's task; even a job that was overtaken must not forget it."""
+        """Remember the step's task; even a job that was overtaken must not forget it."""
         async with self.work() as tx:
             current = await tx.machines.get(self.machine.server_id)
-            await tx.machines.save(replace(current, task=task))
-        if current.stage is not self.machine.stage:
+            is_current = current.errand == self.machine.errand
+            field = "task" if is_current or not current.owned else "leftover"
+            current = replace(current, **{field: task})
+            await tx.machines.save(current)
+        if not is_current:
             raise Overtaken
-        self.machine = replace(current, task=task)
+        self.machine = current
 
     def _announce(self, entry: Entry) -> None:
         fact = announcement(entry.machine, tofu=self.tools.tofu)
@@ -194,6 +191,6 @@ class Job:
 
     def _by_hand(self) -> str | None:
         """Return the command that removes what we cannot remove."""
-        if self.machine.stage not in BEING_REMOVED or not self.machine.vmid:
+        if not self.machine.is_being_removed or not self.machine.vmid:
             return None
         return by_hand(*self.machine.place)

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
-from vm_service.domain.ownership import Sighting, Standing
+from vm_service.domain.ownership import Sighting, Standing, by_hand
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.handlers.job import Change, Job, by_hand, keeping
+from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.waiting import wait, wait_for_end
 
 LONGEST_DEPLOYMENT: Final = timedelta(hours=2)

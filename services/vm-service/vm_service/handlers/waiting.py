@@ -19,12 +19,25 @@ QUICK: Final = 2.0  # seconds within which nobody asks for progress
 NEWS: Final = 0.05  # progress worth telling
 
 
+class Overdue(Trouble):
+    """A task takes longer than it may; it still runs."""
+
+
+class TimeUp(Trouble):
+    """The operation has used up its time."""
+
+
 async def attend(job: Job) -> None:
-    """Raise ``Overtaken`` if the record has moved on; looks once a second at most."""
+    """Raise ``Overtaken`` if the record has moved on; looks once a second at most.
+
+    Raises ``TimeUp`` if the operation may take no longer.
+    """
     now = job.tools.clock()
     if now - job.attended >= ATTENTION:
         job.attended = now
         await job.check()
+    if job.is_late:
+        raise TimeUp(Verdict.REFUSED, "the time for the operation is up")
 
 
 async def pause(job: Job, seconds: float) -> None:
@@ -47,7 +60,7 @@ async def wait_for_end(
         if not state.running:
             return state
         if age > limit:
-            raise Trouble(Verdict.REFUSED, f"the task did not end within {limit:.0f} s: {upid}")
+            raise Overdue(Verdict.REFUSED, f"the task did not end within {limit:.0f} s: {upid}")
         if state.progress is not None and state.progress >= told + NEWS:
             told = state.progress
             await job.progress(told)

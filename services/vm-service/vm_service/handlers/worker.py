@@ -7,25 +7,39 @@ any line is healed by whoever takes up the machine next.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from vm_service.domain.machine import BEING_REMOVED, Stage
-from vm_service.domain.patience import DOWNWARDS, UPWARDS, Patience
+from vm_service.domain.patience import DOWNWARDS, OBSERVING, UPWARDS, Limit, Patience
+from vm_service.domain.program import CHANGES, Kind
 from vm_service.domain.telling import Entry, begin, go_on
-from vm_service.domain.trouble import Trouble
-from vm_service.handlers import bringing_up, removing
+from vm_service.domain.trouble import Trouble, Verdict
+from vm_service.handlers import bringing_up, living, removing, shaping
 from vm_service.handlers.bringing_up import NotOurs
-from vm_service.handlers.job import Change, Job, Overtaken, Tools
-from vm_service.handlers.waiting import pause
+from vm_service.handlers.job import Change, Job, Overtaken, keeping
+from vm_service.handlers.power import end_leftover
+from vm_service.handlers.tools import Tools
+from vm_service.handlers.waiting import TimeUp, attend, pause
 from vm_service.ports import UnitOfWork
 
-ACTIONS: Final[Mapping[Stage, Callable[[Job], Awaitable[Change]]]] = {
-    Stage.PLANNED: bringing_up.reserve,
-    Stage.RESERVED: bringing_up.clone,
-    Stage.CLONED: bringing_up.configure,
-    Stage.CONFIGURED: bringing_up.resize,
-    Stage.RESIZED: bringing_up.start,
-    Stage.STARTED: bringing_up.address,
-    Stage.REMOVING: removing.stop,
-    Stage.STOPPED: removing.destroy,
+Action = Callable[[Job], Awaitable[Change]]
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "reserve": bringing_up.reserve,
+    "clone": bringing_up.clone,
+    "configure": shaping.configure,
+    "resize": shaping.resize,
+    "start": living.start,
+    "address": bringing_up.address,
+    "shutdown": living.shutdown,
+    "reboot": living.reboot,
+    "stop": living.stop,
+    "observe": living.observe,
+}
+# What is removed may never have been ours, so these look with other eyes.
+REMOVING: Final[Mapping[str, Action]] = {"stop": removing.stop, "destroy": removing.destroy}
+
+PATIENCE: Final[Mapping[Kind, Mapping[Verdict, Limit]]] = {
+    **dict.fromkeys(Kind, UPWARDS),
+    Kind.REMOVE: DOWNWARDS,
+    Kind.OBSERVE: OBSERVING,
 }
 
 SELDOM: Final = 8  # the same trouble is told again every so many attempts
@@ -35,7 +49,7 @@ async def work_on_machine(server_id: str, *, work: UnitOfWork, tools: Tools) -> 
     """Take step after step until nothing is left to do."""
     while (job := await _open(server_id, work=work, tools=tools)) is not None:
         try:
-            while job.machine.step is not None:
+            while not job.machine.is_settled:
                 await _take_step(job)
         except Overtaken:
             continue
@@ -45,7 +59,7 @@ async def _open(server_id: str, *, work: UnitOfWork, tools: Tools) -> Job | None
     """Begin, or take up again, what comes next; nothing if the machine is settled."""
     async with work() as tx:
         entry = Entry(await tx.machines.get(server_id))
-        if entry.machine.step is None:
+        if entry.machine.is_settled:
             return None
         if entry.machine.attempt == 0:
             begin(entry, at=tools.now())
@@ -58,22 +72,39 @@ async def _open(server_id: str, *, work: UnitOfWork, tools: Tools) -> Job | None
 
 async def _take_step(job: Job) -> None:
     """Do the step, as often as patience allows; record how it ended."""
-    stage = job.machine.stage
-    patience = Patience(limits=DOWNWARDS if stage in BEING_REMOVED else UPWARDS)
-    last = ""
+    patience = Patience(limits=PATIENCE[job.machine.kind])
+    last: Trouble | None = None
+    delay = 0.0
     while True:
         try:
-            change = await ACTIONS[stage](job)
-            await job.succeed(change)
+            await pause(job, delay)
+            await attend(job)
+            await job.succeed(await _act(job))
         except NotOurs:
             await job.start_over(why="it holds a VM that is not ours")
         except Trouble as trouble:
-            delay = patience.pause_after(trouble.verdict, now=job.tools.clock())
-            if delay is not None:
-                aloud = trouble.text != last or job.machine.attempt % SELDOM == 0
-                await job.retry(trouble, pause=delay, aloud=aloud)
-                last = trouble.text
-                await pause(job, delay)
-                continue
-            await job.fail(trouble)
+            wait = patience.pause_after(trouble.verdict, now=job.tools.clock())
+            if wait is None:
+                await _give_up(job, last if last and isinstance(trouble, TimeUp) else trouble)
+                return
+            aloud = last is None or trouble.text != last.text or job.machine.attempt % SELDOM == 0
+            await job.retry(trouble, pause=wait, aloud=aloud)
+            last, delay = trouble, wait
+            continue
         return
+
+
+async def _act(job: Job) -> Change:
+    await end_leftover(job)
+    actions = REMOVING if job.machine.kind is Kind.REMOVE else ACTIONS
+    return await actions[job.step](job)
+
+
+async def _give_up(job: Job, trouble: Trouble) -> None:
+    """Record that it goes no further. That nothing could be seen is an observation, too."""
+    if job.machine.kind is Kind.OBSERVE:
+        await job.succeed(keeping(power="unknown"))
+    elif job.machine.kind in CHANGES:
+        await job.fail(trouble, power=await living.last_look(job))
+    else:
+        await job.fail(trouble, power=job.machine.power)

@@ -1,0 +1,132 @@
+"""What becomes of a request, given the machine it finds: one function per event, nothing done.
+
+Of two operations the newer one wins; asked again, the outcome is said again.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from common.contracts.base import Event
+from common.contracts.events import (
+    CancelRequested,
+    ChangeRequested,
+    DeploymentRequested,
+    RemovalRequested,
+)
+from vm_service.domain.machine import Failure, Machine, planned, tombstone, turned, unwanted
+from vm_service.domain.program import Kind, Stage, program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """``record``: the machine as it is to be. ``tell``: whose outcome is said, if it has one."""
+
+    record: Machine | None = None
+    tell: Machine | None = None
+
+
+OVERTAKEN: Final = Decision()
+
+
+def decide(event: Event, machine: Machine | None) -> Decision | None:
+    """Return what becomes of an event; none if it is no business of ours."""
+    match event:
+        case DeploymentRequested():
+            return _deployment(event, machine)
+        case ChangeRequested():
+            return _change(event, machine)
+        case CancelRequested():
+            return _cancel(event, machine)
+        case RemovalRequested():
+            return _removal(event, machine)
+        case _:
+            return None
+
+
+def _deployment(event: DeploymentRequested, machine: Machine | None) -> Decision:
+    if machine is not None and machine.operation_id == event.operation_id:
+        return Decision(tell=machine)
+    if machine is not None and not (machine.stage is Stage.GONE and _is_newer(event, machine)):
+        return OVERTAKEN  # by a removal, or by a newer operation
+    wish = planned(
+        server_id=event.server_id,
+        operation_id=event.operation_id,
+        spec=event.spec,
+        deadline=event.deadline,
+    )
+    return Decision(record=wish)
+
+
+def _change(event: ChangeRequested, machine: Machine | None) -> Decision:
+    if machine is None:
+        return Decision(tell=_without_vm(event))
+    if machine.operation_id == event.operation_id:
+        return Decision(tell=machine)
+    if not _is_newer(event, machine):
+        return OVERTAKEN
+    if machine.kind is Kind.REMOVE:  # gone, or going: that is never turned back
+        return Decision(tell=_without_vm(event))
+    changed = replace(
+        turned(machine, Kind(event.kind), operation_id=event.operation_id),
+        spec=event.spec,
+        deadline=event.deadline,
+        force=event.force,
+    )
+    return Decision(record=changed)
+
+
+def _cancel(event: CancelRequested, machine: Machine | None) -> Decision:
+    if machine is None:
+        return Decision(tell=_nothing_to_see(event))
+    if machine.operation_id > event.operation_id:
+        return OVERTAKEN
+    if machine.kind is Kind.REMOVE:
+        return Decision(tell=_nothing_to_see(event)) if machine.stage is Stage.GONE else OVERTAKEN
+    if machine.operation_id == event.operation_id:
+        if machine.kind is Kind.OBSERVE:
+            return Decision(tell=machine)
+        if machine.kind is Kind.DEPLOY:
+            return OVERTAKEN  # a deployment is called off by a removal
+    # Also what was not heard of yet: its request, when it comes, finds itself called off.
+    return Decision(record=turned(machine, Kind.OBSERVE, operation_id=event.operation_id))
+
+
+def _removal(event: RemovalRequested, machine: Machine | None) -> Decision:
+    if machine is None:
+        gone = tombstone(server_id=event.server_id, operation_id=event.operation_id)
+        return Decision(record=gone, tell=gone)
+    if event.operation_id < machine.operation_id:
+        return OVERTAKEN
+    if machine.stage is Stage.BLOCKED and machine.operation_id == event.operation_id:
+        return Decision(tell=machine)
+    leaving = unwanted(machine, operation_id=event.operation_id)
+    return Decision(record=leaving, tell=leaving)
+
+
+def _is_newer(event: Event, machine: Machine) -> bool:
+    return machine.operation_id < event.operation_id
+
+
+def _without_vm(event: ChangeRequested) -> Machine:
+    """Return the answer to a change of a server that has no VM; it is recorded nowhere."""
+    kind = Kind(event.kind)
+    return Machine(
+        server_id=event.server_id,
+        operation_id=event.operation_id,
+        kind=kind,
+        stage=Stage.FAILED,
+        failure=Failure(
+            step=program(kind).steps[0],
+            reason="the server has no VM, or it is being removed",
+            remedy="delete the server and deploy it again",
+        ),
+    )
+
+
+def _nothing_to_see(event: CancelRequested) -> Machine:
+    return Machine(
+        server_id=event.server_id,
+        operation_id=event.operation_id,
+        kind=Kind.OBSERVE,
+        stage=Stage.OBSERVED,
+    )

@@ -1,0 +1,28 @@
+"""The steps that give a VM its shape. Each proves it ours, acts, looks again."""
+
+from vm_service.domain.program import Kind
+from vm_service.handlers.job import Change, Job, keeping
+from vm_service.handlers.power import seen
+from vm_service.handlers.proof import ours
+from vm_service.handlers.waiting import wait
+
+
+async def configure(job: Job) -> Change:
+    """Set everything the plan says, all at once; of a machine that lives, see how it stands."""
+    await ours(job)
+    upid = await job.tools.hypervisor.configure(job.order)
+    if upid is not None:
+        await wait(job, upid)
+    if job.machine.kind is Kind.DEPLOY:
+        return keeping()
+    power = await seen(job)
+    return keeping(power="running" if power.running else "stopped")
+
+
+async def resize(job: Job) -> Change:
+    """Bring the disk to the plan's absolute size; it never shrinks."""
+    sighting = await ours(job)
+    upid = await job.tools.hypervisor.grow(job.order, sighting)
+    if upid is not None:
+        await wait(job, upid)
+    return keeping()

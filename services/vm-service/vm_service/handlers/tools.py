@@ -1,0 +1,32 @@
+"""What every job works with, and the time it lives in."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.contracts.base import now
+from vm_service.handlers.turns import Turns
+from vm_service.ports import AddressProbe, Hypervisor, Reach
+
+GRACE: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What every job works with. ``probe``: none where no guest's address can be reached.
+
+    ``grace``: seconds a guest has for shutting down, before its power is cut.
+    """
+
+    hypervisor: Hypervisor
+    reach: Reach
+    install: str
+    clones: Turns
+    probe: AddressProbe | None = None
+    tofu: bool = False
+    grace: float = GRACE
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = now
