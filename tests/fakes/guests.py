@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxmox_lab.guests.port import (
@@ -39,6 +39,10 @@ class FakeGuest:
     def uptime(self) -> float:
         return time.monotonic() - self.since if self.since is not None else 0.0
 
+    @property
+    def lets_go(self) -> bool:
+        return not self.deaf
+
     async def start(self, config: GuestConfig) -> None:
         self.config, self.since, self.starts = config, time.monotonic(), self.starts + 1
 
@@ -69,6 +73,14 @@ class FakeGuest:
             raise GuestFailure(f"failed to open file '{path}': No such file or directory")
         return self.files[path]
 
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        self.files[path] = content
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        if command != "guest-get-host-name":
+            raise GuestFailure(f"The command {command} has not been found")
+        return {"host-name": self.config.name}
+
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         if command[0] != "/bin/echo":
             raise GuestFailure(f"Failed to execute child process “{command[0]}”")
@@ -91,6 +103,7 @@ class FakeGuests:
     def __init__(self) -> None:
         self.made: dict[int, FakeGuest] = {}
         self.sizes: dict[int, int] = {}
+        self.noted: dict[tuple[int, str], dict[str, bytes]] = {}
         self.broken: str | None = None
 
     async def create(self, config: GuestConfig) -> Guest:
@@ -105,6 +118,17 @@ class FakeGuests:
             raise GuestFailure("no such guest")
         self.made[config.vmid] = FakeGuest(config)
         return self.made[config.vmid]
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        self.noted[config.vmid, name] = dict(self.made[config.vmid].files)
+
+    async def roll_back(self, config: GuestConfig, name: str) -> Guest:
+        guest = FakeGuest(config, files=dict(self.noted[config.vmid, name]))
+        self.made[config.vmid] = guest
+        return guest
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        self.noted.pop((config.vmid, name), None)
 
     async def resize(self, config: GuestConfig, size: int) -> None:
         self.sizes[config.vmid] = size

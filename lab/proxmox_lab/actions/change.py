@@ -7,6 +7,7 @@ from typing import Final
 
 from proxmox_lab.actions import keys
 from proxmox_lab.actions.drive_change import attach, detach
+from proxmox_lab.actions.hotplug import is_other_card, unplugged
 from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Call
 from proxmox_lab.machines import config, values
@@ -19,6 +20,7 @@ from proxmox_lab.tasks.task import Task
 CONTROLS: Final = frozenset(
     {"node", "vmid", "delete", "revert", "digest", "skiplock", "force", "background_delay"}
 )
+UNKNOWN: Final = "unknown option '{}'"
 _LIST: Final = re.compile(r"[,;\s]+")
 
 
@@ -38,16 +40,15 @@ def read(call: Call) -> Change:
     """Take the wishes out of a call, with the refusals that need no machine."""
     skip_lock = only_root_skips(call)
     wishes = {k: call.text(k) for k in call.parameters if k not in CONTROLS}
-    delete = tuple(filter(None, _LIST.split(call.text("delete"))))
-    revert = tuple(filter(None, _LIST.split(call.text("revert"))))
+    delete = known_keys(call, "delete")
+    revert = known_keys(call, "revert")
     if not wishes and not delete and not revert:
         raise Refusal("no options specified")
-    options = call.lab.table.machine_options()
-    for key in delete:
-        if key in wishes:
-            raise invalid({"delete": f"you can't use '-{key}' and -delete {key}' at the same time"})
-        if rule_for(options, key) is None or key in CONTROLS:
-            raise invalid({"delete": f"unknown option '{key}'"})
+    for way, listed in (("delete", delete), ("revert", revert)):
+        for key in listed:
+            if key in wishes:
+                text = f"you can't use '-{key}' and -{way} {key}' at the same time"
+                raise invalid({way: text})
     for key, value in wishes.items():
         values.refuse(key, value)
     return Change(
@@ -58,6 +59,16 @@ def read(call: Call) -> Change:
         skip_lock=skip_lock,
         force=call.switch("force"),
     )
+
+
+def known_keys(call: Call, parameter: str) -> tuple[str, ...]:
+    """Return the keys a parameter lists, or refuse those that no machine can have."""
+    listed = tuple(filter(None, _LIST.split(call.text(parameter))))
+    options = call.lab.table.machine_options()
+    for key in listed:
+        if rule_for(options, key) is None or key in CONTROLS:
+            raise invalid({"delete" if parameter == "idlist" else parameter: UNKNOWN.format(key)})
+    return listed
 
 
 def only_root_skips(call: Call) -> bool:
@@ -97,40 +108,52 @@ async def apply(call: Call, change: Change, task: Task | None = None) -> None:
         for key in change.revert:
             machine.pending.pop(key, None)
             machine.doomed = [doomed for doomed in machine.doomed if doomed != key]
+        errors: dict[str, str] = {}
         for key in change.delete:
-            _delete(call, machine, key, force=change.force)
+            errors |= await _delete(call, machine, key, force=change.force)
         for key, value in change.values.items():
-            _set(call, machine, key, value, task)
+            errors |= await _set(call, machine, key, value, task)
         call.lab.store.save_machine(machine)
+    if errors:
+        raise invalid(errors)
 
 
-def _delete(call: Call, machine: Machine, key: str, *, force: bool) -> None:
+async def _delete(call: Call, machine: Machine, key: str, *, force: bool) -> dict[str, str]:
     machine.pending.pop(key, None)
     if key not in machine.config:
-        return
-    if config.DRIVE.match(key) or key.startswith("unused"):
+        return {}
+    stuck = await unplugged(call.lab, machine, key)
+    if stuck or _must_wait(call, key):
+        machine.doomed = [*(doomed for doomed in machine.doomed if doomed != key), key]
+    elif config.DRIVE.match(key) or key.startswith("unused"):
         detach(machine, key, force=force)
-    elif _must_wait(call, key):
-        machine.doomed.append(key)
     else:
         del machine.config[key]
+    return {key: stuck} if stuck else {}
 
 
-def _set(call: Call, machine: Machine, key: str, value: str, task: Task | None) -> None:
+async def _set(
+    call: Call, machine: Machine, key: str, value: str, task: Task | None
+) -> dict[str, str]:
     _refuse_by_others(machine, key, value)
     if config.DRIVE.match(key):
         attach(call.lab, machine, (key, value), task)
-        return
+        return {}
     stored = values.stored(key, value)
     machine.doomed = [doomed for doomed in machine.doomed if doomed != key]
+    stuck = None
     if not stored:
         machine.config.pop(key, None)
-    elif _must_wait(call, key):
+        return {}
+    if config.NET.match(key) and is_other_card(machine.config.get(key), stored):
+        stuck = await unplugged(call.lab, machine, key)
+    if stuck or _must_wait(call, key):
         machine.pending[key] = stored
         if machine.config.get(key) == stored:
             del machine.pending[key]
     else:
         machine.config[key] = stored
+    return {key: stuck} if stuck else {}
 
 
 def _must_wait(call: Call, key: str) -> bool:

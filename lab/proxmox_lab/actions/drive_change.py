@@ -30,7 +30,7 @@ def attach(lab: Lab, machine: Machine, drive: tuple[str, str], task: Task | None
     size = _wished_size(wish, volume)
     park(machine, key)
     kind = parts.pop("format", "raw")
-    name = _free_name(machine, storage, kind)
+    name = free_name(machine, storage, kind)
     machine.volumes[name] = _volume(lab, machine, size, kind)
     machine.config[key] = join({"": name} | parts | {"size": shown(size)}, default="")
     if task:
@@ -77,7 +77,8 @@ def _wished_size(wish: str, volume: str) -> int:
         raise Refusal(f"volume '{volume}' does not exist") from None
 
 
-def _free_name(machine: Machine, storage: str, format: str) -> str:
+def free_name(machine: Machine, storage: str, format: str) -> str:
+    """Return a volume id that no disk of the machine has."""
     taken = {volume.rpartition("/")[2].partition(".")[0] for volume in machine.volumes}
     names = (f"vm-{machine.vmid}-disk-{number}" for number in range(1000))
     free = next(name for name in names if name not in taken)

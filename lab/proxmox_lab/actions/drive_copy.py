@@ -56,7 +56,7 @@ async def copy_drive(
     if full:
         task.say(f"allocated target volume '{new}'")
     if full and not seed:
-        await _transfer(task, old, order.bwlimit)
+        await transfer(task, old, order.bwlimit)
     machine.volumes[new] = Volume(
         vmid=machine.vmid, size=old.size, format=kind, ctime=int(lab.clock.now()),
         parent=None if full else volume,
@@ -73,18 +73,22 @@ def _say_made(
         base = linked.partition(":")[2]
         vmid = file.partition("/")[0]
         task.say(f"clone {base}: images, {name}, {vmid} to {name} (base=../{base})")
-    path = f"{lab.site.storage(storage).path}/images/{file}"
-    if file.endswith(".raw"):
-        task.say(f"Formatting '{path}', fmt=raw size={size} preallocation=off")
-    else:
-        options = "extended_l2=off preallocation=metadata compression_type=zlib"
-        task.say(
-            f"Formatting '{path}', fmt=qcow2 cluster_size=65536 {options} size={size} "
-            "lazy_refcounts=off refcount_bits=16"
-        )
+    task.say(formatting(f"{lab.site.storage(storage).path}/images/{file}", size))
 
 
-async def _transfer(task: Task, volume: Volume, bwlimit: int) -> None:
+def formatting(path: str, size: int) -> str:
+    """Return what ``qemu-img`` says when it makes an image."""
+    if path.endswith(".raw"):
+        return f"Formatting '{path}', fmt=raw size={size} preallocation=off"
+    options = "extended_l2=off preallocation=metadata compression_type=zlib"
+    return (
+        f"Formatting '{path}', fmt=qcow2 cluster_size=65536 {options} size={size} "
+        "lazy_refcounts=off refcount_bits=16"
+    )
+
+
+async def transfer(task: Task, volume: Volume, bwlimit: int) -> None:
+    """Take as long as a copy takes, and tell how far it is."""
     whole, seconds = spoken(volume.size), FULL if volume.used > NOTHING else 0.0
     if bwlimit:
         seconds = max(seconds, volume.size / 1024 / bwlimit)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from proxmox_lab.actions.drive_change import park
 from proxmox_lab.call import Lab
 from proxmox_lab.guests.port import Guest
 from proxmox_lab.machines import config
@@ -36,28 +37,35 @@ async def start(lab: Lab, vmid: int, task: Task, *, skip_lock: bool = False) -> 
         await task.spend(START)
         await lab.guesthouse.start(machine)
         machine.powered, machine.paused = True, False
+        machine.seeded = dict(machine.config)
         lab.store.save_machine(machine)
 
 
-async def stop(lab: Lab, vmid: int, task: Task) -> None:
-    """Cut a machine's power; a stopped one is fine."""
+async def stop(lab: Lab, vmid: int, task: Task, *, skip_lock: bool = False) -> None:
+    """Cut a machine's power; a stopped one is fine, locked or not."""
     known(lab, vmid)
     async with lab.locks.config(vmid, say=task.say):
         machine = lab.site.machine(vmid)
         guest = lab.guesthouse.find(vmid)
         if guest and guest.running:
+            if not skip_lock:
+                refuse_locked(machine)
             await task.spend(STOP)
             await guest.stop()
         settle(lab, machine)
 
 
-async def shutdown(lab: Lab, vmid: int, task: Task, *, timeout: int, force: bool) -> None:
+async def shutdown(
+    lab: Lab, vmid: int, task: Task, *, timeout: int, force: bool, skip_lock: bool = False
+) -> None:
     """Ask the guest to power off, and cut its power afterwards if ``force``."""
     known(lab, vmid)
     async with lab.locks.config(vmid, say=task.say):
         machine = lab.site.machine(vmid)
         guest = lab.guesthouse.find(vmid)
         if guest and guest.running:
+            if not skip_lock:
+                refuse_locked(machine)
             await _ask_off(lab, machine, guest, task, timeout=timeout, force=force)
         settle(lab, machine)
 
@@ -91,25 +99,33 @@ async def reboot(lab: Lab, vmid: int, task: Task, *, timeout: int) -> None:
     lab.tasks.aside(f"start {vmid} again", start_again)
 
 
-async def reset(lab: Lab, vmid: int, task: Task) -> None:
+async def reset(lab: Lab, vmid: int, task: Task, *, skip_lock: bool = False) -> None:
     """Press the reset button."""
     async with lab.locks.config(vmid, say=task.say):
+        if not skip_lock:
+            refuse_locked(lab.site.machine(vmid))
         guest = lab.guesthouse.find(vmid)
         if guest:
             await guest.reset()
 
 
-async def pause(lab: Lab, vmid: int, task: Task, *, paused: bool) -> None:
-    """Hold the machine still, or let it go on. Guests are not told."""
+async def pause(lab: Lab, vmid: int, task: Task, *, paused: bool, skip_lock: bool = False) -> None:
+    """Hold the machine still, or let it go on; a backup's lock allows it. Guests are not told."""
     async with lab.locks.config(vmid, say=task.say):
-        lab.site.machine(vmid).paused = paused
+        machine = lab.site.machine(vmid)
+        if not skip_lock and machine.lock != "backup":
+            refuse_locked(machine)
+        machine.paused = paused
 
 
 def settle(lab: Lab, machine: Machine) -> None:
     """Note that a machine is off: what was pending becomes its configuration."""
+    for key in filter(config.DRIVE.match, machine.doomed):
+        park(machine, key)
     machine.config = config.wanted(machine)
     machine.pending, machine.doomed = {}, []
     machine.powered = machine.paused = False
+    machine.seeded = None
     lab.store.save_machine(machine)
 
 

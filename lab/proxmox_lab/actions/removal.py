@@ -48,6 +48,7 @@ def _refuse_base(lab: Lab, machine: Machine) -> None:
 
 def _forget_rights(lab: Lab, vmid: int) -> None:
     rules = lab.site.rules
+    rules.firewalls.pop(str(vmid), None)
     rules.acl = [entry for entry in rules.acl if entry.path != f"/vms/{vmid}"]
     for pool in rules.pools.values():
         pool.machines = [member for member in pool.machines if member != vmid]

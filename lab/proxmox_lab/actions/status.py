@@ -6,7 +6,7 @@ from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.site.things import Machine
 
-_PRESSURE = ("cpufull", "cpusome", "iofull", "iosome", "memoryfull", "memorysome")
+PRESSURE = ("cpufull", "cpusome", "iofull", "iosome", "memoryfull", "memorysome")
 
 
 def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
     }  # fmt: skip
     if lab.release.is_modern:
         shown["memhost"] = used
-        shown |= {f"pressure{kind}": 0 for kind in _PRESSURE} if running else {}
+        shown |= {f"pressure{kind}": 0 for kind in PRESSURE} if running else {}
     if running:
         shown["pid"] = 100_000 + machine.vmid
     return shown | _optional(machine)

@@ -1,5 +1,7 @@
 """``…/agent/…``: the guest agent, which costs three seconds whenever it is silent."""
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +11,7 @@ from proxmox_lab.machines import config
 from proxmox_lab.refusal import PlainRefusal, Refusal
 
 SILENCE: Final = 3.0
+LARGEST_READ: Final = 16 << 20
 _FAMILY: Final = {True: "ipv6", False: "ipv4"}
 
 
@@ -25,12 +28,6 @@ async def answering(call: Call) -> Guest:
         await call.lab.clock.sleep(SILENCE)
         raise Refusal("QEMU guest agent is not running")
     return guest
-
-
-async def ping(call: Call) -> dict[str, Any]:
-    """Ask whether anybody is there."""
-    await answering(call)
-    return {"result": {}}
 
 
 async def interfaces(call: Call) -> dict[str, Any]:
@@ -65,8 +62,42 @@ async def file_read(call: Call) -> dict[str, Any]:
         content = await guest.agent_read_file(call.text("file"))
     except GuestFailure as failure:
         raise Refusal(f"Agent error: {failure}") from failure
-    text = content.decode("utf-8", "replace")
-    return {"content": text, "bytes-read": len(content)}
+    part = content[call.number("offset", 0) :]
+    read = part[: call.number("count", LARGEST_READ)]
+    plain = call.switch("decode", default=True)
+    text = read.decode("latin-1") if plain else base64.b64encode(read).decode()
+    cut = {"truncated": 1} if len(read) < len(part) else {}
+    return {"content": text, "bytes-read": len(read)} | cut
+
+
+async def file_write(call: Call) -> None:
+    """Write a file in the guest; text is taken for Latin-1."""
+    guest = await answering(call)
+    content = call.text("content")
+    try:
+        if call.switch("encode", default=True):
+            data = content.encode("latin-1")
+        else:
+            data = base64.b64decode(content)
+        await guest.agent_write_file(call.text("file"), data)
+    except UnicodeEncodeError:
+        raise Refusal("Wide character in subroutine entry") from None
+    except (GuestFailure, binascii.Error) as failure:
+        raise Refusal(f"Agent error: {failure}") from failure
+
+
+async def set_password(call: Call) -> dict[str, Any]:
+    """Give a user of the guest another password."""
+    guest = await answering(call)
+    arguments = {
+        "username": call.text("username"),
+        "password": base64.b64encode(call.text("password").encode()).decode(),
+        "crypted": call.switch("crypted"),
+    }
+    try:
+        return {"result": await guest.agent_ask("guest-set-user-password", arguments)}
+    except GuestFailure as failure:
+        raise Refusal(f"Agent error: {failure}") from failure
 
 
 async def execute(call: Call) -> dict[str, Any]:
@@ -93,34 +124,55 @@ async def execution(call: Call) -> dict[str, Any]:
 async def command(call: Call) -> dict[str, Any]:
     """Run one of the plain commands by name, the old way."""
     verb = call.text("command")
-    if verb == "network-get-interfaces":
-        return await interfaces(call)
-    if verb == "get-host-name":
-        return await host_name(call)
-    await answering(call)
-    return {"result": {}}
+    return await interfaces(call) if verb == _INTERFACES else await _asked(call, verb)
 
 
-async def host_name(call: Call) -> dict[str, Any]:
-    """Tell the guest's host name."""
-    await answering(call)
-    return {"result": {"host-name": call.lab.site.machine(call.vmid).name}}
+def _plain(verb: str) -> Handler:
+    async def ask(call: Call) -> dict[str, Any]:
+        return await _asked(call, verb)
+
+    return ask
 
 
-async def index(call: Call) -> list[dict[str, str]]:
+async def _asked(call: Call, verb: str) -> dict[str, Any]:
+    """Pass a command on; a refusal of the agent's is an answer like any other."""
+    guest = await answering(call)
+    if verb == "ping":
+        return {"result": {}}
+    try:
+        return {"result": await guest.agent_ask(f"guest-{verb}", {})}
+    except GuestFailure as failure:
+        kind = "CommandNotFound" if "has not been found" in str(failure) else "GenericError"
+        return {"result": {"error": {"class": kind, "desc": str(failure)}}}
+
+
+async def index(_: Call) -> list[dict[str, str]]:
     """Name the agent's commands."""
-    start = "/nodes/{node}/qemu/{vmid}/agent/"
-    names = {m.template.removeprefix(start) for m in call.lab.table.methods.values()}
-    return [{"name": name} for name in sorted(names) if "/" not in name]
+    return [{"name": name} for name in sorted({*_READ, *_DONE, *_OTHERS})]
 
 
+_INTERFACES: Final = "network-get-interfaces"
+_READ: Final = (
+    "get-fsinfo", "get-host-name", "get-memory-block-info", "get-memory-blocks", "get-osinfo",
+    "get-time", "get-timezone", "get-users", "get-vcpus", "info",
+)  # fmt: skip
+_DONE: Final = (
+    "fsfreeze-freeze", "fsfreeze-status", "fsfreeze-thaw", "fstrim", "ping", "shutdown",
+    "suspend-disk", "suspend-hybrid", "suspend-ram",
+)  # fmt: skip
+_OTHERS: Final = (
+    "exec", "exec-status", "file-read", "file-write", _INTERFACES, "set-user-password",
+)  # fmt: skip
+_ROOT: Final = "/nodes/{node}/qemu/{vmid}/agent"
 ROUTES: Final[Mapping[str, Handler]] = {
-    "GET /nodes/{node}/qemu/{vmid}/agent": index,
-    "POST /nodes/{node}/qemu/{vmid}/agent": command,
-    "POST /nodes/{node}/qemu/{vmid}/agent/ping": ping,
-    "GET /nodes/{node}/qemu/{vmid}/agent/network-get-interfaces": interfaces,
-    "GET /nodes/{node}/qemu/{vmid}/agent/get-host-name": host_name,
-    "GET /nodes/{node}/qemu/{vmid}/agent/file-read": file_read,
-    "POST /nodes/{node}/qemu/{vmid}/agent/exec": execute,
-    "GET /nodes/{node}/qemu/{vmid}/agent/exec-status": execution,
+    f"GET {_ROOT}": index,
+    f"POST {_ROOT}": command,
+    f"GET {_ROOT}/{_INTERFACES}": interfaces,
+    f"GET {_ROOT}/file-read": file_read,
+    f"POST {_ROOT}/file-write": file_write,
+    f"POST {_ROOT}/set-user-password": set_password,
+    f"POST {_ROOT}/exec": execute,
+    f"GET {_ROOT}/exec-status": execution,
+    **{f"GET {_ROOT}/{verb}": _plain(verb) for verb in _READ},
+    **{f"POST {_ROOT}/{verb}": _plain(verb) for verb in _DONE},
 }

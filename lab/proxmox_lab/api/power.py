@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from proxmox_lab.access.permission import need
 from proxmox_lab.actions import power
 from proxmox_lab.actions.change import only_root_skips
 from proxmox_lab.call import Call, Handler
@@ -18,13 +19,13 @@ async def start(call: Call) -> str:
 
 async def stop(call: Call) -> str:
     """Cut the power in the background, ending a running shutdown first if that is asked."""
-    only_root_skips(call)
+    skip = only_root_skips(call)
     overrule = call.switch("overrule-shutdown")
 
     async def work(task: Task) -> None:
         if overrule:
             await _overrule(call, task)
-        await power.stop(call.lab, call.vmid, task)
+        await power.stop(call.lab, call.vmid, task, skip_lock=skip)
 
     return call.start("qmstop", work)
 
@@ -44,12 +45,15 @@ async def _overrule(call: Call, task: Task) -> None:
 
 async def shutdown(call: Call) -> str:
     """Ask the guest to power off, in the background."""
-    only_root_skips(call)
+    skip = only_root_skips(call)
+    _refuse_paused(call)
     timeout = call.number("timeout", power.SHUTDOWN_WAIT)
     force = call.switch("forceStop")
 
     async def work(task: Task) -> None:
-        await power.shutdown(call.lab, call.vmid, task, timeout=timeout, force=force)
+        await power.shutdown(
+            call.lab, call.vmid, task, timeout=timeout, force=force, skip_lock=skip
+        )
 
     return call.start("qmshutdown", work)
 
@@ -68,23 +72,39 @@ async def reboot(call: Call) -> str:
 
 async def reset(call: Call) -> str:
     """Press the reset button, in the background."""
-    only_root_skips(call)
+    skip = only_root_skips(call)
     _refuse_stopped(call)
-    return call.start("qmreset", lambda task: power.reset(call.lab, call.vmid, task))
+    return call.start("qmreset", lambda t: power.reset(call.lab, call.vmid, t, skip_lock=skip))
 
 
 async def suspend(call: Call) -> str:
-    """Hold the machine still, in the background."""
-    only_root_skips(call)
-    _refuse_stopped(call)
-    return call.start("qmpause", lambda t: power.pause(call.lab, call.vmid, t, paused=True))
+    """Hold the machine still, in the background; to disk means off, its memory is not kept."""
+    skip = only_root_skips(call)
+    if call.switch("todisk"):
+        need(call.lab.rights, call.caller, f"/vms/{call.vmid}", "VM.Config.Disk")
+        return call.start("qmsuspend", lambda t: power.stop(call.lab, call.vmid, t, skip_lock=skip))
+    return _paused(call, "qmpause", paused=True, skip=skip)
 
 
 async def resume(call: Call) -> str:
     """Let the machine go on, in the background."""
-    only_root_skips(call)
+    return _paused(call, "qmresume", paused=False, skip=only_root_skips(call))
+
+
+def _paused(call: Call, kind: str, *, paused: bool, skip: bool) -> str:
     _refuse_stopped(call)
-    return call.start("qmresume", lambda t: power.pause(call.lab, call.vmid, t, paused=False))
+
+    async def work(task: Task) -> None:
+        await power.pause(call.lab, call.vmid, task, paused=paused, skip_lock=skip)
+
+    return call.start(kind, work)
+
+
+def _refuse_paused(call: Call) -> None:
+    """A guest held still cannot shut down; unless power is to be cut afterwards anyway."""
+    machine = call.lab.site.machines.get(call.vmid)
+    if machine and machine.paused and not call.switch("forceStop"):
+        raise Refusal("VM is paused - cannot shutdown")
 
 
 def _refuse_stopped(call: Call) -> None:

@@ -1,7 +1,7 @@
 """Guests that misbehave: a shell around each guest, through which the faults reach in."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -50,6 +50,10 @@ class VexedGuest:
     def uptime(self) -> float:
         return self.inner.uptime
 
+    @property
+    def lets_go(self) -> bool:
+        return self.inner.lets_go
+
     async def start(self, config: GuestConfig) -> None:
         await self.inner.start(config)
 
@@ -84,6 +88,12 @@ class VexedGuest:
         content = await self.inner.agent_read_file(path)
         is_key = path.startswith(HOST_KEY) and path.endswith(".pub")
         return OTHER_KEY if is_key and self._suffered("rekey") else content
+
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        await self.inner.agent_write_file(path, content)
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        return await self.inner.agent_ask(command, arguments)
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         return await self.inner.agent_exec(command, stdin)
@@ -120,6 +130,15 @@ class VexedGuests:
 
     async def resize(self, config: GuestConfig, size: int) -> None:
         await self._inner.resize(config, size)
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        await self._inner.snapshot(config, name)
+
+    async def roll_back(self, config: GuestConfig, name: str) -> Guest:
+        return self._shelled(await self._inner.roll_back(config, name), config)
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        await self._inner.forget_snapshot(config, name)
 
     async def destroy(self, config: GuestConfig) -> None:
         await self._inner.destroy(config)

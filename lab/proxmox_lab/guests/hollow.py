@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface, Reach
 
@@ -20,6 +20,11 @@ class HollowGuest:
     @property
     def uptime(self) -> float:
         return time.monotonic() - self._since if self._since is not None else 0.0
+
+    @property
+    def lets_go(self) -> bool:
+        """Nobody is there to do it."""
+        return False
 
     async def start(self, config: GuestConfig) -> None:  # noqa: ARG002 (the port's signature)
         self._since = time.monotonic()
@@ -46,6 +51,12 @@ class HollowGuest:
     async def agent_read_file(self, path: str) -> bytes:
         raise GuestFailure(f"failed to open file '{path}': No such file or directory")
 
+    async def agent_write_file(self, path: str, content: bytes) -> None:  # noqa: ARG002 (port's)
+        raise GuestFailure(f"failed to open file '{path}' (mode: 'wb'): No such file or directory")
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:  # noqa: ARG002 (port's)
+        raise GuestFailure(f"The command {command} has not been found")
+
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:  # noqa: ARG002
         raise GuestFailure(f"Failed to execute child process “{command[0]}”")
 
@@ -64,6 +75,15 @@ class HollowGuests:
 
     async def resize(self, config: GuestConfig, size: int) -> None:
         """Nothing lies behind the disk."""
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        """There is nothing to note."""
+
+    async def roll_back(self, config: GuestConfig, name: str) -> HollowGuest:  # noqa: ARG002 (port's)
+        return await self.adopt(config)
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        """There is nothing to forget."""
 
     async def destroy(self, config: GuestConfig) -> None:
         """Nothing lies behind the machine."""

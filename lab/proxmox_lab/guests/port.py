@@ -1,6 +1,6 @@
 """What the hypervisor side needs of guests, whatever they are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +75,11 @@ class Guest(Protocol):
     @property
     def uptime(self) -> float: ...
 
+    @property
+    def lets_go(self) -> bool:
+        """Tell whether the running guest gives a device up when it is unplugged."""
+        ...
+
     async def start(self, config: GuestConfig) -> None:
         """Power on with this config (cloud-init fields are applied); returns once powered."""
         ...
@@ -97,7 +102,18 @@ class Guest(Protocol):
         """Raises ``GuestFailure`` with the guest's own error text."""
         ...
 
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        """Raises ``GuestFailure`` with the guest's own error text."""
+        ...
+
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult: ...
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        """Return the agent's answer to one of its own commands (``guest-get-osinfo``).
+
+        Raises ``GuestFailure`` with the agent's text, for a command it does not know too.
+        """
+        ...
 
     def reach(self) -> Reach: ...
 
@@ -116,6 +132,16 @@ class Guests(Protocol):
     async def resize(self, config: GuestConfig, size: int) -> None:
         """Grow the disk to ``size`` bytes."""
         ...
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        """Note the disk's state under a name; the machine may run."""
+        ...
+
+    async def roll_back(self, config: GuestConfig, name: str) -> Guest:
+        """Bring a noted state of the disk back; the machine is stopped and stays so."""
+        ...
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None: ...
 
     async def destroy(self, config: GuestConfig) -> None:
         """Forget the machine and delete its disk; it is stopped."""

@@ -27,9 +27,12 @@ def shown(config: Mapping[str, str], rules: Rules) -> dict[str, Any]:
 
 
 def typed(key: str, value: str, rules: Rules) -> int | str:
-    """Render one value."""
-    if key == "cipassword":
-        return MASK
+    """Render one value; a password is not shown."""
+    return MASK if key == "cipassword" else plainly(key, value, rules)
+
+
+def plainly(key: str, value: str, rules: Rules) -> int | str:
+    """Render one value, whatever it is."""
     kind = (rule_for(rules, key) or {}).get("type")
     return int(value) if kind in ("integer", "boolean") and value.lstrip("-").isdigit() else value
 

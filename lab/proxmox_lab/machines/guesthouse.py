@@ -55,6 +55,22 @@ class Guesthouse:
         if machine.vmid in self._alive:
             await self._guests.resize(guest_config(machine, self._home(machine)), size)
 
+    async def snapshot(self, machine: Machine, name: str) -> None:
+        """Note the state of the machine's disk, if anything lies behind it."""
+        if machine.vmid in self._alive:
+            await self._guests.snapshot(guest_config(machine, self._home(machine)), name)
+
+    async def roll_back(self, machine: Machine, name: str) -> None:
+        """Bring a noted state of the disk back; the machine is off."""
+        if machine.vmid in self._alive:
+            config = guest_config(machine, self._home(machine))
+            self._alive[machine.vmid] = await self._guests.roll_back(config, name)
+
+    async def forget_snapshot(self, machine: Machine, name: str) -> None:
+        """Forget a noted state of the disk."""
+        if machine.vmid in self._alive:
+            await self._guests.forget_snapshot(guest_config(machine, self._home(machine)), name)
+
     async def destroy(self, machine: Machine) -> None:
         """Forget the guest and its folder."""
         if self._alive.pop(machine.vmid, None) is not None:

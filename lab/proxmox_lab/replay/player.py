@@ -21,13 +21,8 @@ from proxmox_lab.house import Plan, application, build
 from proxmox_lab.machines import config
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.comparison import difference
-from proxmox_lab.replay.recorded_site import (
-    COMMAND_TIME,
-    INTERLUDES,
-    PAUSES,
-    RecordedGuests,
-    recorded_site,
-)
+from proxmox_lab.replay.recorded_guests import COMMAND_TIME, RecordedGuests
+from proxmox_lab.replay.recorded_site import INTERLUDES, PAUSES, recorded_site
 from proxmox_lab.replay.records import Record, sessions
 from proxmox_lab.site.store import Store
 

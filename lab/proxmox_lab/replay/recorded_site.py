@@ -1,11 +1,8 @@
-"""The site the recordings were made on: its storages, people and templates, and its guests."""
+"""The site the recordings were made on: its storages, people and templates."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from proxmox_lab.guests.hollow import HollowGuest, HollowGuests
-from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
 from proxmox_lab.site.nodes import Node
 from proxmox_lab.site.people import AclEntry, Token, User, hashed
 from proxmox_lab.site.seed import GIB, cloud_template
@@ -13,7 +10,6 @@ from proxmox_lab.site.site import Rules, Site
 from proxmox_lab.site.things import Machine, Pool, Storage, Volume
 
 LONG_AGO: Final = 1_000_000_000
-COMMAND_TIME: Final = 0.1  # how long a command runs in a guest
 CTIME: Final = 1_795_247_433
 _AGENT: Final = {8: ["VM.Monitor"], 9: ["VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"]}
 _DEPLOYER: Final = [
@@ -136,61 +132,3 @@ INTERLUDES: Final[Mapping[tuple[str, str], Callable[[dict[int, Machine]], None]]
 PAUSES: Final[Mapping[tuple[str, str], float]] = {
     ("guest", "shutdown with agent"): 0.1,  # the reboot before it takes its time
 }
-
-
-class RecordedGuest(HollowGuest):
-    """The one guest with an agent: it answers from the third question on and obeys."""
-
-    def __init__(self, config: GuestConfig) -> None:
-        super().__init__()
-        self._config = config
-        self._asked = 0
-
-    @property
-    def _is_real(self) -> bool:
-        return self._config.template == "debian12-cloud"
-
-    async def agent_ping(self) -> bool:
-        self._asked += 1
-        return self._is_real and self.running and self._asked > 2
-
-    async def agent_interfaces(self) -> Sequence[Interface]:
-        return [
-            Interface(name="lo", mac="00:00:00:00:00:00", addresses=("127.0.0.1/8", "::1/128")),
-            Interface(
-                name="eth0",
-                mac=self._config.mac,
-                addresses=(self._config.address or "10.77.0.60/24", "fe80::1/64"),
-            ),
-        ]
-
-    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
-        known: dict[tuple[str, ...], ExecResult] = {
-            ("hostname",): ExecResult(exit_code=0, out=b"e2e-guest\n"),
-            ("cat",): ExecResult(exit_code=0, out=stdin),
-            ("sh", "-c", "echo out; echo err >&2; exit 3"): ExecResult(
-                exit_code=3, out=b"out\n", err=b"err\n"
-            ),
-            ("sh", "-c", "sleep 2; echo done"): ExecResult(exit_code=0, out=b"done\n"),
-        }
-        result = known.get(tuple(command))
-        if result is None:
-            raise GuestFailure(f"Failed to execute child process “{command[0]}”")
-        await asyncio.sleep(COMMAND_TIME)
-        return result
-
-    async def agent_read_file(self, path: str) -> bytes:
-        return "hällo\n".encode() if path == "/tmp/hello" else await super().agent_read_file(path)  # noqa: S108 (recorded)
-
-    async def shutdown(self, timeout: float) -> bool:
-        if not self._is_real:
-            return await super().shutdown(timeout)
-        await self.stop()
-        return True
-
-
-class RecordedGuests(HollowGuests):
-    """Makes the recorded site's guests."""
-
-    async def create(self, config: GuestConfig) -> RecordedGuest:
-        return RecordedGuest(config)

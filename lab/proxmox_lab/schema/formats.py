@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from proxmox_lab.schema.firewall_formats import FIREWALL
 from proxmox_lab.schema.table import Rule
 
 Check = Callable[[str], str | None]
@@ -124,4 +125,5 @@ CODED: Final[Mapping[str, Check]] = {
     "pve-startup-order": _startup,
     "pve-volume-id-or-qm-path": _volume(("none", "cdrom")),
     "pve-volume-id-or-absolute-path": _volume(()),
+    **FIREWALL,
 }

@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import BaseModel, model_validator
 
 from proxmox_lab.refusal import Refusal, no_config
+from proxmox_lab.site.firewall import Firewall
 from proxmox_lab.site.nodes import FIRST, MachinesOfNode, Node
 from proxmox_lab.site.people import AclEntry, Group, User
 from proxmox_lab.site.things import Machine, Pool, Storage, Volume
@@ -23,6 +24,7 @@ class Rules(BaseModel):
     acl: list[AclEntry] = []
     backup_jobs: dict[str, dict[str, str]] = {}
     ticket_key: str = ""
+    firewalls: dict[str, Firewall] = {}  # by machine's id, and the cluster's own
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,8 @@ class Snapshot(BaseModel):
     snaptime: int
     description: str = ""
     parent: str | None = None
+    vmstate: str | None = None  # volume that holds the memory
+    state: str | None = None  # prepare or delete, while that goes on or after it was cut off
 
 
 class Machine(BaseModel):
@@ -37,6 +39,7 @@ class Machine(BaseModel):
     powered: bool = False  # was running when last seen; decides what a restart of the lab does
     paused: bool = False
     abandoned: bool = False  # half-made, and its maker is dead: stays across restarts
+    seeded: dict[str, str] | None = None  # what the cloud-init drive was made of at power on
     guest: bool = False  # has a machine behind it, not only a configuration
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -102,6 +102,19 @@ class GuestAgent:
                 at_end = part.eof
             await channel.ask("guest-file-close", handle=handle)
         return bytes(content)
+
+    async def write_file(self, path: str, content: bytes) -> None:
+        """Replace or make a file, as root."""
+        packed = base64.b64encode(content).decode()
+        async with self._channel() as channel:
+            handle = await channel.ask("guest-file-open", path=path, mode="wb")
+            await channel.ask("guest-file-write", **{"handle": handle, "buf-b64": packed})
+            await channel.ask("guest-file-close", handle=handle)
+
+    async def ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        """Return the agent's answer to one of its own commands."""
+        async with self._channel() as channel:
+            return await channel.ask(command, **arguments)
 
     async def execute(
         self, command: Sequence[str], stdin: bytes, timeout: float = 600.0

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface, Reach
 from proxmox_lab.guests.qemu import image
@@ -42,6 +42,11 @@ class QemuGuest:
         if self._powered is None or not self._powered.alive:
             return 0.0
         return max(0.0, time.time() - self._powered.run.began)
+
+    @property
+    def lets_go(self) -> bool:
+        """There is a system inside that does."""
+        return True
 
     async def start(self, config: GuestConfig) -> None:
         """Power on with this config; waits for its turn while many others boot."""
@@ -103,6 +108,22 @@ class QemuGuest:
         elif await image.virtual_size(disk) < size:
             await self._powered.monitor.execute("block_resize", device="d0", size=size)
 
+    async def snapshot_disk(self, name: str) -> None:
+        """Note the disk's state inside its image."""
+        if self._powered is None or not self._powered.alive:
+            await image.snapshot(self._config.directory / "disk.qcow2", "-c", name)
+        else:
+            verb = "blockdev-snapshot-internal-sync"
+            await self._powered.monitor.execute(verb, device="d0", name=name)
+
+    async def forget_snapshot(self, name: str) -> None:
+        """Remove a noted state of the disk."""
+        if self._powered is None or not self._powered.alive:
+            await image.snapshot(self._config.directory / "disk.qcow2", "-d", name)
+        else:
+            verb = "blockdev-snapshot-delete-internal-sync"
+            await self._powered.monitor.execute(verb, device="d0", name=name)
+
     async def agent_ping(self) -> bool:
         """Tell whether the agent answers; it does about when SSH does."""
         return self.running and await self._on().agent.ping()
@@ -114,6 +135,14 @@ class QemuGuest:
     async def agent_read_file(self, path: str) -> bytes:
         """Return a file's content; raises ``GuestFailure`` with the guest's error text."""
         return await self._agent().read_file(path)
+
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        """Write a file in the guest as root."""
+        await self._agent().write_file(path, content)
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        """Pass one of the agent's own commands on."""
+        return await self._agent().ask(command, arguments)
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command in the guest as root."""

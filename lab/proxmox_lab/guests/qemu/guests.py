@@ -52,6 +52,20 @@ class QemuGuests:
         """Grow the disk; before the first boot cloud-init then grows the file system too."""
         await self._know(config).grow_disk(size)
 
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        """Note the disk's state inside its image, by QEMU itself while it runs."""
+        await self._know(config).snapshot_disk(name)
+
+    async def roll_back(self, config: GuestConfig, name: str) -> QemuGuest:
+        """Bring a noted state of the disk back; memory is not part of it."""
+        guest = self._know(config)
+        await image.snapshot(config.directory / "disk.qcow2", "-a", name)
+        return guest
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        """Remove a noted state from the image."""
+        await self._know(config).forget_snapshot(name)
+
     async def destroy(self, config: GuestConfig) -> None:
         """Stop the guest if it still runs, and remove all there is of it."""
         guest = self._know(config)

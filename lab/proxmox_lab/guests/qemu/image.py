@@ -23,6 +23,11 @@ async def grow(disk: Path, size: int) -> None:
         await _image("resize", "-q", "-f", "qcow2", str(disk), str(size))
 
 
+async def snapshot(disk: Path, verb: str, name: str) -> None:
+    """Note (``-c``), bring back (``-a``) or forget (``-d``) a state; nobody uses the image."""
+    await _image("snapshot", "-q", verb, name, str(disk))
+
+
 async def virtual_size(disk: Path) -> int:
     """Return the size the guest sees. May be asked while a guest uses the image."""
     told = await _image("info", "--force-share", "--output=json", str(disk))

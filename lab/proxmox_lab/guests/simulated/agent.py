@@ -1,10 +1,12 @@
 """The guest agent of a simulated guest: what the hypervisor may ask from outside."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
+from proxmox_lab.guests.simulated.agent_answers import answer
 from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
-from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
+from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.modules.runner import Python
 from proxmox_lab.guests.simulated.shell.session import Input, Session
 from proxmox_lab.guests.simulated.system.machine import Machine
@@ -37,8 +39,25 @@ class GuestAgent:
             return self._machine.files.read(path)
         except (NoSuchPath, NotADirectory, IsADirectoryError) as error:
             reason = str(error).partition("] ")[2].partition(":")[0]
-            text = f"Agent error: failed to open file '{path}' (mode: 'r'): {reason}"
+            text = f"failed to open file '{path}' (mode: 'r'): {reason}"
             raise GuestFailure(text) from error
+
+    def write_file(self, path: str, content: bytes) -> None:
+        """Replace or make a file, as root."""
+        self._demand()
+        files = self._machine.files
+        fresh = Node(kind=Kind.FILE, mode=0o666, mtime=time.time())
+        try:
+            files.write(path, content, template=files.find(path) or fresh)
+        except (NoSuchPath, NotADirectory) as error:
+            reason = str(error).partition("] ")[2].partition(":")[0]
+            raise GuestFailure(f"failed to open file '{path}' (mode: 'wb'): {reason}") from error
+        self._machine.changed()
+
+    def ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        """Answer one of the agent's own commands."""
+        self._demand()
+        return answer(self._machine, command, arguments)
 
     async def execute(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command as root."""

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxmox_lab.guests.port import (
@@ -61,6 +61,11 @@ class SimulatedGuest:
     def uptime(self) -> float:
         """Seconds since power on."""
         return time.monotonic() - self._since if self.running else 0.0
+
+    @property
+    def lets_go(self) -> bool:
+        """There is a system inside that does."""
+        return True
 
     async def start(self, config: GuestConfig) -> None:
         """Power on; the agent and SSH answer after the boot time."""
@@ -160,6 +165,14 @@ class SimulatedGuest:
     async def agent_read_file(self, path: str) -> bytes:
         """A file of the guest."""
         return self._agent.read_file(path)
+
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        """Write a file of the guest as root."""
+        self._agent.write_file(path, content)
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        """Ask the agent one of its own commands."""
+        return self._agent.ask(command, arguments)
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command as root."""

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from proxmox_lab.guests.port import GuestConfig
+from proxmox_lab.guests.simulated import snapshots
 from proxmox_lab.guests.simulated.guest import SimulatedGuest
 from proxmox_lab.guests.simulated.model.disk import fresh_disk
 from proxmox_lab.guests.simulated.model.saved import BLOBS, disk_from_json, read_state
@@ -45,6 +46,23 @@ class SimulatedGuests:
 
     async def resize(self, config: GuestConfig, size: int) -> None:
         """The model's disk is as large as it is said to be: at the next start the guest sees it."""
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        """Keep a copy of the saved state."""
+        (await self.adopt(config)).save()
+        snapshots.keep(config.directory, name)
+
+    async def roll_back(self, config: GuestConfig, name: str) -> SimulatedGuest:
+        """Let the present guest go and make one of the kept state."""
+        guest = self._guests.pop(config.vmid, None)
+        if guest is not None:
+            await guest.forget()
+        snapshots.bring_back(config.directory, name)
+        return await self.adopt(config)
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        """Delete the kept state."""
+        snapshots.forget(config.directory, name)
 
     async def destroy(self, config: GuestConfig) -> None:
         """Forget the guest and delete its folder."""

@@ -1,0 +1,113 @@
+"""The guests of the recorded site: one with a system and an agent, the others without."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from proxmox_lab.guests.hollow import HollowGuest, HollowGuests
+from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
+
+COMMAND_TIME: Final = 0.1  # how long a command runs in a guest
+_COMMANDS: Final = ("guest-ping", "guest-exec", "guest-info")
+_DISK: Final = {
+    "dev": "/dev/sda2", "bus-type": "scsi", "bus": 0, "target": 0, "unit": 0,
+    "pci-controller": {"domain": 0, "bus": 1, "slot": 1, "function": 0},
+    "serial": "0QEMU_QEMU_HARDDISK_drive-scsi0",
+}  # fmt: skip
+_ANSWERS: Final[Mapping[str, Any]] = {
+    "guest-info": {
+        "version": "7.2.22",
+        "supported_commands": [
+            {"name": name, "enabled": True, "success-response": True} for name in _COMMANDS
+        ],
+    },
+    "guest-get-osinfo": {
+        "id": "debian", "name": "Debian GNU/Linux", "version": "12 (bookworm)",
+        "version-id": "12", "pretty-name": "Debian GNU/Linux 12 (bookworm)", "machine": "x86_64",
+        "kernel-release": "6.1.0-56-cloud-amd64", "kernel-version": "#1 SMP PREEMPT_DYNAMIC",
+    },
+    "guest-get-fsinfo": [
+        {"name": "sda2", "mountpoint": "/", "type": "ext4", "disk": [_DISK],
+         "total-bytes": 3973697536, "used-bytes": 663433216}
+    ],
+    "guest-get-users": [],
+    "guest-get-timezone": {"zone": "UTC", "offset": 0},
+    "guest-fsfreeze-status": "thawed",
+    "guest-set-user-password": {},
+}  # fmt: skip
+
+
+class RecordedGuest(HollowGuest):
+    """The one guest with an agent: it answers from the third question on and obeys."""
+
+    def __init__(self, config: GuestConfig) -> None:
+        super().__init__()
+        self._config = config
+        self._asked = 0
+        self._files: dict[str, bytes] = {}
+
+    @property
+    def _is_real(self) -> bool:
+        return self._config.template == "debian12-cloud"
+
+    async def agent_ping(self) -> bool:
+        self._asked += 1
+        return self._is_real and self.running and self._asked > 2
+
+    async def agent_interfaces(self) -> Sequence[Interface]:
+        return [
+            Interface(name="lo", mac="00:00:00:00:00:00", addresses=("127.0.0.1/8", "::1/128")),
+            Interface(
+                name="eth0",
+                mac=self._config.mac,
+                addresses=(self._config.address or "10.77.0.60/24", "fe80::1/64"),
+            ),
+        ]
+
+    async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
+        known: dict[tuple[str, ...], ExecResult] = {
+            ("hostname",): ExecResult(exit_code=0, out=b"e2e-guest\n"),
+            ("cat",): ExecResult(exit_code=0, out=stdin),
+            ("sh", "-c", "echo out; echo err >&2; exit 3"): ExecResult(
+                exit_code=3, out=b"out\n", err=b"err\n"
+            ),
+            ("sh", "-c", "sleep 2; echo done"): ExecResult(exit_code=0, out=b"done\n"),
+        }
+        result = known.get(tuple(command))
+        if result is None:
+            raise GuestFailure(f"Failed to execute child process “{command[0]}”")
+        await asyncio.sleep(COMMAND_TIME)
+        return result
+
+    async def agent_read_file(self, path: str) -> bytes:
+        return self._files[path] if path in self._files else await super().agent_read_file(path)
+
+    async def agent_write_file(self, path: str, content: bytes) -> None:
+        self._files[path] = content
+
+    async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        cores = range(self._config.cores)
+        changing: dict[str, object] = {
+            "guest-get-host-name": {"host-name": self._config.name},
+            "guest-get-time": time.time_ns(),
+            "guest-get-vcpus": [
+                {"logical-id": number, "online": True, "can-offline": number > 0}
+                for number in cores
+            ],
+        }
+        known = changing | dict(_ANSWERS)
+        return known[command] if command in known else await super().agent_ask(command, arguments)
+
+    async def shutdown(self, timeout: float) -> bool:
+        if not self._is_real:
+            return await super().shutdown(timeout)
+        await self.stop()
+        return True
+
+
+class RecordedGuests(HollowGuests):
+    """Makes the recorded site's guests."""
+
+    async def create(self, config: GuestConfig) -> RecordedGuest:
+        return RecordedGuest(config)
