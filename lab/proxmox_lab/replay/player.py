@@ -135,7 +135,7 @@ class _Player:
         await asyncio.sleep(PAUSES.get((record.source, record.note), 0.0))
         interlude = INTERLUDES.get((record.source, record.note))
         if interlude is not None:
-            interlude(self._lab.site.machines)
+            interlude(self._lab.site.cluster)
         ticket = _TICKET.search(unquote(record.headers.get("Cookie", "")))
         if ticket and ticket[0] not in self._names:
             issued, csrf = self._lab.doorkeeper.issue(ticket[1])
