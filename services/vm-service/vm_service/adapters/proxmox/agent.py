@@ -6,6 +6,7 @@ from typing import Final
 
 from vm_service.adapters.proxmox.answers import FILE, INTERFACES, read
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.domain.host_key import HOST_KEY_FILE
 from vm_service.domain.trouble import Trouble, Verdict
 
@@ -24,10 +25,8 @@ class ProxmoxAgent:
     async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
         """Return what the guest claims to be its addresses."""
         async with self._turns:
-            await self._client.post(f"nodes/{node}/qemu/{vmid}/agent/ping")
-            answer = await self._client.get(
-                f"nodes/{node}/qemu/{vmid}/agent/network-get-interfaces"
-            )
+            await self._client.post(vm_path(node, vmid, "agent/ping"))
+            answer = await self._client.get(vm_path(node, vmid, "agent/network-get-interfaces"))
         try:
             interfaces = read(INTERFACES, answer).result
         except Trouble as trouble:
@@ -38,6 +37,6 @@ class ProxmoxAgent:
         """Return the text of the guest's SSH host key file."""
         async with self._turns:
             answer = await self._client.get(
-                f"nodes/{node}/qemu/{vmid}/agent/file-read", file=HOST_KEY_FILE
+                vm_path(node, vmid, "agent/file-read"), file=HOST_KEY_FILE
             )
         return read(FILE, answer).content[:LONGEST]

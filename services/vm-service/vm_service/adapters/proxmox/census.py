@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from vm_service.adapters.proxmox.answers import CLUSTER, INTERFACE_LIST, RESOURCES, Resource, read
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.paths import node_path
 from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed
 
@@ -64,7 +65,7 @@ class ProxmoxCensus:
 
     async def _bridge_addresses(self, node: str) -> list[str]:
         try:
-            answer = await self._client.get(f"nodes/{node}/network")
+            answer = await self._client.get(node_path(node, "network"))
         except Trouble as trouble:
             if trouble.verdict is Verdict.DENIED:
                 return []

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from common.contracts.hypervisor import Assignment, Network
 from vm_service.adapters.proxmox.site import Site
+from vm_service.adapters.proxmox.vetting import vetted_keys
 from vm_service.domain.vm import Order
 
 FRESH_CARD: Final = "virtio"
@@ -30,7 +31,7 @@ def config(order: Order, site: Site, now: Mapping[str, JsonValue]) -> dict[str, 
         "nameserver": " ".join(str(one) for one in network.nameservers) or None,
         "searchdomain": network.search_domain,
         "ciuser": site.guest_user,
-        "sshkeys": quote(site.ssh_keys, safe=""),
+        "sshkeys": quote(vetted_keys(site.ssh_keys), safe=""),
         "ciupgrade": False,  # or the first boot fights Ansible for dpkg's lock
     }
 

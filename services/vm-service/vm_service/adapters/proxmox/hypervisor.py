@@ -8,6 +8,7 @@ from vm_service.adapters.proxmox.answers import CONFIG, UNITS, UPID, read, sight
 from vm_service.adapters.proxmox.census import ProxmoxCensus
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.config import config
+from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.adapters.proxmox.power import ProxmoxPower
 from vm_service.adapters.proxmox.site import Site
 from vm_service.adapters.proxmox.tasks import ProxmoxTasks
@@ -63,7 +64,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
         return Sighting(node=node, hidden=True)
 
     async def _seen(self, node: str, vmid: int) -> Sighting:
-        config = await self._client.get(f"nodes/{node}/qemu/{vmid}/config")
+        config = await self._client.get(vm_path(node, vmid, "config"))
         return sighting(node, read(CONFIG, config))
 
     async def _is_free(self, vmid: int) -> bool:
@@ -84,7 +85,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
         place, settings = order.place, self._site.settings
         try:
             answer = await self._client.post(
-                f"nodes/{place.template_node}/qemu/{place.template}/clone",
+                vm_path(place.template_node, place.template, "clone"),
                 newid=order.vmid,
                 name=order.name,
                 description=order.description,
@@ -101,7 +102,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
 
     async def configure(self, order: Order) -> str | None:
         """Set size, network and user in one call; all values are absolute."""
-        path = f"nodes/{order.place.node}/qemu/{order.vmid}/config"
+        path = vm_path(order.place.node, order.vmid, "config")
         now = read(CONFIG, await self._client.get(path))
         answer = await self._client.post(path, **config(order, self._site, now))
         return None if answer is None else read(UPID, answer)
@@ -117,7 +118,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
         if sighting.disk.size >= order.plan.disk_gib * UNITS["G"]:
             return None
         answer = await self._client.put(
-            f"nodes/{sighting.node}/qemu/{order.vmid}/resize",
+            vm_path(sighting.node, order.vmid, "resize"),
             disk=sighting.disk.name,
             size=f"{order.plan.disk_gib}G",
         )
@@ -126,5 +127,4 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
     async def destroy(self, node: str, vmid: int) -> str:
         """Remove a stopped VM with all its disks and whatever mentions it."""
         parameters = {"purge": True, "destroy-unreferenced-disks": True}
-        path = f"nodes/{node}/qemu/{vmid}"
-        return read(UPID, await self._client.delete(path, **parameters))
+        return read(UPID, await self._client.delete(vm_path(node, vmid), **parameters))

@@ -2,6 +2,7 @@
 
 from vm_service.adapters.proxmox.answers import PENDING, STATUS, UPID, read
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.domain.vm import Power
 
 
@@ -13,11 +14,11 @@ class ProxmoxPower:
 
     async def power(self, node: str, vmid: int) -> Power:
         """Tell whether the VM has power, and whether changes wait for a restart."""
-        answer = await self._client.get(f"nodes/{node}/qemu/{vmid}/status/current")
+        answer = await self._client.get(vm_path(node, vmid, "status/current"))
         status = read(STATUS, answer)
         if status.status != "running":
             return Power(running=False, lock=status.lock)
-        listed = read(PENDING, await self._client.get(f"nodes/{node}/qemu/{vmid}/pending"))
+        listed = read(PENDING, await self._client.get(vm_path(node, vmid, "pending")))
         return Power(
             running=True,
             uptime=status.uptime,
@@ -46,5 +47,5 @@ class ProxmoxPower:
         return await self._switch(node, vmid, "reset")
 
     async def _switch(self, node: str, vmid: int, verb: str, **form: object) -> str:
-        path = f"nodes/{node}/qemu/{vmid}/status/{verb}"
+        path = vm_path(node, vmid, f"status/{verb}")
         return read(UPID, await self._client.post(path, **form))

@@ -6,6 +6,7 @@ from typing import Final
 
 from vm_service.adapters.proxmox.answers import LOG, TASK_STATUS, TASKS, read
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.paths import node_path, task_path
 from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import TaskState
@@ -25,7 +26,7 @@ class ProxmoxTasks:
 
     async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
         """Tell how a task is doing."""
-        status = read(TASK_STATUS, await self._client.get(f"{_path(upid)}/status"))
+        status = read(TASK_STATUS, await self._client.get(task_path(upid, "status")))
         if status.status == "running":
             return TaskState(
                 running=True, progress=await self._progress(upid) if with_progress else None
@@ -39,7 +40,7 @@ class ProxmoxTasks:
 
     async def abort(self, upid: str) -> None:
         """Stop a task; Proxmox answers when it has ended."""
-        await self._client.delete(_path(upid))
+        await self._client.delete(task_path(upid))
 
     async def find_clone(self, place: Place, vmid: int, *, since: datetime) -> str | None:
         """Return the newest of our clone tasks into this id that did not fail outright.
@@ -47,7 +48,7 @@ class ProxmoxTasks:
         Proxmox lists a clone under its source; only its log names the VM that is made.
         """
         answer = await self._client.get(
-            f"nodes/{place.template_node}/tasks",
+            node_path(place.template_node, "tasks"),
             typefilter="qmclone",
             vmid=place.template,
             source="all",
@@ -79,13 +80,9 @@ class ProxmoxTasks:
 
     async def _log(self, upid: str) -> list[str]:
         try:
-            answer = await self._client.get(f"{_path(upid)}/log", limit=1000)
+            answer = await self._client.get(task_path(upid, "log"), limit=1000)
             return [entry.t for entry in read(LOG, answer)]
         except Trouble as trouble:
             if trouble.verdict in {Verdict.REFUSED, Verdict.UNKNOWN, Verdict.FAULT}:
                 return []  # a log is only ever a help
             raise
-
-
-def _path(upid: str) -> str:
-    return f"nodes/{upid.split(':')[1]}/tasks/{upid}"
