@@ -2,6 +2,7 @@
 
 deployment.requested --> a row --> the worker brings a VM up --> vm.ready | vm.failed
 removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm.removal_blocked
+the clock -------------> the sweeper looks for VMs that nobody explains, and removes what is ours
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from common.health import health_routes
 from common.messaging import connection
+from common.messaging.ask import answer_questions
 from common.messaging.connection import Bus, jetstream
 from common.messaging.consumer import Consumer
 from common.messaging.relay import Relay
@@ -37,7 +39,10 @@ from vm_service.adapters.proxmox.hypervisor import Proxmox
 from vm_service.adapters.proxmox.site import Site, access_to
 from vm_service.adapters.reach import DirectReach, url_reach
 from vm_service.adapters.sql import FencedWork, SqlWork, binding, due_machines
+from vm_service.adapters.sweep_sql import SqlLedger
+from vm_service.adapters.sweeping import Sweeping
 from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
@@ -78,12 +83,27 @@ async def main(settings: Settings) -> None:
             probe=TcpProbe() if settings.reach == "direct" else None,
             tofu=settings.host_key_policy == "tofu",
         )
+        vmids = VmidRange(first=settings.vmid_first, last=settings.vmid_last)
+        sweeping = Sweeping(
+            sessions=sessions,
+            work=work,
+            tools=SweepTools(
+                hypervisor=hypervisor,
+                ledger=SqlLedger(sessions),
+                install=settings.install_id,
+                vmids=lambda: vmids,
+                rules=settings.sweep_rules(),
+            ),
+            owner=settings.instance_id,
+        )
         await run(
             app,
             consumer(bus, work, tofu=tools.tofu).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             worker(settings.instance_id, sessions, bell, work, tools).run(),
+            sweeping.worker().run(),
+            answer_questions(bus, NAME, sweeping.answers()),
             host=settings.host,
             port=settings.port,
         )

@@ -9,8 +9,10 @@ from typing import Protocol
 from common.contracts.base import Message
 from common.contracts.servers import Endpoint, Plan, Port
 from vm_service.domain.machine import Machine
+from vm_service.domain.orphans import Record
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
+from vm_service.domain.sweep import SweepState
 from vm_service.domain.vm import Listed, Order, Power, TaskState
 
 
@@ -127,6 +129,21 @@ class Machines(Protocol):
     async def burn(self, vmid: int, *, reason: str) -> None:
         """Never give out this VM id again: it is somebody else's."""
         ...
+
+
+class Ledger(Protocol):
+    """What the sweeper reads and keeps; each call is a transaction of its own."""
+
+    async def records(self) -> Sequence[Record]:
+        """Return every machine that has a VM id and is not gone."""
+        ...
+
+    async def about(self, vmid: int, *, server_id: str | None) -> Sequence[Record]:
+        """Return every machine that has or had this VM id, and that of the server."""
+        ...
+
+    async def state(self) -> SweepState: ...
+    async def keep(self, state: SweepState) -> None: ...
 
 
 class Inbox(Protocol):

@@ -1,5 +1,6 @@
 """The vm-service's knobs; read by ``main`` alone."""
 
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -9,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from common.contracts.hypervisor import HypervisorSettings, Network
 from common.settings import ServiceSettings
+from vm_service.domain.sweep import Rules
 
 SEVERAL: Final = BeforeValidator(lambda text: text.split() if isinstance(text, str) else text)
 
@@ -89,6 +91,22 @@ class Settings(ServiceSettings):
     host_key_policy: Literal["agent", "tofu"] = Field(
         default="agent", description="Prove host keys by the guest agent, or trust the first seen"
     )
+    sweep_every: float = Field(
+        default=60, ge=1, le=86_400, description="Seconds between two sweeps for orphaned VMs"
+    )
+    sweep_age: float = Field(
+        default=1800,
+        ge=1,
+        description="Seconds a VM must have been an orphan before a sweep removes it",
+    )
+    sweep_cap: int = Field(
+        default=5,
+        ge=1,
+        description="More orphans than this at once are left alone until an operator asks",
+    )
+    sweep_dry_run: bool = Field(
+        default=False, description="Sweeps only report; `yard orphans --sweep --yes` removes"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -125,4 +143,13 @@ class Settings(ServiceSettings):
             subnet=self.address_pool,
             gateway=self.address_gateway if self.address_mode == "static" else None,
             nameservers=self.nameservers,
+        )
+
+    def sweep_rules(self) -> Rules:
+        """Return how patient and how bold sweeps are."""
+        return Rules(
+            every=timedelta(seconds=self.sweep_every),
+            age=timedelta(seconds=self.sweep_age),
+            cap=self.sweep_cap,
+            dry_run=self.sweep_dry_run,
         )

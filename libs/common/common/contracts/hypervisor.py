@@ -159,22 +159,3 @@ class SettingsInForce(BaseModel, frozen=True):
     revision: int = 0
     settings: ClusterSettings | None = None
     diagnosis: Diagnosis | None = None
-
-
-class Orphan(BaseModel, frozen=True):
-    """A VM in our range that no living server explains, and what the sweeper does about it."""
-
-    vmid: int
-    node: str
-    verdict: Literal["to_delete", "waiting", "deleted", "cleanup_blocked", "foreign_vm"]
-    reason: str
-    command: str | None = None
-
-
-class SweepReport(BaseModel, frozen=True):
-    """What the last sweep saw. ``halted``: it wanted to delete more than its cap allows."""
-
-    at: str | None = None
-    dry_run: bool = False
-    halted: bool = False
-    orphans: tuple[Orphan, ...] = ()

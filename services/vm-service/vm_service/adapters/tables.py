@@ -56,3 +56,11 @@ burnt_vmids: Final = Table(
     Column("reason", Text, nullable=False),
     Column("burnt_at", UTCDateTime, nullable=False),
 )
+
+sweeps: Final = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("swept_at", UTCDateTime, nullable=False),
+)

@@ -3,6 +3,7 @@
 Every VM of ours carries a mark in its description: ``spawnyard:<install>:<server>:<operation>``.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -63,6 +64,16 @@ class Mark:
         """Return the whole description: the mark, then the ports the guest listens on."""
         listed = " ".join(f"{port.protocol}/{port.number}" for port in ports)
         return f"{self.text}\nports: {listed}" if ports else self.text
+
+
+MARKED: Final = re.compile(r"spawnyard:([a-z0-9-]{1,32}):([A-Za-z0-9_]+):([A-Za-z0-9_]+)")
+
+
+def mark_of(description: str) -> Mark | None:
+    """Return the mark that stands first in a description: all of the line, and nothing like it."""
+    first = next(iter(description.splitlines()), "")
+    found = MARKED.fullmatch(first)
+    return Mark(install=found[1], server_id=found[2], operation_id=found[3]) if found else None
 
 
 def standing(sighting: Sighting | None, mark: Mark) -> Standing:
