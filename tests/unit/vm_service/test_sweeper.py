@@ -250,10 +250,10 @@ class TestBlocked:
 
     async def test_it_stays_so_and_is_told_while_nothing_changes(self, yard: FakeYard):
         for _ in range(100):
-            report = await yard.sweep()
+            await yard.sweep()
             yard.pass_(MINUTE)
 
-        [orphan] = report.orphans
+        [orphan] = (await yard.sweep()).orphans
         assert (orphan.verdict, orphan.reason) == ("cleanup_blocked", "refused")
         assert not self.is_taken_up(yard)
 
