@@ -16,7 +16,6 @@ from tests.fakes.vm_service import (
     FakeVM,
 )
 from vm_service.domain.machine import Failure, Machine
-from vm_service.domain.network import VmidRange
 from vm_service.domain.orphans import Record, life_of
 from vm_service.domain.program import Kind, Stage
 from vm_service.domain.sweep import Rules, SweepState
@@ -24,7 +23,7 @@ from vm_service.domain.vm import Listed
 from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.sweeper import sweep
 
-RANGE = VmidRange(first=900_000, last=900_099)
+RANGE = range(900_000, 900_100)
 AGE = timedelta(minutes=30)
 
 

@@ -47,7 +47,7 @@ from vm_service.handlers.requests import on_event
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
-from vm_service.ports import Reach
+from vm_service.ports import Hypervisor, Reach
 from vm_service.settings import Settings
 
 NAME: Final = "vm-service"
@@ -83,19 +83,7 @@ async def main(settings: Settings) -> None:
             probe=TcpProbe() if settings.reach == "direct" else None,
             tofu=settings.host_key_policy == "tofu",
         )
-        vmids = VmidRange(first=settings.vmid_first, last=settings.vmid_last)
-        sweeping = Sweeping(
-            sessions=sessions,
-            work=work,
-            tools=SweepTools(
-                hypervisor=hypervisor,
-                ledger=SqlLedger(sessions),
-                install=settings.install_id,
-                vmids=lambda: vmids,
-                rules=settings.sweep_rules(),
-            ),
-            owner=settings.instance_id,
-        )
+        sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(
             app,
             consumer(bus, work, tofu=tools.tofu).run(),
@@ -141,6 +129,20 @@ def worker(
         work=work_under,
         concurrency=AT_ONCE,
     )
+
+
+def sweeper(
+    settings: Settings, sessions: Sessions, work: UnitOfWork[SqlWork], hypervisor: Hypervisor
+) -> Sweeping:
+    """Return what removes VMs that nobody explains."""
+    tools = SweepTools(
+        hypervisor=hypervisor,
+        ledger=SqlLedger(sessions),
+        install=settings.install_id,
+        vmids=lambda: range(settings.vmid_first, settings.vmid_last + 1),
+        rules=settings.sweep_rules(),
+    )
+    return Sweeping(sessions=sessions, work=work, tools=tools, owner=settings.instance_id)
 
 
 @asynccontextmanager

@@ -73,13 +73,13 @@ async def test_no_decoy_is_touched(yard: FakeYard):
         machine("srv_gone", 900_003, Stage.GONE),
         machine("srv_half", 900_004, Stage.GONE),
         # A row that somebody has tampered with.
-        machine("srv_out", RANGE.last + 1, Stage.BLOCKED),
-        machine("srv_out_2", RANGE.last + 2, Stage.FAILED),
+        machine("srv_out", RANGE.stop, Stage.BLOCKED),
+        machine("srv_out_2", RANGE.stop + 1, Stage.FAILED),
     )
     yard.vm(100, mark("srv_nobody"))
-    yard.vm(RANGE.first - 1, mark("srv_nobody"))
-    yard.vm(RANGE.last + 1, mark("srv_out"))
-    yard.vm(RANGE.last + 2, mark("srv_out_2"))
+    yard.vm(RANGE.start - 1, mark("srv_nobody"))
+    yard.vm(RANGE.stop, mark("srv_out"))
+    yard.vm(RANGE.stop + 1, mark("srv_out_2"))
     yard.vm(900_001, mark("srv_living"), running=True)
     yard.vm(900_002, mark("srv_kept"))
     yard.vm(900_003, "somebody else's by now", running=True)

@@ -181,10 +181,6 @@ class VmidRange:
     first: int
     last: int
 
-    def __contains__(self, vmid: int) -> bool:
-        """Tell whether a VM id is one of them."""
-        return self.first <= vmid <= self.last
-
     def pick(self, *, newest: int | None, taken: AbstractSet[int]) -> int:
         """Return the id after the newest one, or, at the end of the range, the lowest free.
 

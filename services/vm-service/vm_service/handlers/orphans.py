@@ -11,7 +11,6 @@ from common.contracts.base import now
 from common.contracts.orphans import Orphan
 from common.metrics import ORPHANS_REMOVED
 from vm_service.domain.machine import unwanted
-from vm_service.domain.network import VmidRange
 from vm_service.domain.orphans import Finding, Record, Ruling, finding, life_of, worth_a_look
 from vm_service.domain.ownership import Sighting, mark_of
 from vm_service.domain.sweep import Rules, by_hand
@@ -37,7 +36,7 @@ class SweepTools:
     hypervisor: Hypervisor
     ledger: Ledger
     install: str
-    vmids: Callable[[], VmidRange]  # administrators may change it
+    vmids: Callable[[], range]  # administrators may change it
     rules: Rules = field(default_factory=Rules)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = now
