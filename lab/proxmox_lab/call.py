@@ -49,6 +49,7 @@ class Call:
     lab: Lab
     caller: Caller
     parameters: Mapping[str, Value]
+    uploaded: int = 0  # bytes of a file that came with the call
 
     @property
     def vmid(self) -> int:

@@ -32,6 +32,10 @@ class Clock:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def shown(self) -> str:
+        """Write the present moment as logs do."""
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
+
     def scaled(self, seconds: float) -> float:
         """Say how long a wait of ``seconds`` takes here."""
         return seconds / self._speed

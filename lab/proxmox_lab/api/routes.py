@@ -10,6 +10,7 @@ from proxmox_lab.api import (
     cloudinit,
     cluster,
     console,
+    content,
     datacenter,
     disks,
     figures,
@@ -26,8 +27,11 @@ from proxmox_lab.api import (
     roles,
     snapshots,
     storage,
+    storage_config,
     tasks,
     tokens,
+    upload,
+    volumes,
 )
 from proxmox_lab.call import Handler
 
@@ -40,6 +44,7 @@ ROUTES: Final[Mapping[str, Handler]] = {
         cloudinit,
         cluster,
         console,
+        content,
         datacenter,
         disks,
         figures,
@@ -56,8 +61,11 @@ ROUTES: Final[Mapping[str, Handler]] = {
         roles,
         snapshots,
         storage,
+        storage_config,
         tasks,
         tokens,
+        upload,
+        volumes,
     )
     for name, handler in topic.ROUTES.items()
 }

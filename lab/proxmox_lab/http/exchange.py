@@ -88,7 +88,8 @@ class Exchange:
         require(method, caller, given, self._lab.rights)
         lab = await self._reached(method, said)
         parameters = verify(method, given, lab.table)
-        return await self._routes[method.name](Call(lab=lab, caller=caller, parameters=parameters))
+        call = Call(lab=lab, caller=caller, parameters=parameters, uploaded=incoming.uploaded)
+        return await self._routes[method.name](call)
 
     async def _reached(self, method: Method, said: Mapping[str, str]) -> Lab:
         """Return the lab as the path's node sees it; a node that is down is not reached."""

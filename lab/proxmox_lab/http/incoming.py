@@ -1,12 +1,13 @@
 """A request as Proxmox's HTTP layer takes it apart, with that layer's own refusals."""
 
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from proxmox_lab.refusal import PlainRefusal
 
@@ -14,6 +15,8 @@ BODY_LIMIT: Final = 512 * 1024
 _VERBS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
+_MULTIPART: Final = "multipart/form-data"
+_PLACE: Final = "/var/tmp/pveupload-{}"  # noqa: S108 (a name, nothing is written)
 _PERL: Final = "at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line"
 
 
@@ -24,6 +27,7 @@ class Incoming:
     verb: str
     path: tuple[str, ...]
     parameters: dict[str, Any]
+    uploaded: int = 0  # bytes of the file that came along
 
     @property
     def shown_path(self) -> str:
@@ -37,8 +41,27 @@ async def read(request: web.Request, below: str) -> Incoming:
     path = tuple(unquote(part) for part in below.split("/") if part)
     query = _gathered(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
     query.pop("_dc", None)
+    if request.method == "POST" and request.content_type == _MULTIPART:
+        body, uploaded = await _parts(request)
+        return Incoming(verb=request.method, path=path, parameters=body | query, uploaded=uploaded)
     body = await _body(request)
     return Incoming(verb=request.method, path=path, parameters=body | query)
+
+
+async def _parts(request: web.Request) -> tuple[dict[str, Any], int]:
+    """Read fields and one file, of which only name and size are kept."""
+    found: dict[str, Any] = {}
+    uploaded = 0
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            continue
+        if part.filename is None:
+            found[part.name] = await part.text()
+            continue
+        found |= {part.name: part.filename, "tmpfilename": _PLACE.format(secrets.token_hex(16))}
+        while chunk := await part.read_chunk():
+            uploaded += len(chunk)
+    return found, uploaded
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

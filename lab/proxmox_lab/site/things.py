@@ -55,6 +55,20 @@ class Machine(BaseModel):
         return self.config.get("lock")
 
 
+class StoredFile(BaseModel):
+    """What lies on a storage beside the drives of machines: images, templates, backups."""
+
+    volid: str
+    node: str
+    content: str  # iso, vztmpl, backup, snippets, import, images
+    size: int
+    format: str
+    ctime: int
+    vmid: int | None = None
+    notes: str | None = None
+    protected: bool = False
+
+
 class Storage(BaseModel):
     """A place for volumes, one on each node unless it is shared."""
 
@@ -65,10 +79,16 @@ class Storage(BaseModel):
     nodes: list[str] = []  # where it may be used; empty means everywhere
     disabled: bool = False
     full: bool = False  # no room is left for anything new
+    options: dict[str, str] = {}  # the rest of its definition, as it was given
+    files: list[StoredFile] = []
 
     def is_on(self, node: str) -> bool:
         """Tell whether it may be used on a node."""
         return not self.nodes or node in self.nodes
+
+    def files_on(self, node: str) -> list[StoredFile]:
+        """List the files that a node finds here."""
+        return [file for file in self.files if self.shared or file.node == node]
 
 
 class Pool(BaseModel):
