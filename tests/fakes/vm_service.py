@@ -187,6 +187,7 @@ class FakeVM:
     pending: bool = False  # changes wait for a restart
     cores: int = 0
     resets: int = 0
+    paused: bool = False
 
 
 @dataclass(slots=True)
@@ -374,6 +375,8 @@ class FakeHypervisor:
     def _ask_guest(self, kind: str, vmid: int) -> str:
         """Start what waits for the guest; a reboot leaves it off for a moment."""
         vm = self._vm(vmid)
+        if vm.paused:
+            raise judge("VM is paused - cannot shutdown", status=500)
 
         def go_off() -> None:
             vm.running, vm.pending = False, False

@@ -82,6 +82,7 @@ async def main(settings: Settings) -> None:
             clones=Turns(settings.clone_limit),
             probe=TcpProbe() if settings.reach == "direct" else None,
             tofu=settings.host_key_policy == "tofu",
+            grace=settings.shutdown_seconds,
         )
         sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(

@@ -88,6 +88,11 @@ class Settings(ServiceSettings):
     clone_limit: int = Field(
         default=4, ge=1, description="Clones made at once from one template onto one storage"
     )
+    shutdown_seconds: int = Field(
+        default=120,
+        ge=1,
+        description="Seconds a guest has for shutting down before its power is cut",
+    )
     host_key_policy: Literal["agent", "tofu"] = Field(
         default="agent", description="Prove host keys by the guest agent, or trust the first seen"
     )

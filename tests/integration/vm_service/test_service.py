@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,13 @@ import pytest
 
 from common.contracts import events
 from common.contracts.base import Event, now
-from common.contracts.events import DeploymentRequested, RemovalRequested, VMDeleted, VMReady
+from common.contracts.events import (
+    ChangeRequested,
+    DeploymentRequested,
+    RemovalRequested,
+    VMDeleted,
+    VMReady,
+)
 from common.messaging.connection import Bus
 from tests.conftest import free_port
 from tests.fakes.vm_service import SPEC
@@ -146,3 +153,37 @@ async def test_it_tells_how_it_is_and_drains_when_asked(site: Site, bus: Bus, pr
         assert set(await checks()) == {"database", "messages", "hypervisor"}
 
     assert process.stop() == 0
+
+
+@pytest.mark.parametrize(("kind", "killed_at"), [("restart", "reboot"), ("resize", "resize")])
+async def test_killed_in_the_middle_of_a_change_it_ends_with_one_announcement(
+    bus: Bus, site: Site, process: Process, heard: Heard, kind, killed_at: str
+):
+    wish = DeploymentRequested(server_id="srv_1", operation_id="op_1", spec=SPEC, deadline=now())
+    await say(bus, wish)
+    await until(lambda: bool(of(heard, VMReady)))
+    deadline = now() + timedelta(minutes=5)
+    plan = SPEC.plan.model_copy(update={"cores": 4, "disk_gib": 16})
+    change = ChangeRequested(
+        server_id="srv_1",
+        operation_id="op_2",
+        kind=kind,
+        spec=SPEC.model_copy(update={"plan": plan}),
+        deadline=deadline,
+    )
+    await say(bus, change)
+
+    def outcomes() -> dict[str, object]:
+        return {f.id: getattr(f, "kind", None) for f in of(heard, VMReady)}
+
+    await until(lambda: ("op_2", killed_at) in {_step(fact) for fact in heard})
+    process.kill()
+    process.start()
+    await until(lambda: len(outcomes()) == 2)
+
+    assert list(outcomes().values()) == ["deploy", kind]
+    assert len(site.machines()) == 1
+
+
+def _step(fact: Event) -> tuple[str, object]:
+    return fact.operation_id, getattr(fact, "step", None)

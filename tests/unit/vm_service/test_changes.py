@@ -113,6 +113,24 @@ class TestStop:
         assert stage(world) is Stage.OFF
         assert any("cutting its power" in line for line in world.memory.lines())
 
+    async def test_one_that_is_paused_cannot_obey(self, world: FakeWorld):
+        vm_of(world).paused = True
+        await ask(world, "stop")
+
+        await run(world)
+
+        assert stage(world) is Stage.OFF
+
+    async def test_a_shutdown_that_outlives_its_time_is_ended(self, world: FakeWorld):
+        world.hypervisor.guest_polls = 10_000
+        await ask(world, "stop")
+
+        await run(world)
+
+        assert stage(world) is Stage.OFF
+        assert "abort" in world.hypervisor.calls
+        assert 120 < world.time.seconds - 60 < 200
+
     async def test_one_that_is_off_already_is_as_good(self, world: FakeWorld):
         vm_of(world).running = False
         await ask(world, "stop")

@@ -17,7 +17,7 @@ from common.contracts.events import (
 )
 from tests.fakes.vm_service import HOST_KEY, NETWORK, SPEC, FakeVM, FakeWorld, Killed
 from vm_service.domain.machine import planned, unwanted
-from vm_service.domain.placement import Place
+from vm_service.domain.placement import UNRECORDED, Place
 from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.requests import on_event
@@ -429,9 +429,55 @@ class TestRemoving:
         assert stage(world) is Stage.GONE
         assert world.time.seconds < 30
 
+    async def test_a_clone_whose_answer_was_lost_and_that_is_listed_late_is_stopped(
+        self, world: FakeWorld
+    ):
+        machine = world.machines["srv_1"]
+        home = Place(node="pve", template=9000, template_node="pve")
+        machine = replace(machine, step="clone", vmid=FIRST, node="pve", home=home)
+        world.machines["srv_1"] = machine
+        await ask_removal(world)
+        asked = []
+
+        def list_late(name: str) -> None:
+            if name == "find_clone" and not asked:
+                asked.append(name)
+                world.hypervisor.vms[FIRST] = FakeVM("spawnyard:test:srv_1:op_1", lock="clone")
+                world.hypervisor._new_task("qmclone", FIRST, polls=10_000)
+
+        world.hypervisor.after = list_late
+
+        await run(world)
+
+        assert "abort" in world.hypervisor.calls
+        assert world.hypervisor.vms == {}
+
+    async def test_what_an_older_version_has_placed_is_placed_again_before_it_is_made(
+        self, world: FakeWorld
+    ):
+        await run(world)
+        made = world.machines["srv_1"]
+        assert made.home is not None
+        old = replace(made.home, template=UNRECORDED)
+        del world.hypervisor.vms[FIRST]
+        world.machines["srv_1"] = replace(
+            made, stage=Stage.WORKING, step="clone", attempt=0, owned=False, home=old
+        )
+
+        await run(world)
+
+        assert world.machines["srv_1"].home == made.home
+        assert stage(world) is Stage.READY
+
     async def test_a_strangers_vm_under_our_id_survives_the_removal(self, world: FakeWorld):
         machine = world.machines["srv_1"]
-        world.machines["srv_1"] = replace(machine, step="clone", vmid=FIRST, node="pve")
+        world.machines["srv_1"] = replace(
+            machine,
+            step="clone",
+            vmid=FIRST,
+            node="pve",
+            home=Place(node="pve", template=9000, template_node="pve"),
+        )
         world.hypervisor.vms[FIRST] = FakeVM("not yours", running=True)
         await ask_removal(world)
 

@@ -9,7 +9,7 @@ from common.contracts.base import now
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
 from vm_service.domain.machine import Failure, Machine
-from vm_service.domain.placement import Place
+from vm_service.domain.placement import UNRECORDED, Place
 from vm_service.domain.program import Kind, Stage
 
 
@@ -82,4 +82,4 @@ def _home(row: Row[Any]) -> Place | None:
         return Place(**row.place)
     if row.node is None:
         return None
-    return Place(node=row.node, template=0, template_node=row.node)  # older than such records
+    return Place(node=row.node, template=UNRECORDED, template_node=row.node)

@@ -1,6 +1,9 @@
 """Where a new VM goes: its node, its template and its storage."""
 
 from dataclasses import dataclass
+from typing import Final
+
+UNRECORDED: Final = 0  # the template of a machine that an older version has placed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from vm_service.domain.machine import Machine
 from vm_service.domain.ownership import Standing, by_hand
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.addresses import believed, ensure_free_address
+from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.waiting import GROWTH, pause, turn, wait_for_end, warn
 from vm_service.ports import Work
@@ -17,7 +18,6 @@ CLONE_LIMIT: Final = 1800.0
 BOOTING: Final = 1.0  # seconds no guest is awake before; asked too early, Proxmox is silent for 3
 FIRST_LOOK: Final = 0.2  # seconds before a guest is asked again
 LONGEST_LOOK: Final = 2.0
-SETTLING: Final = 2.0  # seconds after which a task that was started is listed for certain
 
 
 class NotOurs(Exception):
@@ -57,9 +57,9 @@ async def clone(job: Job) -> Change:
 
 async def _make(job: Job) -> None:
     """Have the clone made when it is our turn; its task is remembered before it is waited for."""
-    assert job.machine.home is not None
+    home = await home_of(job)
     await ensure_free_address(job)
-    async with turn(job, job.tools.clones.of(job.machine.home)):
+    async with turn(job, job.tools.clones.of(home)):
         await job.check()
         task = await job.tools.hypervisor.clone(job.order)
         await job.keep_task(task)
@@ -69,10 +69,10 @@ async def _make(job: Job) -> None:
 async def _lost_task(job: Job) -> str | None:
     """Find the task that makes this VM, if it is ours; its id never reached us."""
     _, vmid = job.machine.place
-    assert job.machine.home is not None
     assert job.machine.since is not None
+    home = await home_of(job)
     await pause(job, SETTLING)
-    return await job.tools.hypervisor.find_clone(job.machine.home, vmid, since=job.machine.since)
+    return await job.tools.hypervisor.find_clone(home, vmid, since=job.machine.since)
 
 
 async def _finish(job: Job, task: str) -> None:

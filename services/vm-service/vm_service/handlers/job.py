@@ -14,7 +14,7 @@ from vm_service.domain.ownership import Mark, Sighting, Standing, by_hand, stand
 from vm_service.domain.program import CHANGES, PowerState
 from vm_service.domain.sentences import ending
 from vm_service.domain.telling import Entry, announcement, begin, step_changed
-from vm_service.domain.trouble import Trouble
+from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Order
 from vm_service.handlers.tools import Tools
 from vm_service.ports import UnitOfWork, Work
@@ -67,7 +67,9 @@ class Job:
         spec = self.machine.wanted
         home, net = self.machine.home, self.machine.net
         assert home is not None
-        assert net is not None
+        if net is None:
+            text = f"no network holds the server's address {self.machine.address}"
+            raise Trouble(Verdict.REFUSED, text, "put it back into the hypervisor's settings")
         description = self.mark.describe(spec.ports)
         place = replace(home, node=node)
         return Order(

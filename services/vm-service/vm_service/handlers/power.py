@@ -67,23 +67,31 @@ async def persuade(job: Job, ask: Ask) -> bool:
     left = int(_time_left(job))
     if job.machine.task is None and left < 1:
         return False
-    if job.machine.task is None:
-        await job.keep_task(await ask(*job.machine.place, left))
-    assert job.machine.task is not None
     try:
-        state = await wait_for_end(job, job.machine.task, limit=max(left, 0) + MARGIN)
-    except Overdue:
-        await job.tools.hypervisor.abort(job.machine.task)
+        if job.machine.task is None:
+            await job.keep_task(await ask(*job.machine.place, left))
+        await _obeyed(job, limit=max(left, 0) + MARGIN)
+    except Trouble as trouble:
+        if trouble.verdict is Verdict.DEAF:
+            return False
+        raise
+    return True
+
+
+async def _obeyed(job: Job, *, limit: float) -> None:
+    """Wait for the good end of what was asked of the guest; forget its task in any case."""
+    task = job.machine.task
+    assert task is not None
+    try:
+        state = await wait_for_end(job, task, limit=limit)
+    except Overdue as overdue:
+        await job.tools.hypervisor.abort(task)
         await job.keep_task(None)
-        return False
+        raise Trouble(Verdict.DEAF, overdue.text) from overdue
     await job.keep_task(None)
-    if state.failed is None:
-        await warn(job, state)
-        return True
-    trouble = judge(state.failed)
-    if trouble.verdict is Verdict.DEAF:
-        return False
-    raise trouble
+    if state.failed is not None:
+        raise judge(state.failed)
+    await warn(job, state)
 
 
 def _time_left(job: Job) -> float:

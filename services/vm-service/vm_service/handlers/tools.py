@@ -10,8 +10,6 @@ from common.contracts.base import now
 from vm_service.handlers.turns import Turns
 from vm_service.ports import AddressProbe, Hypervisor, Reach
 
-GRACE: float = 120.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -26,7 +24,7 @@ class Tools:
     clones: Turns
     probe: AddressProbe | None = None
     tofu: bool = False
-    grace: float = GRACE
+    grace: float = 120.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = now
