@@ -75,15 +75,7 @@ async def main(settings: Settings) -> None:
             "hypervisor": hypervisor.ping,
         }
         app.include_router(health_routes(checks, service=NAME))
-        tools = Tools(
-            hypervisor=hypervisor,
-            reach=reach,
-            install=settings.install_id,
-            clones=Turns(settings.clone_limit),
-            probe=TcpProbe() if settings.reach == "direct" else None,
-            tofu=settings.host_key_policy == "tofu",
-            grace=settings.shutdown_seconds,
-        )
+        tools = _tools(settings, hypervisor, reach)
         sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(
             app,
@@ -144,6 +136,18 @@ def sweeper(
         rules=settings.sweep_rules(),
     )
     return Sweeping(sessions=sessions, work=work, tools=tools, owner=settings.instance_id)
+
+
+def _tools(settings: Settings, hypervisor: Proxmox, reach: Reach) -> Tools:
+    return Tools(
+        hypervisor=hypervisor,
+        reach=reach,
+        install=settings.install_id,
+        clones=Turns(settings.clone_limit),
+        probe=TcpProbe() if settings.reach == "direct" else None,
+        tofu=settings.host_key_policy == "tofu",
+        grace=settings.shutdown_seconds,
+    )
 
 
 @asynccontextmanager

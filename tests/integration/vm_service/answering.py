@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from proxmox_lab.tls import ensure_certificates, server_context
+from proxmox_lab.certificate import Certificate
 from vm_service.adapters.proxmox.site import Access
 
 HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
@@ -24,8 +24,8 @@ class Answering:
     """Answers every call in the same way; what it was asked is kept."""
 
     def __init__(self, directory: Path) -> None:
-        ensure_certificates(directory, host="127.0.0.1")
         self.directory = directory
+        self._certificate = Certificate(directory, host="127.0.0.1")
         self.asked: list[bytes] = []
         self.port = 0
         self.say: Say = self.answer(http(b"200 OK", FINE))
@@ -61,7 +61,7 @@ class Answering:
 
     @asynccontextmanager
     async def listening(self, *, port: int = 0) -> AsyncGenerator["Answering"]:
-        context = server_context(self.directory)
+        context = self._certificate.context
         async with await asyncio.start_server(
             self._serve, "127.0.0.1", port, ssl=context
         ) as server:
