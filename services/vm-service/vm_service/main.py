@@ -8,7 +8,6 @@ the clock -------------> the sweeper looks for VMs that nobody explains, and rem
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,10 +17,10 @@ from fastapi import FastAPI
 from common import logging
 from common.bell import Bell
 from common.contracts import events
+from common.contracts.hypervisor import HypervisorSettings
 from common.contracts.topology import VM_SERVICE
 from common.db import engine
 from common.db.engine import Sessions, database
-from common.db.leases import Lease
 from common.db.mailbox import keep_forgetting
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
@@ -32,27 +31,32 @@ from common.messaging.connection import Bus, jetstream
 from common.messaging.consumer import Consumer
 from common.messaging.relay import Relay
 from common.runtime import run
-from common.worker import Worker
+from common.security.sealing import read_sealing
+from vm_service.adapters.live import Connection, LiveHypervisor
+from vm_service.adapters.machine_worker import machine_worker
 from vm_service.adapters.probe import TcpProbe
 from vm_service.adapters.proxmox.client import Client
+from vm_service.adapters.proxmox.doctor import examine
 from vm_service.adapters.proxmox.hypervisor import Proxmox
 from vm_service.adapters.proxmox.site import Site, access_to
 from vm_service.adapters.reach import DirectReach, url_reach
-from vm_service.adapters.sql import FencedWork, SqlWork, binding, due_machines
+from vm_service.adapters.sql import SqlWork, binding
+from vm_service.adapters.stored_settings import SqlStore
 from vm_service.adapters.sweep_sql import SqlLedger
 from vm_service.adapters.sweeping import Sweeping
-from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.api.questions import hypervisor_answers
+from vm_service.desk import Desk
+from vm_service.domain.settings_in_force import InForce
+from vm_service.handlers import hypervisor_settings
 from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
-from vm_service.handlers.worker import work_on_machine
-from vm_service.ports import Hypervisor, Reach
+from vm_service.ports import Reach
 from vm_service.settings import Settings
 
 NAME: Final = "vm-service"
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
-AT_ONCE: Final = 64  # machines worked on; most of the time they wait
 
 
 async def main(settings: Settings) -> None:
@@ -64,10 +68,12 @@ async def main(settings: Settings) -> None:
         database(url) as sessions,
         _bus(settings) as bus,
         _reach(settings) as reach,
-        proxmox(settings) as hypervisor,
+        live_hypervisor(settings) as hypervisor,
     ):
         bell = Bell()
-        work = unit_of_work(settings, sessions, bell)
+        work = unit_of_work(hypervisor, sessions, bell)
+        desk = settings_desk(settings, sessions, hypervisor)
+        await hypervisor_settings.refresh(desk)
         app = FastAPI(title="Spawnyard vm-service", docs_url=None, redoc_url=None)
         checks = {
             "database": partial(engine.ping, sessions),
@@ -82,19 +88,30 @@ async def main(settings: Settings) -> None:
             consumer(bus, work, tofu=tools.tofu).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
-            worker(settings.instance_id, sessions, bell, work, tools).run(),
+            hypervisor_settings.keep_following(desk),
+            machine_worker(settings.instance_id, sessions, bell, work, tools).run(),
             sweeping.worker().run(),
-            answer_questions(bus, NAME, sweeping.answers()),
+            answer_questions(bus, NAME, {**hypervisor_answers(desk), **sweeping.answers()}),
             host=settings.host,
             port=settings.port,
         )
 
 
-def unit_of_work(settings: Settings, sessions: Sessions, bell: Bell) -> UnitOfWork[SqlWork]:
-    """Return the transactions of this service."""
-    vmids = VmidRange(first=settings.vmid_first, last=settings.vmid_last)
-    return UnitOfWork(
-        sessions, bind=binding(vmids, AddressBook(settings.hypervisor().networks)), bell=bell
+def unit_of_work(live: LiveHypervisor, sessions: Sessions, bell: Bell) -> UnitOfWork[SqlWork]:
+    """Return the transactions of this service; what they reserve follows the settings."""
+    bind = binding(lambda: live.in_force.vmids, lambda: live.in_force.addresses)
+    return UnitOfWork(sessions, bind=bind, bell=bell)
+
+
+def settings_desk(settings: Settings, sessions: Sessions, live: LiveHypervisor) -> Desk:
+    """Return what the questions about the hypervisor are answered with."""
+    key_file = settings.hypervisor_key_file
+    return Desk(
+        store=SqlStore(sessions),
+        seals=read_sealing(key_file) if key_file else None,
+        live=live,
+        environment=_environment(settings),
+        examine=examine,
     )
 
 
@@ -104,35 +121,15 @@ def consumer(bus: Bus, work: UnitOfWork[SqlWork], *, tofu: bool) -> Consumer[eve
     return Consumer(bus=bus, durable=VM_SERVICE, decode=events.decode, handle=handle)
 
 
-def worker(
-    owner: str, sessions: Sessions, bell: Bell, work: UnitOfWork[SqlWork], tools: Tools
-) -> Worker:
-    """Return what does the long work, one lease a machine."""
-
-    async def work_under(server_id: str, lease: Lease) -> None:
-        with logging.bind(server_id=server_id):
-            await work_on_machine(server_id, work=FencedWork(work, lease), tools=tools)
-
-    return Worker(
-        name="machines",
-        owner=owner,
-        sessions=sessions,
-        bell=bell,
-        find_due=partial(due_machines, sessions),
-        work=work_under,
-        concurrency=AT_ONCE,
-    )
-
-
 def sweeper(
-    settings: Settings, sessions: Sessions, work: UnitOfWork[SqlWork], hypervisor: Hypervisor
+    settings: Settings, sessions: Sessions, work: UnitOfWork[SqlWork], live: LiveHypervisor
 ) -> Sweeping:
     """Return what removes VMs that nobody explains."""
     tools = SweepTools(
-        hypervisor=hypervisor,
+        hypervisor=live,
         ledger=SqlLedger(sessions),
         install=settings.install_id,
-        vmids=lambda: range(settings.vmid_first, settings.vmid_last + 1),
+        vmids=lambda: live.in_force.ids,
         rules=settings.sweep_rules(),
     )
     return Sweeping(sessions=sessions, work=work, tools=tools, owner=settings.instance_id)
@@ -151,17 +148,26 @@ def _tools(settings: Settings, hypervisor: Proxmox, reach: Reach) -> Tools:
 
 
 @asynccontextmanager
-async def proxmox(settings: Settings) -> AsyncGenerator[Proxmox]:
-    """Open the hypervisor the settings speak of."""
-    told = settings.hypervisor()
-    access = replace(access_to(told, secret=told.token_secret), ca_file=settings.proxmox_ca_file)
-    site = Site(
-        settings=told,
-        guest_user=settings.guest_user,
-        ssh_keys=settings.ssh_public_key_file.read_text().strip(),
-    )
-    with closing(Client(access)) as client:
-        yield Proxmox(client, site)
+async def live_hypervisor(settings: Settings) -> AsyncGenerator[LiveHypervisor]:
+    """Open the hypervisor, as the environment speaks of it for now."""
+    ssh_keys = settings.ssh_public_key_file.read_text().strip()
+
+    def connect(told: HypervisorSettings) -> Connection:
+        client = Client(access_to(told, secret=told.token_secret))
+        site = Site(settings=told, guest_user=settings.guest_user, ssh_keys=ssh_keys)
+        return Connection(hypervisor=Proxmox(client, site), close=client.close)
+
+    with closing(LiveHypervisor(connect)) as live:
+        told = _environment(settings)
+        live.use(InForce(source="environment" if told else "none", settings=told))
+        yield live
+
+
+def _environment(settings: Settings) -> HypervisorSettings | None:
+    told, ca_file = settings.hypervisor(), settings.proxmox_ca_file
+    if told is None or ca_file is None:
+        return told
+    return told.model_copy(update={"ca_pem": ca_file.read_text()})
 
 
 @asynccontextmanager

@@ -23,12 +23,17 @@ class Settings(ServiceSettings):
     """Where Proxmox is, what of it is ours, and how guests are set up."""
 
     port: int = Field(default=8081, ge=1, le=65_535, description="Port the HTTP server binds")
-    proxmox_url: HttpUrl = Field(description="Address of the Proxmox API: `https://host:8006`")
-    proxmox_token_id: str = Field(
+    proxmox_url: HttpUrl | None = Field(
+        default=None,
+        description="Address of the Proxmox API: `https://host:8006`. The variables about Proxmox "
+        "count until an administrator stores settings through the API",
+    )
+    proxmox_token_id: str | None = Field(
+        default=None,
         pattern=r"^[^@!\s]+@[^@!\s]+![A-Za-z][\w.-]+$",
         description="API token's name: `user@realm!token`",
     )
-    proxmox_token_secret: SecretStr = Field(description="API token's secret")
+    proxmox_token_secret: SecretStr | None = Field(default=None, description="API token's secret")
     proxmox_ca_file: Path | None = Field(
         default=None, description="CA that signed Proxmox's certificate; default: the system's CAs"
     )
@@ -122,8 +127,10 @@ class Settings(ServiceSettings):
         self.hypervisor()
         return self
 
-    def hypervisor(self) -> HypervisorSettings:
-        """Return what counts until an administrator settles it through the API."""
+    def hypervisor(self) -> HypervisorSettings | None:
+        """Return what counts until an administrator settles it through the API, if it is said."""
+        if not (self.proxmox_url and self.proxmox_token_id and self.proxmox_token_secret):
+            return None
         return HypervisorSettings(
             url=str(self.proxmox_url).rstrip("/"),
             token_id=self.proxmox_token_id,

@@ -30,14 +30,14 @@ from proxmox_lab.release import RELEASES
 from tests.conftest import free_port
 from tests.fakes.guests import FakeGuests
 from tests.fakes.vm_service import HOST_KEY, SPEC
-from vm_service.adapters.proxmox.hypervisor import Proxmox
+from vm_service.adapters.live import LiveHypervisor
 from vm_service.adapters.reach import url_reach
 from vm_service.adapters.sql import SqlWork
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine
-from vm_service.main import MIGRATIONS, proxmox, unit_of_work
+from vm_service.main import MIGRATIONS, live_hypervisor, unit_of_work
 from vm_service.settings import Settings
 
 E = TypeVar("E", bound=Event)
@@ -131,7 +131,7 @@ class Service:
 
     sessions: Sessions
     work: UnitOfWork[SqlWork]
-    hypervisor: Proxmox
+    hypervisor: LiveHypervisor
     tools: Tools
 
     async def hear(self, event: Event) -> None:
@@ -177,7 +177,7 @@ async def service_of(settings: Settings) -> AsyncGenerator[Service]:
     async with (
         database(url) as sessions,
         url_reach(settings.reach_url, ca_file=settings.proxmox_ca_file) as reach,
-        proxmox(settings) as hypervisor,
+        live_hypervisor(settings) as hypervisor,
     ):
         tools = Tools(
             hypervisor=hypervisor,
@@ -185,7 +185,7 @@ async def service_of(settings: Settings) -> AsyncGenerator[Service]:
             install=settings.install_id,
             clones=Turns(settings.clone_limit),
         )
-        work = unit_of_work(settings, sessions, Bell())
+        work = unit_of_work(hypervisor, sessions, Bell())
         yield Service(sessions, work, hypervisor, tools)
 
 

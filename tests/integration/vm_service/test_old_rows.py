@@ -73,7 +73,7 @@ async def test_a_row_at_any_stage_goes_on_where_it_was(database_url: str):
 
     vmids, book = VmidRange(first=900_000, last=900_099), AddressBook((NETWORK,))
     async with database(database_url) as sessions:
-        work = UnitOfWork(sessions, bind=binding(vmids, book), bell=Bell())
+        work = UnitOfWork(sessions, bind=binding(lambda: vmids, lambda: book), bell=Bell())
         async with work() as tx:
             found = {stage: await tx.machines.get(f"srv_{stage}") for stage in MEANINGS}
         due = await due_machines(sessions, 100)

@@ -55,6 +55,7 @@ class Process:
 
 def environment(site: Site, nats: NatsServer, port: int) -> list[str]:
     settings = site.settings
+    assert settings.proxmox_token_secret is not None
     variables: Mapping[str, object] = {
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "NATS_URL": nats.url,

@@ -8,6 +8,7 @@ from common.messaging.connection import Bus
 from gateway.domain.administration import (
     AnswerFailed,
     HypervisorNotSet,
+    HypervisorSettingsChanged,
     HypervisorSettingsRefused,
     SealingOff,
     ServiceAway,
@@ -18,7 +19,13 @@ from gateway.domain.errors import Refused
 SERVICE: Final = "vm-service"
 # By the code of its refusal; what it does not mean to refuse is a fault of its own.
 REFUSALS: Final[Mapping[str, type[Refused]]] = {
-    kind.code: kind for kind in (HypervisorSettingsRefused, HypervisorNotSet, SealingOff)
+    kind.code: kind
+    for kind in (
+        HypervisorSettingsRefused,
+        HypervisorSettingsChanged,
+        HypervisorNotSet,
+        SealingOff,
+    )
 }
 
 

@@ -62,6 +62,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     administration.AdminOnly: HTTPStatus.FORBIDDEN,
     administration.HypervisorNotSet: HTTPStatus.CONFLICT,
+    administration.HypervisorSettingsChanged: HTTPStatus.CONFLICT,
     administration.SealingOff: HTTPStatus.CONFLICT,
     administration.HypervisorSettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     administration.AnswerFailed: HTTPStatus.BAD_GATEWAY,

@@ -17,6 +17,13 @@ class HypervisorSettingsRefused(Refused):
     title = "The hypervisor's settings are refused"
 
 
+class HypervisorSettingsChanged(Refused):
+    """Somebody else stored other settings while these were tested."""
+
+    code = "hypervisor_settings_changed"
+    title = "The hypervisor's settings have changed meanwhile"
+
+
 class HypervisorNotSet(Refused):
     """No hypervisor is set up, and the question is about the one that is."""
 

@@ -121,12 +121,14 @@ class SqlWork:
     leases: SqlLeases
 
 
-def binding(vmids: VmidRange, addresses: AddressBook) -> Callable[[AsyncSession], SqlWork]:
-    """Return what puts a session's tables within reach, given what may be reserved."""
+def binding(
+    vmids: Callable[[], VmidRange], addresses: Callable[[], AddressBook]
+) -> Callable[[AsyncSession], SqlWork]:
+    """Return what puts a session's tables within reach, given what may be reserved by then."""
 
     def bind(session: AsyncSession) -> SqlWork:
         return SqlWork(
-            SqlMachines(session, vmids, addresses),
+            SqlMachines(session, vmids(), addresses()),
             SqlInbox(session),
             SqlOutbox(session),
             SqlLeases(session),

@@ -64,3 +64,13 @@ sweeps: Final = Table(
     Column("body", Text, nullable=False),
     Column("swept_at", UTCDateTime, nullable=False),
 )
+
+# One row at most, with id 1; the token's secret in it is an envelope.
+hypervisor_settings: Final = Table(
+    "hypervisor_settings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("changed_at", UTCDateTime, nullable=False),
+)

@@ -51,8 +51,7 @@ class AddressBook:
         raise Trouble(
             Verdict.REFUSED,
             f"no address is free in {', '.join(str(one.subnet) for one in offered)}",
-            "delete servers, or widen the networks in the hypervisor's settings "
-            "(SPAWNYARD_ADDRESS_POOL)",
+            "delete servers, or widen the networks in the hypervisor's settings",
         )
 
     def of(self, address: str) -> Assignment | None:
@@ -106,10 +105,10 @@ def _assigned(network: Network, *, hint: int, taken: AbstractSet[str]) -> Assign
 
 
 def _free4(network: Network, *, hint: int, taken: AbstractSet[str]) -> IPv4Address | None:
-    first, last = _bounds(network)
+    first, last = bounds(network)
     for number in _around(int(last) - int(first) + 1, hint):
         candidate = first + number
-        if candidate not in _reserved(network) and str(candidate) not in taken:
+        if candidate not in reserved(network) and str(candidate) not in taken:
             return candidate
     return None
 
@@ -119,7 +118,7 @@ def _free6(network: Network, *, hint: int, taken: AbstractSet[str]) -> IPv6Addre
     size = network.subnet6.num_addresses - 1
     for number in _around(size, hint):
         candidate = network.subnet6[1 + number]  # the first is the routers' anycast address
-        if candidate not in _reserved(network) and str(candidate) not in taken:
+        if candidate not in reserved(network) and str(candidate) not in taken:
             return candidate
     return None
 
@@ -129,7 +128,7 @@ def _around(size: int, hint: int) -> Iterator[int]:
     return ((hint + offset) % size for offset in range(min(size, MOST_TRIED)))
 
 
-def _bounds(network: Network) -> tuple[IPv4Address, IPv4Address]:
+def bounds(network: Network) -> tuple[IPv4Address, IPv4Address]:
     """Return the first and the last address for guests; a subnet's own ends are never theirs."""
     subnet = network.subnet
     own = 1 if subnet.prefixlen < 31 else 0  # noqa: PLR2004  RFC 3021 has no broadcast there
@@ -138,16 +137,17 @@ def _bounds(network: Network) -> tuple[IPv4Address, IPv4Address]:
     return first, last
 
 
-def _reserved(network: Network) -> frozenset[Address]:
+def reserved(network: Network) -> frozenset[Address]:
+    """Return the addresses that are somebody's already."""
     named = (network.gateway, network.gateway6, *network.nameservers)
     return frozenset(address for address in named if address is not None)
 
 
 def _is_for_guests(network: Network, address: Address) -> bool:
-    if address in _reserved(network) or _is_special(address):
+    if address in reserved(network) or _is_special(address):
         return False
     if isinstance(address, IPv4Address):
-        first, last = _bounds(network)
+        first, last = bounds(network)
         return first <= address <= last
     return network.subnet6 is not None and address in network.subnet6
 
@@ -196,5 +196,5 @@ class VmidRange:
         raise Trouble(
             Verdict.REFUSED,
             f"no VM id is free in {self.first}-{self.last}",
-            "delete servers, or widen the range of SPAWNYARD_VMID_FIRST and SPAWNYARD_VMID_LAST",
+            "delete servers, or widen vmid_first and vmid_last in the hypervisor's settings",
         )

@@ -41,7 +41,12 @@ class Client:
         for wire in self._wires:
             wire.close()
 
-    async def get(self, path: str, **query: object) -> JsonValue:
+    @property
+    def skew(self) -> float | None:
+        """How many seconds Proxmox's clock was ahead of ours at an answer; none was heard yet."""
+        return next((wire.skew for wire in self._wires if wire.skew is not None), None)
+
+    async def get(self, path: str, /, **query: object) -> JsonValue:
         """Ask for something; a shaky answer is asked for again at once, it does no harm."""
         lane = self._lane(path)
         lane.budget.earn()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -106,6 +107,7 @@ class Wire:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self.skew: float | None = None  # seconds Proxmox's clock is ahead, by its last answer
         user, token = access.token_id.split("!", 1)
         parts = urlsplit(access.url)
         backend = Backend(
@@ -117,6 +119,7 @@ class Wire:
         )
         self._session: requests.Session = backend.get_session()
         self._session.trust_env = False  # no proxy, no CA and no password from the environment
+        self._session.hooks["response"].append(self._note_time)
         self._session.mount("https://", Trusting(access))
         self._api = ProxmoxResource(
             base_url=backend.get_base_url(),
@@ -127,6 +130,11 @@ class Wire:
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
+
+    def _note_time(self, response: requests.Response, **_: object) -> None:
+        with suppress(KeyError, ValueError, TypeError):
+            theirs = parsedate_to_datetime(response.headers["Date"])
+            self.skew = theirs.timestamp() - time.time()
 
     def call(self, verb: Verb, path: str, parameters: Mapping[str, object]) -> JsonValue:
         """Make the call, and turn every failure into what it means."""
