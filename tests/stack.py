@@ -199,7 +199,7 @@ class Stack:
         ) as client:
             answer = await client.request(method, path, **options)
         assert answer.is_success, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
     async def vms(self) -> list[dict[str, Any]]:
         """Return the lab's VMs without its templates."""
