@@ -107,9 +107,12 @@ def open_site(tmp_path: Path, database_url: str) -> Opened:
     """Open a lab; again on the same data if the test likes."""
 
     @asynccontextmanager
-    async def opened(*, pve: str = "9.2", speed: float = 20.0) -> AsyncGenerator[Site]:
+    async def opened(
+        *, pve: str = "9.2", speed: float = 20.0, nodes: int = 1
+    ) -> AsyncGenerator[Site]:
         guests, data, port = KeyedGuests(), tmp_path / "lab", free_port()
-        plan = Plan(data=data, guests=guests, release=RELEASES[pve], port=port, speed=speed)
+        release = RELEASES[pve]
+        plan = Plan(data=data, guests=guests, release=release, port=port, speed=speed, nodes=nodes)
         url = f"https://127.0.0.1:{port}"
         async with running(plan) as lab:
             trusted = ssl.create_default_context(cafile=data / "tls" / "ca.pem")

@@ -15,6 +15,7 @@ UNITS: Final[Mapping[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T
 
 _ORDER: Final = re.compile(r"order=([\w;]+)")
 _SIZE: Final = re.compile(r"(?:^|,)size=(\d+(?:\.\d+)?)([KMGT]?)(?:,|$)")
+_DRIVE: Final = re.compile(r"(?:scsi|virtio|sata|ide|efidisk|tpmstate)\d+")
 _DISK_NAMES: Final = ("scsi0", "virtio0", "sata0", "ide0")
 
 
@@ -29,6 +30,13 @@ class Resource(BaseModel):
     template: bool = False
     lock: str | None = None
     pool: str | None = None
+    storage: str = ""
+    shared: bool = False
+    content: str = ""
+    mem: int = 0
+    maxmem: int = 0
+    disk: int = 0
+    maxdisk: int = 0
 
 
 class ClusterEntry(BaseModel):
@@ -140,6 +148,15 @@ def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
         lock=str(lock) if lock else None,
         disk=_system_disk(config),
     )
+
+
+def storages(config: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Return the storages a VM's drives are on, the system disk's first."""
+    system = _system_disk(config)
+    drives = sorted(name for name in config if _DRIVE.fullmatch(name))
+    names = ([system.name] if system else []) + drives
+    found = (str(config[name]).partition(",")[0].partition(":") for name in names)
+    return tuple(dict.fromkeys(storage for storage, colon, _ in found if colon))
 
 
 def _system_disk(config: Mapping[str, JsonValue]) -> Disk | None:

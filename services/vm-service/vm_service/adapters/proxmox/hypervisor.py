@@ -1,53 +1,32 @@
 """Proxmox VE as the hypervisor: one call a verb, parameters in Proxmox's own manner."""
 
-from collections.abc import Mapping
-
-from common.contracts.servers import Plan
 from vm_service.adapters.proxmox.agent import ProxmoxAgent
 from vm_service.adapters.proxmox.answers import CONFIG, UNITS, UPID, read, sighting
-from vm_service.adapters.proxmox.census import ProxmoxCensus
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.config import config
 from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.adapters.proxmox.power import ProxmoxPower
 from vm_service.adapters.proxmox.site import Site
+from vm_service.adapters.proxmox.survey import ProxmoxSurvey
 from vm_service.adapters.proxmox.tasks import ProxmoxTasks
 from vm_service.domain.ownership import Sighting
-from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Order
 
 
-class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
+class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
     """The cluster behind one API address. Made without asking anything of it."""
 
     def __init__(self, client: Client, site: Site) -> None:
         ProxmoxTasks.__init__(self, client, token_id=site.settings.token_id)
         ProxmoxAgent.__init__(self, client)
         ProxmoxPower.__init__(self, client)
-        ProxmoxCensus.__init__(self, client, url=site.settings.url)
+        ProxmoxSurvey.__init__(self, client, site)
         self._site = site
 
     async def ping(self) -> None:
         """Raise unless Proxmox answers and takes our token."""
         await self._client.get("version")
-
-    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:  # noqa: ARG002  soon
-        """Choose where a new VM goes: linked clones stay with their template."""
-        settings = self._site.settings
-        for vm in await self.inventory():
-            if vm.vmid in settings.templates:
-                node = settings.nodes[0] if settings.nodes else vm.node
-                return Place(
-                    node=node, template=vm.vmid, template_node=vm.node, storage=settings.storage
-                )
-        wanted = ", ".join(str(vmid) for vmid in settings.templates)
-        raise Trouble(
-            Verdict.REFUSED,
-            f"template {wanted} is not there, or our token may not see it",
-            "create it, or name another one in the hypervisor's settings; grant VM.Audit and "
-            "VM.Clone on it to the user and to its token",
-        )
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         """See what is there. A missing VM and a hidden one look alike to a humble token."""
@@ -96,6 +75,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxCensus):
             )
         except Trouble as trouble:
             if trouble.verdict is Verdict.ABSENT:
+                self.forget_templates()
                 raise Trouble(Verdict.REFUSED, f"the template is gone: {trouble.text}") from trouble
             raise
         return read(UPID, answer)
