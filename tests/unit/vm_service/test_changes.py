@@ -305,6 +305,28 @@ class TestCancel:
         assert "abort" in world.hypervisor.calls
         assert world.memory.facts(VMStopped) == []
 
+    async def test_a_switch_under_way_is_seen_through_before_it_is_looked(self, world: FakeWorld):
+        """Or the machine would be told to run, and be off a moment later."""
+        vm = vm_of(world)
+        slow = []
+
+        def overtake(name: str) -> None:
+            if name == "stop" and not slow:
+                task = list(world.hypervisor.tasks.values())[-1]
+                slow.append(task)
+                vm.running, task.polls = True, 20
+                task.effect = lambda: setattr(vm, "running", False)
+                with pytest.raises(StopIteration):
+                    call_off(world).send(None)
+
+        world.hypervisor.after = overtake
+        vm.listens = False
+        await ask(world, "stop")
+
+        await run(world)
+
+        assert [fact.power for fact in world.memory.facts(VMObserved)] == ["stopped"]
+
     async def test_while_proxmox_is_away_nothing_is_known(self, world: FakeWorld):
         def lose(_name: str) -> None:
             raise Trouble(Verdict.UNKNOWN, "connection refused")
@@ -358,6 +380,20 @@ class TestFailing:
         assert "is gone" in fact.reason
         assert "deploy it again" in (fact.remedy or "")
         assert fact.operation_id == "op_2"
+
+    @pytest.mark.parametrize("kind", ALL)
+    async def test_a_machine_that_never_got_a_vm_cannot_be_changed(
+        self, world: FakeWorld, kind: Change
+    ):
+        world.machines["srv_1"] = planned(
+            server_id="srv_1", operation_id="op_1", spec=SPEC, deadline=LATER
+        )
+        await ask(world, kind)
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMFailed)
+        assert "has no VM" in fact.reason
 
     async def test_a_failure_tells_how_the_machine_stands_and_removes_nothing(
         self, world: FakeWorld

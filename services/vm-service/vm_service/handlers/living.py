@@ -16,7 +16,7 @@ from vm_service.handlers.power import (
     switch_on,
 )
 from vm_service.handlers.proof import ours
-from vm_service.handlers.waiting import wait
+from vm_service.handlers.waiting import see_through
 
 TICK: Final = 1.0  # seconds by which an uptime may be rounded
 
@@ -96,7 +96,7 @@ async def _reset(job: Job) -> None:
         await job.keep_task(await job.tools.hypervisor.reset(*job.machine.place))
     assert job.machine.task is not None
     try:
-        await wait(job, job.machine.task)
+        await see_through(job, job.machine.task)
     except Trouble:
         await job.keep_task(None)
         raise

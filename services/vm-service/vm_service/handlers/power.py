@@ -6,7 +6,7 @@ from typing import Final
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Power
 from vm_service.handlers.job import Job
-from vm_service.handlers.waiting import GROWTH, Overdue, pause, wait, wait_for_end, warn
+from vm_service.handlers.waiting import GROWTH, Overdue, pause, see_through, wait_for_end, warn
 
 FIRST_LOOK: Final = 0.1  # seconds
 LONGEST_LOOK: Final = 2.0
@@ -28,7 +28,7 @@ async def seen(job: Job) -> Power:
 async def switch_on(job: Job) -> None:
     """Have the VM run; that it runs already is as good."""
     try:
-        await wait(job, await job.tools.hypervisor.start(*job.machine.place))
+        await see_through(job, await job.tools.hypervisor.start(*job.machine.place))
     except Trouble as trouble:
         if trouble.verdict is not Verdict.ALREADY:
             raise
@@ -39,7 +39,7 @@ async def switch_on(job: Job) -> None:
 async def switch_off(job: Job) -> None:
     """Cut the power."""
     try:
-        await wait(job, await job.tools.hypervisor.stop(*job.machine.place))
+        await see_through(job, await job.tools.hypervisor.stop(*job.machine.place))
     except Trouble as trouble:
         if trouble.verdict is not Verdict.NOT_RUNNING:
             raise

@@ -7,6 +7,12 @@ from vm_service.handlers.job import Job
 
 async def ours(job: Job) -> Sighting:
     """Return the VM as it stands, on the node it is on now. Raises unless it is proven ours."""
+    if job.machine.vmid is None:
+        raise Trouble(
+            Verdict.REFUSED,
+            "the server has no VM: its deployment did not come that far",
+            "delete the server and deploy it again",
+        )
     node, vmid = job.machine.place
     found, sighting = await job.sight()
     if found is Standing.OURS and sighting is not None:
