@@ -12,6 +12,7 @@ from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import Table
 from proxmox_lab.schema.verify import Value
+from proxmox_lab.site.broadcast import Broadcast
 from proxmox_lab.site.rights import Caller, Rights
 from proxmox_lab.site.site import Site
 from proxmox_lab.site.store import Store
@@ -31,6 +32,7 @@ class Lab:
     clock: Clock
     tasks: Tasks
     locks: Locks
+    broadcast: Broadcast
     rights: Rights
     doorkeeper: Doorkeeper
     guests: Guests

@@ -34,6 +34,7 @@ from proxmox_lab.panel.faults import FaultPanel
 from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of
+from proxmox_lab.site.broadcast import Broadcast
 from proxmox_lab.site.nodes import named_nodes
 from proxmox_lab.site.rights import Rights
 from proxmox_lab.site.seed import fresh_site
@@ -97,6 +98,7 @@ def build(plan: Plan, faults: Faults) -> Lab:
             trouble=partial(trouble, faults, site, store),
         ),
         locks=Locks(clock),
+        broadcast=Broadcast(clock),
         rights=Rights(site, major=plan.release.major),
         doorkeeper=Doorkeeper(site, clock),
         guests=plan.guests,

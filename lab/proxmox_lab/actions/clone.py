@@ -60,7 +60,7 @@ def _begin(lab: Lab, order: Order) -> Machine:
     template = lab.site.machine(order.source)
     config_so_far = {"lock": "clone"}
     name = template.template or template.name
-    machine = Machine(vmid=order.newid, config=config_so_far, template=name)
+    machine = Machine(vmid=order.newid, born=lab.clock.now(), config=config_so_far, template=name)
     lab.site.machines[machine.vmid] = machine
     lab.store.save_machine(machine)
     return machine

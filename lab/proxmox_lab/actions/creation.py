@@ -23,6 +23,7 @@ async def create(call: Call, task: Task) -> None:
         now = int(lab.clock.now())
         machine = Machine(
             vmid=vmid,
+            born=lab.clock.now(),
             config={
                 "meta": f"creation-qemu=9.2.0,ctime={now}",
                 "smbios1": f"uuid={uuid.uuid4()}",

@@ -61,14 +61,25 @@ def resource(lab: Lab, machine: Machine) -> dict[str, Any]:
     }  # fmt: skip
     pool = lab.site.pool_of(machine.vmid)
     bare |= {"pool": pool} if pool else {}
-    if not lab.site.nodes[machine.node].online:
+    told = lab.broadcast.told(lambda before: speak(lab, before)).get(machine.vmid)
+    if told is None or not lab.site.nodes[machine.node].online:
         return bare | {"status": "unknown"}
+    return {**bare, **told}
+
+
+def speak(lab: Lab, before: float) -> dict[int, dict[str, Any]]:
+    """Tell of every machine made before a moment what its node's daemon tells all others."""
+    machines = list(lab.site.cluster.values())
+    return {m.vmid: _figures(lab, m) for m in machines if m.born < before}
+
+
+def _figures(lab: Lab, machine: Machine) -> dict[str, Any]:
     shown = summary(lab, machine)
     kept = (
         "name", "status", "cpu", "maxmem", "mem", "memhost", "maxdisk", "disk",
         "netin", "netout", "uptime",
     )  # fmt: skip
-    return bare | {
+    return {
         **{key: shown[key] for key in kept if key in shown},
         "maxcpu": shown["cpus"], "template": int(machine.is_template),
         "diskread": 0, "diskwrite": 0,

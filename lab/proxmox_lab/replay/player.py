@@ -21,6 +21,7 @@ from proxmox_lab.house import Plan, application, build
 from proxmox_lab.machines import config
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.comparison import difference
+from proxmox_lab.replay.moments import Moments
 from proxmox_lab.replay.recorded_guests import COMMAND_TIME, RecordedGuests
 from proxmox_lab.replay.recorded_site import INTERLUDES, PAUSES, recorded_site
 from proxmox_lab.replay.records import Record, sessions
@@ -108,6 +109,7 @@ class _Player:
         self._base = base
         self._client = client
         self._names: dict[str, str] = {}
+        self._moments = Moments(lab)
 
     async def play(self, record: Record) -> str | None:
         await self._make_up(record)
@@ -116,6 +118,16 @@ class _Player:
             await asyncio.sleep(COMMAND_TIME * 2)
         if record.is_final_status or record.note.endswith("(task log)"):
             await self._ended(target)
+        found: list[str | None] = []
+        for told in self._moments.possible(record.path):
+            self._lab.broadcast.hold(told)
+            found.append(await self._ask(record, target))
+            if found[-1] is None:
+                break
+        self._moments.pass_by()
+        return found[0] if found[-1] else None
+
+    async def _ask(self, record: Record, target: str) -> str | None:
         body = self._renamed(record.body) if record.body else None
         async with self._client.request(
             record.method,

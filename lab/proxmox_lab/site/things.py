@@ -40,6 +40,7 @@ class Machine(BaseModel):
     paused: bool = False
     abandoned: bool = False  # half-made, and its maker is dead: stays across restarts
     seeded: dict[str, str] | None = None  # what the cloud-init drive was made of at power on
+    born: float = 0.0  # when it was made; it takes a while until all nodes know
     guest: bool = False  # has a machine behind it, not only a configuration
 
     @property
