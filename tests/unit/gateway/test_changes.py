@@ -26,7 +26,7 @@ from gateway.domain.game import Game
 from gateway.domain.kind import CHANGES, Kind
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
-from gateway.domain.server import Server
+from gateway.domain.server import Server, actions
 from gateway.domain.shape import Alteration
 from gateway.domain.transitions import State
 from gateway.handlers.acceptance import Asked
@@ -36,6 +36,7 @@ from gateway.handlers.servers import request, request_alteration
 from gateway.ports.records import RequestKey
 from tests.fakes.gateway import BLOCKS, MOMENT, FakeCatalogue, FakeSeals, FakeWork, PowerCut
 from tests.unit.gateway.facts import (
+    BLOCKED,
     READY,
     SERVER_FAILED,
     VM_READY,
@@ -358,6 +359,37 @@ async def test_a_server_whose_deployment_failed_can_only_be_deleted() -> None:
 
     assert "no VM" in (refused.value.remedy or "")
     assert await ask(work, server, Kind.DELETE)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_server_whose_removal_failed_can_only_be_deleted_again(late: bool) -> None:
+    work = FakeWork()
+    server = await in_phase(work)
+    deletion = await ask(work, server, Kind.DELETE)
+    if late:
+        await reconcile(work=work, at=deletion.ends_by)
+    else:
+        await tell(work, deletion, BLOCKED)
+
+    failed = work.servers.rows[server.id]
+    assert failed.phase is Phase.FAILED
+    assert actions(failed) == [Kind.DELETE]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_cancelled_deployment_that_left_a_vm_can_only_be_deleted(late: bool) -> None:
+    work = FakeWork()
+    operation, server = await deployed(work, VM_READY, keep=True)
+    cancelling = await request_cancel(operation.id, owner_id="usr_1", work=work, at=MOMENT)
+    if late:
+        await reconcile(work=work, at=cancelling.ends_by)
+    else:
+        await tell(work, operation, BLOCKED)
+
+    failed = work.servers.rows[server.id]
+    assert failed.failure is not None
+    assert failed.failure.code == ("removal_overdue" if late else "removal_blocked")
+    assert actions(failed) == [Kind.DELETE]
 
 
 async def test_a_vm_that_was_kept_can_be_mended_and_restarted() -> None:

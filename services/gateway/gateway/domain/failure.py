@@ -57,12 +57,14 @@ POWER_UNKNOWN: Final = Failure(
 )
 
 
-def failure_of(
-    trigger: object, *, before: Failure | None, step: str | None, of_change: bool = False
-) -> Failure | None:
-    """Return the failure to remember: the first one, unless the way back fails as well."""
-    found = _failure_of(trigger, before=before, step=step)
-    if not of_change or found is None or _has_remedy(trigger):
+# Codes after which a VM may be there that is to be removed, and that nothing else can use.
+REMOVAL_FAILED: Final = frozenset({"removal_blocked", "removal_overdue"})
+
+
+def failure_of_change(trigger: object, *, step: str | None) -> Failure | None:
+    """Return why a change has failed: nothing is taken back, and the server is still there."""
+    found = failure_of(trigger, before=None, step=step)
+    if found is None or _has_remedy(trigger):
         return found
     return replace(found, remedy=REMEDY_OF_CHANGE.get(found.code, found.remedy))
 
@@ -84,13 +86,16 @@ def cancel_overdue(step: str | None) -> Failure:
     )
 
 
-def _failure_of(trigger: object, *, before: Failure | None, step: str | None) -> Failure | None:
+def failure_of(
+    trigger: object, *, before: Failure | None, step: str | None, going_back: bool = False
+) -> Failure | None:
+    """Return the failure to remember: the first one, unless the way back fails as well."""
     match trigger:
         case evt.VMRemovalBlocked():
             return _removal_failed(
                 before, "removal_blocked", trigger.reason, remedy=trigger.remedy, step=step
             )
-        case DeadlinePassed() if before is not None:
+        case DeadlinePassed() if going_back:
             return _removal_failed(
                 before, "removal_overdue", "no answer in time",
                 remedy=REMEDY["removal_overdue"], step=step,

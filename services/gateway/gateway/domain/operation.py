@@ -8,7 +8,13 @@ from typing import Final
 from common.contracts import events as evt
 from common.contracts.base import Event
 from common.contracts.servers import ServerSpec
-from gateway.domain.failure import DeadlinePassed, Failure, cancel_overdue, failure_of
+from gateway.domain.failure import (
+    DeadlinePassed,
+    Failure,
+    cancel_overdue,
+    failure_of,
+    failure_of_change,
+)
 from gateway.domain.kind import (
     CANCEL_PATIENCE,
     CHANGES,
@@ -125,11 +131,14 @@ def advance(operation: Operation, trigger: Trigger, *, at: datetime) -> Operatio
 
 
 def _failure(operation: Operation, trigger: Trigger) -> Failure | None:
-    if operation.is_change and operation.state in GOING_BACK:
-        return cancel_overdue(operation.step) if isinstance(trigger, DeadlinePassed) else None
-    return failure_of(
-        trigger, before=operation.failure, step=operation.step, of_change=operation.is_change
-    )
+    going_back = operation.state in GOING_BACK
+    if not operation.is_change:
+        return failure_of(
+            trigger, before=operation.failure, step=operation.step, going_back=going_back
+        )
+    if not going_back:
+        return failure_of_change(trigger, step=operation.step)
+    return cancel_overdue(operation.step) if isinstance(trigger, DeadlinePassed) else None
 
 
 def _gives_up_at(operation: Operation, state: State, *, at: datetime) -> datetime | None:

@@ -94,12 +94,14 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
     (Phase.DELETING, RemovalFailed): Phase.FAILED,
 }
 
-# What tells that a server has a VM, or has none.
+# What tells that a server has a VM that can be worked with, or has none. One whose removal was
+# asked for is lost: the vm-service never turns back.
 HAS_VM: Final[Mapping[type[Event | Outcome], bool]] = {
     evt.VMReady: True,
     evt.ServerReady: True,
     evt.VMStopped: True,
     evt.VMDeleted: False,
+    RemovalFailed: False,
 }
 
 # Facts that a server depends on; all others concern its operation alone.
@@ -134,4 +136,4 @@ WAY_OUT: Final[Mapping[Phase, str]] = {
     Phase.FAILED: "Restart or stop it first.",
     Phase.DELETING: "It is on its way out: deploy a new one.",
 }
-NO_VM: Final = "It has no VM: delete it, and deploy it again."
+NO_VM: Final = "It has no VM that could be used: delete it, and deploy it again."

@@ -9,7 +9,7 @@ from common.contracts import events as evt
 from common.contracts.base import Event
 from common.contracts.servers import PublishedPort, ServerSpec
 from gateway.domain.errors import PhaseForbids, ServerDeleted
-from gateway.domain.failure import POWER_UNKNOWN, DeadlinePassed, Failure
+from gateway.domain.failure import POWER_UNKNOWN, REMOVAL_FAILED, DeadlinePassed, Failure
 from gateway.domain.kind import RESHAPING, Kind
 from gateway.domain.operation import Operation
 from gateway.domain.phase import (
@@ -30,7 +30,7 @@ from gateway.domain.transitions import State, Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One game in one VM, owned by one user. ``has_vm``: as far as the facts heard tell."""
+    """One game in one VM, owned by one user. ``has_vm``: one that can be worked with."""
 
     id: str
     owner_id: str
@@ -125,7 +125,9 @@ def follow(server: Server, operation: Operation, trigger: Trigger, *, at: dateti
     moved = advance(server, outcome, at=at)
     if operation.is_change and moved.phase is not Phase.FAILED:
         return moved  # it runs, or is off: the operation alone tells what went wrong
-    return replace(moved, failure=operation.failure or _why_broken(operation))
+    failure = operation.failure or _why_broken(operation)
+    lost = failure is not None and failure.code in REMOVAL_FAILED
+    return replace(moved, failure=failure, has_vm=moved.has_vm and not lost)
 
 
 def _end(operation: Operation) -> tuple[Kind, State]:
