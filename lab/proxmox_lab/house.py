@@ -35,11 +35,12 @@ from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of
 from proxmox_lab.site.broadcast import Broadcast
+from proxmox_lab.site.journal import write_whole
 from proxmox_lab.site.nodes import named_nodes
 from proxmox_lab.site.rights import Rights
 from proxmox_lab.site.seed import fresh_site
 from proxmox_lab.site.site import Site
-from proxmox_lab.site.store import Store, write_whole
+from proxmox_lab.site.store import Store
 from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
 
@@ -117,7 +118,7 @@ def _drop_half_made(site: Site, store: Store) -> None:
         store.forget_machine(machine.vmid)
         shutil.rmtree(store.directory / GUESTS / str(machine.vmid), ignore_errors=True)
     for pool in site.rules.pools.values():
-        pool.machines = [vmid for vmid in pool.machines if vmid in site.machines]
+        pool.machines &= site.cluster.keys()
 
 
 def application(
@@ -158,6 +159,7 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
             await lab.tasks.close()
             await lab.executions.close()
             await lab.guesthouse.close(lab.site, lab.store)
+            lab.store.close()
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from proxmox_lab.site.store import write_whole
+from proxmox_lab.site.journal import write_whole
 
 LIFE: Final = timedelta(days=3650)
 LEEWAY: Final = timedelta(days=1)

@@ -102,7 +102,7 @@ async def _copy(
     await lab.guesthouse.create(machine)
     del machine.config["lock"]
     if order.pool:
-        lab.site.rules.pools[order.pool].machines.append(machine.vmid)
+        lab.site.rules.pools[order.pool].machines.add(machine.vmid)
         lab.store.save_rules(lab.site)
     machine.node = order.target or machine.node
     lab.store.save_machine(machine)

@@ -43,7 +43,7 @@ async def create(call: Call, task: Task) -> None:
         lab.store.save_machine(machine)
         pool = lab.site.rules.pools.get(call.text("pool"))
         if pool:
-            pool.machines.append(vmid)
+            pool.machines.add(vmid)
             lab.store.save_rules(lab.site)
 
 

@@ -40,6 +40,8 @@ def refuse_removal(lab: Lab, machine: Machine) -> None:
 
 
 def _refuse_base(lab: Lab, machine: Machine) -> None:
+    if not machine.is_template:
+        return
     used = {volume.parent for _, volume in lab.site.volumes() if volume.vmid != machine.vmid}
     for name in machine.volumes:
         if name in used:
@@ -51,7 +53,7 @@ def _forget_rights(lab: Lab, vmid: int) -> None:
     rules.firewalls.pop(str(vmid), None)
     rules.acl = [entry for entry in rules.acl if entry.path != f"/vms/{vmid}"]
     for pool in rules.pools.values():
-        pool.machines = [member for member in pool.machines if member != vmid]
+        pool.machines.discard(vmid)
     lab.store.save_rules(lab.site)
 
 

@@ -34,7 +34,7 @@ async def pool(call: Call) -> dict[str, Any]:
 
 def _members(call: Call, found: Pool) -> list[dict[str, Any]]:
     site, wanted = call.lab.site, call.text("type")
-    machines = [site.cluster[vmid] for vmid in found.machines if vmid in site.cluster]
+    machines = [site.cluster[vmid] for vmid in sorted(found.machines) if vmid in site.cluster]
     shown = [status.resource(call.lab, machine) for machine in machines]
     for member in shown:
         member.pop("pool", None)
@@ -98,7 +98,7 @@ def _take_out(_: Call, found: Pool, machines: list[int], storages: list[str]) ->
     for name in storages:
         if name not in found.storages:
             raise Refusal(f"{_CHANGING}: Storage '{name}' is not a pool member")
-    found.machines = [vmid for vmid in found.machines if vmid not in machines]
+    found.machines -= set(machines)
     found.storages = [name for name in found.storages if name not in storages]
 
 
@@ -110,7 +110,7 @@ def _put_in(call: Call, found: Pool, machines: list[int], storages: list[str]) -
     for name in storages:
         if name in found.storages:
             raise Refusal(f"{_CHANGING}: Storage '{name}' is already a pool member")
-    found.machines += machines
+    found.machines |= set(machines)
     found.storages += storages
 
 
@@ -129,7 +129,7 @@ async def delete_pool(call: Call) -> None:
     """Remove an empty pool."""
     found, name = _pool(call, failing="delete pool failed: "), call.text("poolid")
     inside = [
-        *(f"contains VM {vmid}" for vmid in found.machines),
+        *(f"contains VM {vmid}" for vmid in sorted(found.machines)),
         *(f"contains storage {storage}" for storage in found.storages),
         *(f"contains pool {n}" for n in call.lab.site.rules.pools if n.startswith(f"{name}/")),
     ]

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final, cast
 
@@ -16,7 +16,7 @@ Rules = Mapping[str, Rule]
 _INDEXED: Final = re.compile(r"^([a-z]+)(\d+)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Method:
     """One verb on one path template, with all that is checked before it runs."""
 
@@ -27,16 +27,16 @@ class Method:
     takes_token: bool
     on_node: bool
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.verb} {self.template}"
 
-    @property
+    @cached_property
     def segments(self) -> tuple[str, ...]:
         return tuple(filter(None, self.template.split("/")))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """All methods of one release."""
 
@@ -47,13 +47,28 @@ class Table:
     def find(self, verb: str, path: tuple[str, ...]) -> tuple[Method, dict[str, str]] | None:
         """Find the method of a path, most literal template first, and what the path says."""
         best: tuple[int, Method, dict[str, str]] | None = None
-        for method in self.methods.values():
+        shape = (verb, len(path), path[0] if path else "")
+        for method in (*self._by_shape.get(shape, ()), *self._open_ended):
             if method.verb != verb:
                 continue
             said = _match(method.segments, path)
             if said is not None and (best is None or len(said) < best[0]):
                 best = (len(said), method, said)
         return (best[1], best[2]) if best else None
+
+    @cached_property
+    def _by_shape(self) -> Mapping[tuple[str, int, str], list[Method]]:
+        """Methods by verb, length and first word of their path: a handful at most."""
+        found: dict[tuple[str, int, str], list[Method]] = {}
+        for method in self.methods.values():
+            parts = method.segments
+            found.setdefault((method.verb, len(parts), "".join(parts[:1])), []).append(method)
+        return found
+
+    @cached_property
+    def _open_ended(self) -> list[Method]:
+        """Methods whose path ends in a volume's name, which may hold slashes."""
+        return [m for m in self.methods.values() if m.segments[-1:] == ("{volume}",)]
 
     def machine_options(self) -> Rules:
         """The options a machine's configuration may hold."""

@@ -118,10 +118,16 @@ class Rights:
             return {}
         kind, name = pooled.groups()
         for pool, members in self._site.rules.pools.items():
-            inside = members.storages if kind == "storage" else [str(v) for v in members.machines]
-            if name in inside:
+            inside = (
+                name in members.storages if kind == "storage" else _number(name) in members.machines
+            )
+            if inside:
                 return self._roles_on(f"/pool/{pool}", who)
         return {}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else -1
 
 
 def _upwards(path: str) -> Iterator[str]:

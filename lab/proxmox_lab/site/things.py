@@ -96,5 +96,5 @@ class Pool(BaseModel):
     """A named set of machines and storages, for rights."""
 
     comment: str = ""
-    machines: list[int] = []
+    machines: set[int] = set()
     storages: list[str] = []

@@ -11,6 +11,7 @@ from typing import Final
 from proxmox_lab.clock import Clock
 from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.refusal import Refusal, TaskAborted, WorkerDied
+from proxmox_lab.site.journal import Journal
 from proxmox_lab.site.nodes import FIRST
 from proxmox_lab.tasks.task import Task, TaskRecord
 from proxmox_lab.tasks.upid import Upid, parse
@@ -19,7 +20,8 @@ Work = Callable[[Task], Awaitable[None]]
 Trouble = Callable[[Task], Awaitable[None]]
 
 log = logging.getLogger(__name__)
-KEPT: Final = 2000
+KEPT: Final = 5000
+WORTH_SWEEPING: Final = 32 << 20  # bytes of journal
 INTERRUPTED: Final = "unexpected status"
 
 
@@ -27,7 +29,7 @@ class Tasks:
     """Starts, finds and stops tasks. ``trouble`` comes before each one's work, and may fail it."""
 
     def __init__(self, *, file: Path, clock: Clock, trouble: Trouble) -> None:
-        self._file = file
+        self._notes = Journal(file)
         self._clock = clock
         self._trouble = trouble
         self._tasks: dict[str, Task] = {}
@@ -57,6 +59,7 @@ class Tasks:
             owner=owner,
         )
         task = Task(upid=upid, clock=self._clock, machine=machine)
+        self._forget_oldest()
         self._tasks[str(upid)] = task
         self._note(TaskRecord(upid=str(upid), lines=[], exitstatus="", endtime=0, machine=machine))
         task.work = asyncio.create_task(self._run(task, work), name=str(upid))
@@ -104,6 +107,7 @@ class Tasks:
             work.cancel()
         if running:
             await asyncio.wait(running)
+        self._notes.close()
 
     async def _run(self, task: Task, work: Work) -> None:
         failure: str | None = None
@@ -139,21 +143,27 @@ class Tasks:
         self._note(task.record())
 
     def _note(self, record: TaskRecord) -> None:
-        with self._file.open("a") as file:
-            file.write(record.model_dump_json() + "\n")
+        self._notes.append(record.model_dump_json())
+
+    def _forget_oldest(self) -> None:
+        """Half of what is kept goes at once, when there is twice as much; none that still runs."""
+        if len(self._tasks) >= 2 * KEPT:
+            old = [name for name, task in self._tasks.items() if not task.is_running]
+            for name in old[:KEPT]:
+                del self._tasks[name]
+        if self._notes.appended > WORTH_SWEEPING:
+            self._notes.sweep(task.record().model_dump_json() for task in self._tasks.values())
 
     def _restore(self) -> None:
-        if not self._file.exists():
-            return
         records: dict[str, TaskRecord] = {}
-        for line in self._file.read_text().splitlines():
+        for line in self._notes.lines():
             with contextlib.suppress(ValueError):  # a line cut short by a crash
                 record = TaskRecord.model_validate_json(line)
                 records[record.upid] = record
         kept = list(records.values())[-KEPT:]
         for record in kept:
             self._tasks[record.upid] = self._revived(record)
-        self._file.write_text("".join(r.model_dump_json() + "\n" for r in kept))
+        self._notes.sweep(record.model_dump_json() for record in kept)
 
     def _revived(self, record: TaskRecord) -> Task:
         return Task(

@@ -61,7 +61,7 @@ async def test_a_kill_in_the_middle_of_a_clone_leaves_no_half_made_machine(tmp_p
     assert first.stdout is not None
     await first.stdout.readline()
     upid = await asyncio.to_thread(begin_slow_clone, tmp_path, port)
-    half_made = await appears(tmp_path / "machines" / "900000.json")
+    half_made = await appears(tmp_path / "machines.jsonl", '"vmid":900000')
     first.kill()
     await first.communicate()
 
@@ -73,13 +73,13 @@ async def test_a_kill_in_the_middle_of_a_clone_leaves_no_half_made_machine(tmp_p
     await second.communicate()
 
     assert half_made
-    assert not (tmp_path / "machines" / "900000.json").exists()
+    assert '"vmid":900000' not in (tmp_path / "machines.jsonl").read_text()
     assert task["exitstatus"] == "unexpected status"
 
 
-async def appears(file: Path) -> bool:
+async def appears(file: Path, text: str) -> bool:
     for _ in range(200):
-        if file.exists():
+        if text in file.read_text():
             return True
         await asyncio.sleep(0.01)
     return False

@@ -93,7 +93,7 @@ async def test_a_stranger_with_our_id_is_left_alone(site: Site, service: Service
     stranger = Machine(vmid=FIRST, config={"name": "database", "memory": "512"}, template="x")
     site.lab.site.machines[FIRST] = stranger
     if in_pool:
-        site.lab.site.rules.pools["spawnyard"].machines.append(FIRST)
+        site.lab.site.rules.pools["spawnyard"].machines.add(FIRST)
     await service.want()
     await service.go()
     fact = await only_ready(service)

@@ -23,7 +23,7 @@ def test_the_products_token_may_clone_the_template_and_nothing_else_of_it(site: 
 
 def test_a_machine_in_the_pool_is_the_tokens_and_one_outside_is_not(site: Site) -> None:
     rights = Rights(site, major=9)
-    site.rules.pools[POOL].machines.append(900000)
+    site.rules.pools[POOL].machines.add(900000)
 
     assert rights.has(TOKEN, "/vms/900000", "VM.Allocate")
     assert not rights.has(TOKEN, "/vms/900001", "VM.Audit")

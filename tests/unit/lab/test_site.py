@@ -59,6 +59,7 @@ def test_a_folder_of_a_lab_with_one_node_still_opens(tmp_path: Path) -> None:
         '{"node": "pve", "bridges": {"vmbr0": "10.1.0.1/16"}, "cpus": 3, "memory": 1024,'
         ' "disk": 2048, "storages": {"local": {"path": "/x", "content": ["images"]}}}'
     )
+    (tmp_path / "machines").mkdir()
     (tmp_path / "machines" / "100.json").write_text('{"vmid": 100, "config": {"name": "old"}}')
 
     site = store.load()

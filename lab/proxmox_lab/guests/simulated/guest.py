@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from proxmox_lab.guests.port import (
@@ -19,15 +20,11 @@ from proxmox_lab.guests.port import (
     Reach,
     ReachedPort,
 )
-from proxmox_lab.guests.simulated.agent import GuestAgent
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
+from proxmox_lab.guests.simulated.inside import Inside, hardware_of, open_inside
 from proxmox_lab.guests.simulated.inspection import inspected
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
-from proxmox_lab.guests.simulated.model.disk import Disk
-from proxmox_lab.guests.simulated.ssh.server import SshServer
 from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
-from proxmox_lab.guests.simulated.system.machine import Hardware, Machine
-from proxmox_lab.guests.simulated.write_back import DiskWriter
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +35,23 @@ AGENT_SHARE = 0.7  # of the boot time passes before the agent answers
 class SimulatedGuest:
     """A ``Guest`` made of a model, a few sockets and one JSON file."""
 
-    def __init__(self, config: GuestConfig, disk: Disk, *, boot_seconds: float) -> None:
-        """Stand there with power off."""
+    def __init__(self, config: GuestConfig, *, boot_seconds: float) -> None:
+        """Stand there with power off, unopened."""
         self._config = config
         self._boot_seconds = boot_seconds
-        self._writer = DiskWriter(config.directory, disk, powered=lambda: self.running)
-        self._machine = Machine(disk, changed=self._writer.soon)
-        self._agent = GuestAgent(self._machine)
-        self._machine.run_command = self._agent.run_command
-        self._server = SshServer(self._machine)
         self._foothold: Foothold | None = None
         self._boot: asyncio.Task[None] | None = None
         self._power: asyncio.Task[None] | None = None
         self._since = 0.0
+
+    @cached_property
+    def _inside(self) -> Inside:
+        return open_inside(self._config.directory, powered=lambda: self.running)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody has looked inside since the lab began."""
+        return "_inside" in self.__dict__
 
     @property
     def running(self) -> bool:
@@ -74,16 +75,8 @@ class SimulatedGuest:
         self._config = config
         self._foothold = take_foothold(config.vmid)
         self._since = time.monotonic()
-        machine = self._machine
-        machine.hardware = Hardware(
-            cores=config.cores,
-            memory_mib=config.memory_mib,
-            disk_bytes=config.disk_bytes,
-            mac=config.mac,
-            address=config.address,
-            gateway=config.gateway,
-            loopback=self._foothold.address,
-        )
+        machine = self._inside.machine
+        machine.hardware = hardware_of(config, loopback=self._foothold.address)
         machine.booted_at, machine.boot_id = time.time(), str(uuid.uuid4())
         machine.power_request = self._requested_from_inside
         self._boot = asyncio.create_task(self._come_up(self._foothold))
@@ -92,25 +85,28 @@ class SimulatedGuest:
     async def _come_up(self, foothold: Foothold) -> None:
         try:
             await asyncio.sleep(self._boot_seconds * AGENT_SHARE)
-            run_cloud_init(self._machine, self._config)
+            run_cloud_init(self._inside.machine, self._config)
             self.save()
-            self._agent.up = True
+            self._inside.agent.up = True
             await asyncio.sleep(self._boot_seconds * (1 - AGENT_SHARE))
-            await boot_units(self._machine)
-            await self._server.listen(foothold.ssh)
+            await boot_units(self._inside.machine)
+            await self._inside.server.listen(foothold.ssh)
         except (OSError, ValueError):
             log.exception("simulated guest %d did not come up", self._config.vmid)
 
     async def stop(self) -> None:
         """Cut the power."""
+        if not self.is_open:
+            return
         await self.halt()
         self.save()
-        self._writer.sweep()
+        self._inside.writer.sweep()
 
     async def forget(self) -> None:
         """End for good: nothing is written any more."""
         await self.halt()
-        self._writer.close()
+        if self.is_open:
+            self._inside.writer.close()
 
     async def halt(self) -> None:
         """End what runs, without a word about it on the disk."""
@@ -120,9 +116,10 @@ class SimulatedGuest:
             self._boot.cancel()
             await asyncio.wait({self._boot})
             self._boot = None
-        self._agent.up = False
-        await self._server.close()
-        await halt_units(self._machine)
+        if self.is_open:
+            self._inside.agent.up = False
+            await self._inside.server.close()
+            await halt_units(self._inside.machine)
         if self._foothold is not None:
             self._foothold.close()
             self._foothold = None
@@ -156,27 +153,27 @@ class SimulatedGuest:
 
     async def agent_ping(self) -> bool:
         """Whether the agent answers."""
-        return self._agent.up
+        return self._inside.agent.up
 
     async def agent_interfaces(self) -> Sequence[Interface]:
         """The network as the guest sees it."""
-        return self._agent.interfaces(self._config)
+        return self._inside.agent.interfaces(self._config)
 
     async def agent_read_file(self, path: str) -> bytes:
         """A file of the guest."""
-        return self._agent.read_file(path)
+        return self._inside.agent.read_file(path)
 
     async def agent_write_file(self, path: str, content: bytes) -> None:
         """Write a file of the guest as root."""
-        self._agent.write_file(path, content)
+        self._inside.agent.write_file(path, content)
 
     async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
         """Ask the agent one of its own commands."""
-        return self._agent.ask(command, arguments)
+        return self._inside.agent.ask(command, arguments)
 
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
         """Run a command as root."""
-        return await self._agent.execute(command, stdin)
+        return await self._inside.agent.execute(command, stdin)
 
     def reach(self) -> Reach:
         """Every port is on the guest's own loopback address."""
@@ -193,8 +190,8 @@ class SimulatedGuest:
 
     def state(self) -> dict[str, Any]:
         """The whole model in JSON's types, for tests and the curious; no secrets in it."""
-        return inspected(self._machine, powered=self.running)
+        return inspected(self._inside.machine, powered=self.running)
 
     def save(self) -> None:
         """Write the disk and the power switch, if either has changed since."""
-        self._writer.write()
+        self._inside.writer.write()

@@ -6,8 +6,7 @@ from pathlib import Path
 from proxmox_lab.guests.port import GuestConfig
 from proxmox_lab.guests.simulated import snapshots
 from proxmox_lab.guests.simulated.guest import SimulatedGuest
-from proxmox_lab.guests.simulated.model.disk import fresh_disk
-from proxmox_lab.guests.simulated.model.saved import BLOBS, disk_from_json, read_state
+from proxmox_lab.guests.simulated.model.saved import had_power
 
 BOOT_SECONDS = 0.5
 
@@ -22,11 +21,8 @@ class SimulatedGuests:
         self._guests: dict[int, SimulatedGuest] = {}
 
     async def create(self, config: GuestConfig) -> SimulatedGuest:
-        """Make the disk of a fresh Debian; every template is that one."""
-        config.directory.mkdir(parents=True, exist_ok=True)
-        disk = fresh_disk(config.directory / BLOBS)
-        guest = SimulatedGuest(config, disk, boot_seconds=self._boot_seconds)
-        guest.save()
+        """Make a guest whose disk is a fresh Debian; every template is that one."""
+        guest = SimulatedGuest(config, boot_seconds=self._boot_seconds)
         self._guests[config.vmid] = guest
         return guest
 
@@ -34,13 +30,8 @@ class SimulatedGuests:
         """Find a guest by its saved state; one that had power is started again."""
         if (known := self._guests.get(config.vmid)) is not None:
             return known
-        state = read_state(config.directory)
-        if state is None:
-            return await self.create(config)
-        disk = disk_from_json(state, blobs=config.directory / BLOBS)
-        guest = SimulatedGuest(config, disk, boot_seconds=self._boot_seconds)
-        self._guests[config.vmid] = guest
-        if state["powered"]:
+        guest = await self.create(config)
+        if had_power(config.directory):
             await guest.start(config)
         return guest
 
@@ -74,6 +65,7 @@ class SimulatedGuests:
     async def close(self) -> None:
         """Let the guests end; those that had power will boot with the next lab."""
         for guest in self._guests.values():
-            guest.save()
-            await guest.halt()
+            if guest.is_open:
+                guest.save()
+                await guest.halt()
         self._guests.clear()

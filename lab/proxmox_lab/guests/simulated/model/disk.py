@@ -2,10 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from proxmox_lab.guests.simulated.model.accounts import Accounts
-from proxmox_lab.guests.simulated.model.files import FileTree
+from proxmox_lab.guests.simulated.model.files import FileTree, Node
 from proxmox_lab.guests.simulated.model.image import fresh_accounts, fresh_files, fresh_packages
 
 
@@ -30,6 +31,15 @@ class Disk:
 
 def fresh_disk(blobs: Path) -> Disk:
     """The disk of an image that has never booted."""
+    nodes, packages = _image()
+    files = FileTree(blobs=blobs, nodes=dict(nodes))
+    return Disk(files=files, accounts=fresh_accounts(), packages=dict(packages))
+
+
+@cache
+def _image() -> tuple[dict[str, Node], dict[str, str]]:
+    """What every disk begins with, put together once: its nodes are shared, none ever changes."""
     now = time.time()
-    files = fresh_files(blobs, now=now)
-    return Disk(files=files, accounts=fresh_accounts(), packages=fresh_packages(files, now=now))
+    files = fresh_files(Path(), now=now)
+    packages = fresh_packages(files, now=now)
+    return files.nodes, packages

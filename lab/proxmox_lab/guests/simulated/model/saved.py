@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from proxmox_lab.guests.simulated.model.files import FileTree, Node
 
 STATE = "guest.json"
 BLOBS = "blobs"
+POWERED = b'"powered":true}'
 NODE = TypeAdapter(Node)
 DEFAULTS = {f.name: f.default for f in fields(Node)}
 
@@ -73,6 +75,16 @@ def read_state(directory: Path) -> dict[str, Any] | None:
     """The saved state, or none when there is no guest here."""
     path = directory / STATE
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def had_power(directory: Path) -> bool:
+    """Whether the guest was on when its state was saved; the switch is the state's last word."""
+    path = directory / STATE
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        file.seek(-min(len(POWERED), path.stat().st_size), os.SEEK_END)
+        return file.read() == POWERED
 
 
 def sweep_blobs(directory: Path, disk: Disk) -> None:
