@@ -11,6 +11,7 @@ from common.contracts.hypervisor import (
     SettingsPut,
     SettingsTest,
 )
+from common.contracts.orphans import SweepReport, SweepWish
 from gateway.domain.errors import Refused
 
 HEALTHY = Diagnosis(
@@ -25,6 +26,7 @@ class FakeQuestions:
     stored: HypervisorWish | None = None
     revision: int = 0
     refusal: Refused | None = None
+    swept: SweepReport = field(default_factory=SweepReport)
     asked: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     async def ask(self, question: str, body: bytes, *, timeout: float) -> bytes:
@@ -32,6 +34,14 @@ class FakeQuestions:
         if self.refusal is not None:
             raise self.refusal
         return getattr(self, "_" + question.partition(".")[2])(body).model_dump_json().encode()
+
+    def _list(self, body: bytes) -> SweepReport:
+        assert body == b""
+        return self.swept
+
+    def _sweep(self, body: bytes) -> SweepReport:
+        wish = SweepWish.model_validate_json(body)
+        return self.swept.model_copy(update={"dry_run": wish.dry_run})
 
     def _get(self, body: bytes) -> SettingsInForce:
         assert body == b""

@@ -12,6 +12,7 @@ from yard_cli.commands import (
     games,
     lifecycle,
     operations,
+    orphans,
     servers,
     stack,
     status,
@@ -53,6 +54,7 @@ def command_line() -> typer.Typer:
     work = "What is being done"
     for command in (operations.operations, operations.logs, operations.cancel):
         app.command(rich_help_panel=work)(command)
+    app.command(rich_help_panel="For administrators")(orphans.orphans)
     app.command(rich_help_panel="A gateway elsewhere")(account.login)
     project = "The project"
     app.command("test", rich_help_panel=project, context_settings=PASSES_ON)(stack.run_tests)

@@ -42,7 +42,7 @@ class Sweeps:
     def give_all_rights(self) -> None:
         """Let the token touch every VM there is, as careless operators do."""
         for kind, who in (("user", OWNER), ("token", f"{OWNER}!{CLIENT}")):
-            entry = AclEntry(path="/vms", kind=kind, who=who, role="YardMachines")  # type: ignore[arg-type]
+            entry = AclEntry(path="/vms", kind=kind, who=who, role="YardMachines")
             self.site.lab.site.rules.acl.append(entry)
 
     def vm(self, vmid: int, description: str = "", **config: str) -> None:

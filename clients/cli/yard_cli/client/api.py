@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Final
 
 import httpx
 from pydantic import JsonValue
@@ -10,9 +11,11 @@ from pydantic import JsonValue
 from yard_cli.client.answers import A, check, read, understood
 from yard_cli.client.credentials import Account, Credentials
 from yard_cli.client.http import http_client
-from yard_cli.client.models import Answer, Game, LogTicket, Operation, Server
+from yard_cli.client.models import Answer, Game, LogTicket, Operation, Orphans, Server
 from yard_cli.client.session import Session
 from yard_cli.failure import Failure
+
+PATIENT: Final = 120.0  # seconds for what looks at a whole cluster
 
 
 class Page(Answer, frozen=True):
@@ -92,6 +95,16 @@ class Gateway:
     async def cancel(self, operation_id: str) -> Operation:
         """Ask for an operation to be given up."""
         return read(Operation, await self._call("POST", f"/v1/operations/{operation_id}/cancel"))
+
+    async def orphans(self) -> Orphans:
+        """Return what the last sweep for orphans saw."""
+        return read(Orphans, await self._call("GET", "/v1/orphans"))
+
+    async def sweep(self, *, dry_run: bool, cap: int | None = None) -> Orphans:
+        """Have a sweep for orphans done; ``cap``: remove as many at most."""
+        self._http.timeout = PATIENT
+        wish: dict[str, JsonValue] = {"dry_run": dry_run, "cap": cap}
+        return read(Orphans, await self._call("POST", "/v1/orphans/sweep", body=wish))
 
     async def log_ticket(self, operation_id: str) -> LogTicket:
         """Get leave to read an operation's log."""

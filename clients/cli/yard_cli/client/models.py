@@ -96,6 +96,31 @@ class Game(Answer, frozen=True):
         return {name: schema for name, schema in found.items() if isinstance(schema, dict)}
 
 
+class Orphan(Answer, frozen=True):
+    """A VM that no living server explains."""
+
+    vmid: int
+    node: str = ""
+    verdict: str
+    reason: str = ""
+    command: str | None = None
+
+
+class Orphans(Answer, frozen=True):
+    """What a sweep for orphans saw."""
+
+    at: AwareDatetime | None = None
+    dry_run: bool = False
+    halted: bool = False
+    more: int = 0
+    orphans: tuple[Orphan, ...] = ()
+
+    @property
+    def deletable(self) -> int:
+        """Count those that would be removed."""
+        return sum(one.verdict == "to_delete" for one in self.orphans)
+
+
 class LogTicket(Answer, frozen=True):
     """Leave to read one operation's log for a minute."""
 

@@ -10,8 +10,10 @@ from gateway.domain.administration import (
     HypervisorNotSet,
     HypervisorSettingsChanged,
     HypervisorSettingsRefused,
+    HypervisorTrouble,
     SealingOff,
     ServiceAway,
+    SweepBusy,
     fault_at,
 )
 from gateway.domain.errors import Refused
@@ -24,7 +26,9 @@ REFUSALS: Final[Mapping[str, type[Refused]]] = {
         HypervisorSettingsRefused,
         HypervisorSettingsChanged,
         HypervisorNotSet,
+        HypervisorTrouble,
         SealingOff,
+        SweepBusy,
     )
 }
 

@@ -8,6 +8,7 @@ from gateway.api import (
     games,
     lifecycle,
     operations,
+    orphans,
     problems,
     servers,
     settings,
@@ -25,6 +26,7 @@ ROUTERS = (
     servers.router,
     lifecycle.router,
     settings.router,
+    orphans.router,
     problems.router,
 )
 

@@ -64,6 +64,8 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     administration.HypervisorNotSet: HTTPStatus.CONFLICT,
     administration.HypervisorSettingsChanged: HTTPStatus.CONFLICT,
     administration.SealingOff: HTTPStatus.CONFLICT,
+    administration.SweepBusy: HTTPStatus.CONFLICT,
+    administration.HypervisorTrouble: HTTPStatus.BAD_GATEWAY,
     administration.HypervisorSettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     administration.AnswerFailed: HTTPStatus.BAD_GATEWAY,
     administration.ServiceAway: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -38,6 +38,20 @@ class SealingOff(Refused):
     title = "Secrets cannot be kept here yet"
 
 
+class SweepBusy(Refused):
+    """A sweep for orphans was asked for while another goes on."""
+
+    code = "sweep_busy"
+    title = "A sweep is under way"
+
+
+class HypervisorTrouble(Refused):
+    """The hypervisor did not answer, or refused."""
+
+    code = "hypervisor_trouble"
+    title = "The hypervisor does not do what it was asked for"
+
+
 class AnswerFailed(Refused):
     """Another service of ours could not answer, through a fault of its own."""
 
