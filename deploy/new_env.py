@@ -8,16 +8,19 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 PLACEHOLDER: Final = "secret"
+NAME_PLACEHOLDER: Final = "a-name-of-its-own"
 
 
 def filled(example: str) -> str:
-    """Return the example with a fresh secret in every place meant for one."""
+    """Return the example with a fresh secret or name in every place meant for one."""
     lines = (_filled_line(line) for line in example.splitlines())
     return "\n".join(lines) + "\n"
 
 
 def _filled_line(line: str) -> str:
     name, _, value = line.partition("=")
+    if value == NAME_PLACEHOLDER:
+        return f"{name}=yard-{secrets.token_hex(3)}"
     return f"{name}={secrets.token_hex(24)}" if value == PLACEHOLDER else line
 
 

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.integration
 async def sweeping(database_url: str) -> AsyncIterator[Sweeping]:
     await migrate(database_url, MIGRATIONS)
     async with database(database_url) as sessions:
-        bind = binding(VmidRange(first=RANGE.start, last=RANGE.stop - 1), AddressBook(()))
+        vmids = VmidRange(first=RANGE.start, last=RANGE.stop - 1)
+        bind = binding(lambda: vmids, lambda: AddressBook(()))
         yield Sweeping(
             sessions=sessions,
             work=UnitOfWork(sessions, bind=bind, bell=Bell()),

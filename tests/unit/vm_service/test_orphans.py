@@ -9,7 +9,6 @@ from tests.fakes.sweeper import machine, mark
 from tests.fakes.vm_service import INSTALL, START
 from vm_service.domain.machine import Machine
 from vm_service.domain.orphans import (
-    EVERYBODYS,
     RULINGS,
     Claim,
     Finding,
@@ -98,10 +97,10 @@ TABLE = {
     "with the name that every installation has by default": (
         finding(
             ("pve", VMID),
-            Sighting(node="pve", description=mark("srv_1", install=EVERYBODYS)),
+            Sighting(node="pve", description=mark("srv_1", install="spawnyard")),
             listed=None,
             records=(),
-            install=EVERYBODYS,
+            install="spawnyard",
         ),
         Ruling.FOREIGN,
     ),

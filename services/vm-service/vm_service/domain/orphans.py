@@ -71,7 +71,8 @@ class Ruling(StrEnum):
     FOREIGN = "foreign"
 
 
-EVERYBODYS: Final = "spawnyard"  # the name of installations that were given none
+# The default, and what stands in the example of the compose stack.
+EVERYBODYS: Final = frozenset({"spawnyard", "a-name-of-its-own"})
 
 _ALL: Final = tuple(Proof)
 _SEEN: Final = tuple(proof for proof in Proof if proof is not Proof.ABSENT)
@@ -158,7 +159,7 @@ def claim_of(
         return Claim.NOTHING, None
     if any(record.server_id == mark.server_id for record in records):
         return Claim.ELSEWHERE, None
-    return (Claim.NAMELESS if mark.install == EVERYBODYS else Claim.NOTHING), None
+    return (Claim.NAMELESS if mark.install in EVERYBODYS else Claim.NOTHING), None
 
 
 def finding(
