@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
 
 from common.contracts.events import VMFailed, VMReady
+from common.contracts.hypervisor import Network
 from tests.integration.vm_service.conftest import Opened, Service, Site, service_of
+from vm_service.domain.settings_in_force import InForce
 from vm_service.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -104,3 +107,42 @@ async def test_the_switches_do_what_they_say(site: Site, service: Service):
     await ended(await proxmox.start("pve", FIRST))
     await ended(await proxmox.stop("pve", FIRST))
     assert not (await proxmox.power("pve", FIRST)).running
+
+
+async def test_by_dhcp_the_guests_own_word_is_its_address(open_site: Opened):
+    async with open_site() as site, service_of(told(site, address_mode="dhcp")) as service:
+        await bring_up(service, 1)
+
+        [fact] = await service.said(VMReady)
+        assert fact.endpoint.address == "10.77.9.9"
+        assert site.machines()[FIRST].config["ipconfig0"] == "ip=dhcp"
+
+
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
+async def test_a_vlan_and_both_kinds_of_addresses_are_taken_by_proxmox(open_site: Opened, pve: str):
+    network = Network(
+        name="games",
+        vlan=42,
+        subnet=IPv4Network("10.8.0.0/24"),
+        gateway=IPv4Address("10.8.0.1"),
+        first=IPv4Address("10.8.0.100"),
+        subnet6=IPv6Network("fd00:8::/64"),
+        gateway6=IPv6Address("fd00:8::1"),
+        nameservers=(IPv4Address("9.9.9.9"), IPv6Address("2620:fe::fe")),
+        search_domain="games.example.org",
+    )
+    async with open_site(pve=pve) as site, service_of(site.settings) as service:
+        settings = service.hypervisor.in_force.settings
+        assert settings is not None
+        changed = settings.model_copy(update={"networks": (network,)})
+        service.hypervisor.use(InForce(source="environment", settings=changed))
+        await bring_up(service, 1)
+
+        config = site.machines()[FIRST].config
+        assert config["ipconfig0"] == "ip=10.8.0.100/24,gw=10.8.0.1,ip6=fd00:8::2/64,gw6=fd00:8::1"
+        assert config["net0"].startswith("virtio=")
+        assert "tag=42" in config["net0"].split(",")
+        assert config["nameserver"] == "9.9.9.9 2620:fe::fe"
+        assert config["searchdomain"] == "games.example.org"
+        [fact] = await service.said(VMReady)
+        assert fact.endpoint.address == "10.8.0.100"

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from ipaddress import IPv4Address
 from itertools import count
 
 import pytest
@@ -335,6 +336,15 @@ class TestAddresses:
         [fact] = world.memory.facts(VMFailed)
         assert (fact.step, world.hypervisor.clones_made) == ("clone", 0)
         assert "network" in (fact.remedy or "")
+
+    async def test_a_nodes_address_is_never_given_out(self, world: FakeWorld):
+        world.memory.machines.network = NETWORK.model_copy(
+            update={"first": IPv4Address("10.77.0.2"), "last": IPv4Address("10.77.0.3")}
+        )
+
+        await run(world)
+
+        assert world.machines["srv_1"].address == "10.77.0.3"  # a node has the other
 
     async def test_by_dhcp_the_guest_tells_its_address(self, world: FakeWorld):
         world.memory.machines.network = LAN

@@ -24,7 +24,8 @@ async def ensure_free_address(job: Job) -> None:
             remedy = "choose a network whose addresses nobody else gives out"
             raise Trouble(Verdict.REFUSED, text, remedy)
         await job.remark(f"Address {address} is in use by somebody else; taking another")
-        await _take_another(job, avoid)
+        hosts = await job.tools.hypervisor.host_addresses()
+        await _take_another(job, avoid | hosts)
 
 
 async def _take_another(job: Job, avoid: AbstractSet[str]) -> None:

@@ -29,9 +29,11 @@ async def reserve(job: Job) -> Change:
     async with job.work() as tx:
         used = await tx.machines.per_node()
     home = await job.tools.hypervisor.place(job.machine.wanted.plan, used=used)
+    hosts = await job.tools.hypervisor.host_addresses()
 
     async def change(tx: Work, machine: Machine) -> Machine:
-        return await tx.machines.reserve(await keeping(node=home.node, home=home)(tx, machine))
+        placed = await keeping(node=home.node, home=home)(tx, machine)
+        return await tx.machines.reserve(placed, avoid=hosts)
 
     return change
 

@@ -62,6 +62,7 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
     async def clone(self, order: Order) -> str:
         """Start making a clone; description and pool prove and show that it is ours."""
         place, settings = order.place, self._site.settings
+        full = settings.clone == "full"
         try:
             answer = await self._client.post(
                 vm_path(place.template_node, place.template, "clone"),
@@ -69,8 +70,8 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
                 name=order.name,
                 description=order.description,
                 pool=settings.pool,
-                full=settings.clone == "full",
-                storage=place.storage,
+                full=full,
+                storage=place.storage if full else None,  # for linked clones it is refused
                 target=place.node if place.node != place.template_node else None,
             )
         except Trouble as trouble:

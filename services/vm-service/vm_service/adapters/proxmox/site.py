@@ -1,6 +1,6 @@
 """What the adapter has to know: the settings of one Proxmox, and how guests are set up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.contracts.hypervisor import HypervisorSettings
@@ -25,7 +25,7 @@ class Access:
 
     url: str
     token_id: str
-    token_secret: str
+    token_secret: str = field(repr=False)
     ca_file: Path | None = None
     ca_pem: str | None = None
     fingerprint: str | None = None
