@@ -1,5 +1,6 @@
 """A machine that lives is changed: whatever happens, it stands as asked in the end."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -164,6 +165,26 @@ class TestStop:
         assert fact.operation_id == "op_3"
         assert world.time.seconds - asked_at[0] < 2.5
         assert "abort" in world.hypervisor.calls
+
+
+    async def test_a_task_that_may_not_be_stopped_keeps_no_kill_from_its_work(
+        self, world: FakeWorld
+    ):
+        world.machines["srv_1"] = replace(
+            world.machines["srv_1"],
+            leftover=world.hypervisor._new_task("qmshutdown", FIRST, polls=10_000),
+        )
+
+        def deny(name: str) -> None:
+            if name == "abort":
+                raise Trouble(Verdict.DENIED, "Permission check failed (/nodes/pve, Sys.Modify)")
+
+        world.hypervisor.before = deny
+        await ask(world, "kill")
+
+        await run(world)
+
+        assert stage(world) is Stage.OFF
 
 
 class TestStart:

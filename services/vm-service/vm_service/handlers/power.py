@@ -112,8 +112,10 @@ async def end_leftover(job: Job) -> None:
             await job.tools.hypervisor.abort(task)
         await wait_for_end(job, task)
     except Trouble as trouble:
-        if "no such task" not in trouble.text:
+        is_forgotten = "no such task" in trouble.text
+        if trouble.verdict in {Verdict.UNKNOWN, Verdict.BUSY} and not is_forgotten:
             raise
+        # One that may not be stopped ends by itself; the next step meets its lock, and waits.
     await job.note(leftover=None)
 
 
