@@ -55,7 +55,7 @@ class Copies:
         self.most = 0
         vmids, book = VmidRange(first=900_000, last=900_099), AddressBook((NETWORK,))
         self.bell = Bell()
-        self.work = UnitOfWork(sessions, bind=binding(vmids, book), bell=self.bell)
+        self.work = UnitOfWork(sessions, bind=binding(lambda: vmids, lambda: book), bell=self.bell)
         self.tools = Tools(
             hypervisor=self.hypervisor,
             reach=FakeReach(),
