@@ -166,7 +166,6 @@ class TestStop:
         assert world.time.seconds - asked_at[0] < 2.5
         assert "abort" in world.hypervisor.calls
 
-
     async def test_a_task_that_may_not_be_stopped_keeps_no_kill_from_its_work(
         self, world: FakeWorld
     ):
