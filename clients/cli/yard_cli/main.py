@@ -9,11 +9,14 @@ from yard_cli.commands import (
     account,
     bench,
     demo,
+    doctor,
     games,
     lifecycle,
     operations,
     orphans,
     servers,
+    settings,
+    setup,
     stack,
     status,
 )
@@ -40,6 +43,7 @@ def command_line() -> typer.Typer:
     app.command(rich_help_panel=here)(demo.demo)
     app.command(rich_help_panel=here)(stack.up)
     app.command(rich_help_panel=here)(status.status)
+    app.command(rich_help_panel=here)(doctor.doctor)
     app.command(rich_help_panel=here, context_settings=PASSES_ON)(stack.lab)
     theirs = "Servers"
     app.command(rich_help_panel=theirs)(games.games)
@@ -59,7 +63,8 @@ def command_line() -> typer.Typer:
     project = "The project"
     app.command("test", rich_help_panel=project, context_settings=PASSES_ON)(stack.run_tests)
     app.command(rich_help_panel=project)(bench.bench)
-    app.command("setup", rich_help_panel=project)(stack.setup)
+    app.add_typer(setup.app, rich_help_panel=project)
+    app.add_typer(settings.app, rich_help_panel="What administrators set")
     return app
 
 

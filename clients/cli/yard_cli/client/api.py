@@ -11,11 +11,13 @@ from pydantic import JsonValue
 from yard_cli.client.answers import A, check, read, understood
 from yard_cli.client.credentials import Account, Credentials
 from yard_cli.client.http import http_client
+from yard_cli.client.hypervisor import Diagnosis, HypervisorSettings, StoredSettings
 from yard_cli.client.models import Answer, Game, LogTicket, Operation, Orphans, Server
 from yard_cli.client.session import Session
 from yard_cli.failure import Failure
 
 PATIENT: Final = 120.0  # seconds for what looks at a whole cluster
+HYPERVISOR: Final = "/v1/settings/hypervisor"
 
 
 class Page(Answer, frozen=True):
@@ -110,6 +112,29 @@ class Gateway:
         """Get leave to read an operation's log."""
         answer = await self._call("POST", f"/v1/operations/{operation_id}/log-tickets")
         return read(LogTicket, answer)
+
+    async def hypervisor(self) -> HypervisorSettings:
+        """Return the hypervisor's settings in force."""
+        return read(HypervisorSettings, await self._call("GET", HYPERVISOR))
+
+    async def set_hypervisor(
+        self, wanted: Mapping[str, JsonValue], *, force: bool
+    ) -> StoredSettings:
+        """Have settings tested and stored."""
+        self._http.timeout = PATIENT
+        query = {"force": "true"} if force else {}
+        answer = await self._call("PUT", HYPERVISOR, query=query, body=wanted)
+        return read(StoredSettings, answer)
+
+    async def test_hypervisor(self, wanted: Mapping[str, JsonValue] | None) -> Diagnosis:
+        """Have settings tested; without any, those in force."""
+        self._http.timeout = PATIENT
+        return read(Diagnosis, await self._call("POST", f"{HYPERVISOR}/test", body=wanted))
+
+    async def examine_hypervisor(self) -> Diagnosis:
+        """Have the doctor look at the hypervisor."""
+        self._http.timeout = PATIENT
+        return read(Diagnosis, await self._call("GET", f"{HYPERVISOR}/doctor"))
 
     async def _list(self, kind: type[A], path: str, *, pages: int = 50) -> list[A]:
         found: list[A] = []

@@ -66,12 +66,3 @@ def run_tests(
     os.chdir(ROOT)
     arguments = [*context.args] if named else [*where, *context.args]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606  our own
-
-
-def setup(
-    dev: bool = typer.Option(False, "--dev", help="With the tools of development."),
-) -> None:
-    """Make the Python environment; ``./yard`` has done so before it came here."""
-    console().print(
-        "the Python environment is ready" + (" (with development tools)" if dev else "")
-    )

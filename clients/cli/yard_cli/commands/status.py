@@ -13,7 +13,6 @@ from yard_cli.commands import options
 from yard_cli.commands.target import running_folder, target
 from yard_cli.interrupts import run
 from yard_cli.render import show_json, show_table
-from yard_cli.settings import CliSettings
 from yard_cli.stack.folder import DataFolder
 from yard_cli.stack.plan import MODULES, lab_answers
 from yard_cli.stack.ports import HOST, Ports
@@ -35,7 +34,7 @@ def status(
     url: options.Url = None, data: options.Data = None, as_json: options.Json = False
 ) -> None:
     """Show the health of all services."""
-    found = run(_elsewhere(url or CliSettings().url) if url else _here(data))
+    found = run(healths(url, data))
     if as_json:
         show_json({"healths": [_as_json(health) for health in found]})
     else:
@@ -46,6 +45,11 @@ def status(
         show_table(("PROCESS", "STATE", "ADDRESS", "ANSWERED IN", "WAITS FOR"), rows)
     if any(health.state != "ready" for health in found):
         raise typer.Exit(1)
+
+
+async def healths(url: str | None, data: Path | None) -> Sequence[Health]:
+    """Ask every process how it is; of an installation elsewhere, the gateway alone."""
+    return await (_elsewhere(url) if url else _here(data))
 
 
 async def _here(data: Path | None) -> Sequence[Health]:

@@ -23,7 +23,7 @@ def typed(settings: Sequence[str], files: Sequence[str]) -> Sequence[Pair]:
     named = [_pair(setting, example="--set-file KEY=FILE") for setting in files]
     if [path for _, path in named].count("-") > 1:
         raise Failure("standard input can be only one setting's value", "use files for the others")
-    return [*said, *((key, _held_by(path)) for key, path in named)]
+    return [*said, *((key, held_by(path)) for key, path in named)]
 
 
 def settings_for(game: Game, pairs: Sequence[Pair]) -> dict[str, JsonValue]:
@@ -46,7 +46,7 @@ def _pair(setting: str, *, example: str) -> Pair:
     return key, value
 
 
-def _held_by(path: str) -> str:
+def held_by(path: str) -> str:
     """Return what a file holds, without the end of its last line."""
     try:
         if path == "-":

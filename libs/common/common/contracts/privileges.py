@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-RELEASES: Final = (8, 9)  # majors that we know
-
 AGENT: Final[Mapping[int, tuple[str, ...]]] = {
     8: ("VM.Monitor",),
     9: ("VM.GuestAgent.Audit", "VM.GuestAgent.FileRead"),
@@ -27,8 +25,8 @@ class Role:
     asks_agents: bool = False
 
     def privileges(self, major: int) -> frozenset[str]:
-        """Return what the role must hold on a release; one we do not know is like the newest."""
-        release = major if major in AGENT else max(AGENT)
+        """Return what the role must hold on a release; one we do not know is like the next."""
+        release = min(max(major, min(AGENT)), max(AGENT))
         return self.needed | (frozenset(AGENT[release]) if self.asks_agents else frozenset[str]())
 
 

@@ -62,7 +62,11 @@ def _fault(found: Mapping[str, Any]) -> Fault:
     path = "".join(f"/{_escaped(str(part))}" for part in place[1:])
     pointer = path if place[:1] == ("body",) else f"{place[0]}:{path.lstrip('/')}"
     # Pydantic's sentences name what is wanted; those about a parse error quote what came.
-    detail = "is not well formed" if found["type"] == "json_invalid" else str(found["msg"])
+    detail = (
+        "is not well formed"
+        if found["type"] == "json_invalid"
+        else str(found["msg"]).removeprefix("Value error, ")
+    )
     return Fault(pointer, detail)
 
 
