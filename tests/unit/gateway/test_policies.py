@@ -47,6 +47,8 @@ POLICY: Final = {
     "POST /v1/servers/{id}/stop": OWNERS,
     "POST /v1/servers/{id}/restart": OWNERS,
     "POST /v1/servers/{id}/kill": OWNERS,
+    "GET /v1/orphans": ADMINS,
+    "POST /v1/orphans/sweep": ADMINS,
     "GET /v1/settings/hypervisor": ADMINS,
     "PUT /v1/settings/hypervisor": ADMINS,
     "POST /v1/settings/hypervisor/test": ADMINS,
