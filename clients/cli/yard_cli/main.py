@@ -1,6 +1,7 @@
 """The ``yard`` command, put together."""
 
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import typer
@@ -28,6 +29,37 @@ PASSES_ON: Final[dict[str, Any]] = {
     "ignore_unknown_options": True,
     "help_option_names": [],
 }
+PASSING_ON: Final = (stack.lab, stack.run_tests)
+
+# What ``yard --help`` shows, panel by panel.
+PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
+    "On this machine": {
+        "demo": demo.demo,
+        "up": stack.up,
+        "status": status.status,
+        "lab": stack.lab,
+    },
+    "Servers": {
+        "games": games.games,
+        "deploy": servers.deploy,
+        "servers": servers.servers,
+        **{verb: lifecycle.power(verb) for verb in lifecycle.VERBS},
+        "restart": lifecycle.restart,
+        "set": lifecycle.set_settings,
+        "resize": lifecycle.resize,
+        "rename": lifecycle.rename,
+        "delete": lifecycle.delete,
+    },
+    "What is being done": {
+        "operations": operations.operations,
+        "logs": operations.logs,
+        "cancel": operations.cancel,
+    },
+    "A gateway elsewhere": {"login": account.login},
+    "For administrators": {"doctor": doctor.doctor, "orphans": orphans.orphans},
+    "The project": {"test": stack.run_tests, "bench": bench.bench},
+}
+GROUPS: Final = (("For administrators", settings.app), ("The project", setup.app))
 
 
 def command_line() -> typer.Typer:
@@ -39,32 +71,12 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    here = "On this machine"
-    app.command(rich_help_panel=here)(demo.demo)
-    app.command(rich_help_panel=here)(stack.up)
-    app.command(rich_help_panel=here)(status.status)
-    app.command(rich_help_panel=here)(doctor.doctor)
-    app.command(rich_help_panel=here, context_settings=PASSES_ON)(stack.lab)
-    theirs = "Servers"
-    app.command(rich_help_panel=theirs)(games.games)
-    app.command(rich_help_panel=theirs)(servers.deploy)
-    app.command(rich_help_panel=theirs)(servers.servers)
-    for verb in lifecycle.VERBS:
-        app.command(verb, rich_help_panel=theirs)(lifecycle.power(verb))
-    app.command(rich_help_panel=theirs)(lifecycle.restart)
-    app.command("set", rich_help_panel=theirs)(lifecycle.set_settings)
-    for command in (lifecycle.resize, lifecycle.rename, lifecycle.delete):
-        app.command(rich_help_panel=theirs)(command)
-    work = "What is being done"
-    for command in (operations.operations, operations.logs, operations.cancel):
-        app.command(rich_help_panel=work)(command)
-    app.command(rich_help_panel="For administrators")(orphans.orphans)
-    app.command(rich_help_panel="A gateway elsewhere")(account.login)
-    project = "The project"
-    app.command("test", rich_help_panel=project, context_settings=PASSES_ON)(stack.run_tests)
-    app.command(rich_help_panel=project)(bench.bench)
-    app.add_typer(setup.app, rich_help_panel=project)
-    app.add_typer(settings.app, rich_help_panel="What administrators set")
+    for panel, commands in PANELS.items():
+        for name, command in commands.items():
+            options = PASSES_ON if command in PASSING_ON else None
+            app.command(name, rich_help_panel=panel, context_settings=options)(command)
+    for panel, group in GROUPS:
+        app.add_typer(group, rich_help_panel=panel)
     return app
 
 
