@@ -1,5 +1,6 @@
 """``/nodes/{node}/tasks``: what runs and what ran."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from proxmox_lab.refusal import invalid
 from proxmox_lab.tasks.task import Task
 from proxmox_lab.tasks.upid import Upid, parse
 
+RECENT: Final = 25  # tasks of each node that all nodes know
 _MISSING: Final = "unable to open file - No such file or directory"
 
 
@@ -39,11 +41,11 @@ def _chosen(call: Call) -> Iterator[Task]:
 
 
 def _fits(call: Call, task: Task) -> bool:
-    wanted = set(filter(None, call.text("statusfilter").split(",")))
+    wanted = set(filter(None, re.split(r"[,;\s]+", call.text("statusfilter"))))
     checks = (
         not call.text("vmid") or task.upid.id == call.text("vmid"),
         not call.text("typefilter") or task.upid.type == call.text("typefilter"),
-        call.text("userfilter") in task.upid.owner,
+        call.text("userfilter").casefold() in task.upid.owner.casefold(),
         task.upid.starttime >= call.number("since", 0),
         task.upid.starttime <= call.number("until", 1 << 40),
         not call.switch("errors") or _verdict(task) in ("error", "unknown"),
@@ -116,12 +118,10 @@ async def stop(call: Call) -> None:
 
 
 def _readable(call: Call, privilege: str) -> Task | None:
-    upid = parse(call.text("upid"))
-    if upid.node != call.lab.site.node:
-        raise invalid({"upid": "no such task"})
+    upid, node = parse(call.text("upid")), call.lab.site.node
     if not _owns(call, upid):
-        need(call.lab.rights, call.caller, f"/nodes/{call.lab.site.node}", privilege)
-    return call.lab.tasks.find(str(upid))
+        need(call.lab.rights, call.caller, f"/nodes/{node}", privilege)
+    return call.lab.tasks.find(str(upid)) if upid.node == node else None
 
 
 def _owns(call: Call, upid: Upid) -> bool:
@@ -130,10 +130,16 @@ def _owns(call: Call, upid: Upid) -> bool:
 
 
 async def cluster_tasks(call: Call) -> list[dict[str, Any]]:
-    """List recent tasks of all nodes."""
+    """List recent tasks of each node, running ones first."""
     kept = ("id", "node", "type", "status", "starttime", "endtime", "upid", "user", "tokenid")
-    shown = [_listed(task, source="all") for task in list(_recent(call))[:25]]
-    return [{k: t[k] for k in kept if k in t} | {"saved": "1"} for t in shown]
+    left = dict.fromkeys(call.lab.site.nodes, RECENT)
+    shown: list[dict[str, Any]] = []
+    for task in sorted(_recent(call), key=lambda task: not task.is_running):
+        if left.get(task.upid.node, 0) > 0:
+            left[task.upid.node] -= 1
+            told = _listed(task, source="all") | {"saved": "0" if task.is_running else "1"}
+            shown.append({key: told[key] for key in (*kept, "saved") if key in told})
+    return shown
 
 
 def _recent(call: Call) -> Iterator[Task]:
