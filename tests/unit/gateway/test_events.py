@@ -322,6 +322,42 @@ async def test_a_removal_that_is_blocked_leaves_a_failed_server_that_can_be_dele
     assert work.servers.rows[server.id].failure is None
 
 
+async def test_a_removal_that_was_blocked_and_succeeds_later_lets_the_server_go() -> None:
+    work = FakeWork()
+    _, server = await deployed(work, READY)
+    blocked = await delete(work, server.id)
+    await hear(work, about(blocked, BLOCKED))
+    said = list(work.outbox.messages)
+
+    await hear(work, about(blocked, VM_DELETED))
+
+    after = work.servers.rows[server.id]
+    assert (after.phase, after.failure) == (Phase.DELETED, None)
+    assert work.operations.rows[blocked.id].state is State.FAILED  # what has ended stays so
+    assert work.outbox.messages == said
+
+
+async def test_late_news_of_a_removal_does_not_touch_what_a_newer_operation_does() -> None:
+    work = FakeWork()
+    _, server = await deployed(work, READY)
+    blocked = await delete(work, server.id)
+    await hear(work, about(blocked, BLOCKED))
+    await delete(work, server.id)
+
+    await hear(work, about(blocked, VM_DELETED))
+
+    assert work.servers.rows[server.id].phase is Phase.DELETING
+
+
+async def test_a_deployment_that_failed_stays_so_when_its_vm_is_gone_at_last() -> None:
+    work = FakeWork()
+    operation, server = await deployed(work, VM_FAILED, BLOCKED)
+
+    await hear(work, about(operation, VM_DELETED))
+
+    assert work.servers.rows[server.id].phase is Phase.FAILED
+
+
 @pytest.mark.parametrize(
     "order", list(itertools.permutations((STEP, VM_FAILED, VM_DELETED, READY)))
 )

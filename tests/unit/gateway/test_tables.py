@@ -268,7 +268,7 @@ PHASES: Final[Mapping[Phase, Mapping[str, str]]] = {
     Phase.STOPPING: {"stopped": "stopped", **LEFT},
     Phase.RESTARTING: {"ready": "running", **LEFT},
     Phase.CHANGING: {"ready": "running", "stopped": "stopped", **LEFT},
-    Phase.FAILED: {},
+    Phase.FAILED: {"deleted": "deleted"},
     Phase.DELETING: {"deleted": "deleted", "removal failed": "failed"},
     Phase.DELETED: {},
 }  # fmt: skip

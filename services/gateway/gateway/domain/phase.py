@@ -92,6 +92,7 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
     **{(phase, LeftBroken): Phase.FAILED for phase in IN_CHANGE},
     (Phase.DELETING, evt.VMDeleted): Phase.DELETED,
     (Phase.DELETING, RemovalFailed): Phase.FAILED,
+    (Phase.FAILED, evt.VMDeleted): Phase.DELETED,  # the removal was refused, and succeeded later
 }
 
 # What tells that a server has a VM that can be worked with, or has none. One whose removal was

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import datetime
 
+from common.contracts import events as evt
 from common.contracts.base import Event
 from common.errors import Rejected
 from gateway.domain import consequences, server
+from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation, advance, takes
 from gateway.domain.phase import HEARD
 from gateway.domain.transitions import Trigger
@@ -15,6 +17,8 @@ from gateway.ports.work import Work
 async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime) -> Operation:
     """Fold a fact or decision into a held operation. What comes too late changes nothing."""
     if not takes(operation, trigger):
+        if operation.kind is Kind.DELETE and isinstance(trigger, evt.VMDeleted):
+            await _gone_after_all(tx, operation, trigger, at=at)
         return operation
     after = advance(operation, trigger, at=at)
     await tx.operations.save(after)
@@ -22,6 +26,15 @@ async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime
         await _move_server(tx, after, trigger, at=at)
     await tx.outbox.add(*consequences.on_moved(operation, after, trigger, at=at))
     return after
+
+
+async def _gone_after_all(
+    tx: Work, operation: Operation, fact: evt.VMDeleted, *, at: datetime
+) -> None:
+    """Let a server go whose removal was refused, and so failed, and has succeeded since."""
+    before = await tx.servers.hold(operation.server_id)
+    if before is not None and before.operation_id == operation.id:
+        await tx.servers.save(replace(server.advance(before, fact, at=at), failure=None))
 
 
 async def _move_server(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime) -> None:
