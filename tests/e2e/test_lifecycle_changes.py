@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.stack import ROOT, Stack
+from tests.stack import ROOT, Stack, eventually, processes
 
 pytestmark = [
     pytest.mark.e2e,
@@ -182,6 +182,27 @@ async def test_a_kill_does_not_wait_for_a_guest_that_will_not_stop(stack: Stack)
     assert (await mine.phase(), (await mine.vm())["running"]) == ("stopped", False)
     await stack.lab("DELETE", f"/lab/faults/{fault['id']}")
     await mine.do("start")
+
+
+async def test_a_kill_ends_the_playbook_it_overtakes(stack: Stack, mine: Home) -> None:
+    assert stack.process is not None
+    pid = stack.process.pid
+    change = await mine.ask("", {"settings": {"motd": "Never"}}, method="PATCH")
+    await stack.at_step(change["id"], "playbook")
+
+    kill = await mine.do("kill")
+
+    async def is_quiet() -> bool:
+        return not processes("ansible-playbook", under=pid)
+
+    await eventually(is_quiet, within=20)
+    server = await stack.server(mine.id)
+    assert (await stack.operation(change["id"]))["state"] == "cancelled"
+    assert (server["phase"], server["settings"]["motd"] != "Never") == ("stopped", True)
+    last = (await stack.log(change["id"]))[-1]
+    assert last["text"] == f"Cancelled: overtaken by {kill['id']}."
+    await mine.do("start")
+    assert "motd = Never" not in await mine.config(), "the server is wanted as it was"
 
 
 async def test_of_many_who_ask_at_once_one_is_served(stack: Stack, mine: Home) -> None:
