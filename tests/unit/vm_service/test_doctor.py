@@ -164,8 +164,21 @@ ROWS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "warning", "qm set 9000 --cpu x86-64-v2-AES",
     ),
     "a node without template": (
-        {"nodes": {"pve": True, "b": True}, "bridges": {"b": {"vmbr0": False}}},
+        {
+            "nodes": {"pve": True, "b": True},
+            "bridges": {"b": {"vmbr0": False}},
+            "everywhere": {"/nodes": frozenset({"Sys.Audit"})},
+        },
         "template_nodes", "warning", "make a template on each node",
+    ),
+    "the nodes' memory is not seen": (
+        {
+            "nodes": {"pve": True, "b": True},
+            "bridges": {"b": {"vmbr0": False}},
+            "storages": {"pve": {"vmdata": replace(STORAGE, shared=True)}},
+        },
+        "nodes_memory", "warning",
+        "pveum role add YardNode --privs Sys.Audit && pveum acl modify /nodes --roles YardNode",
     ),
     "no such storage": ({"storages": {"pve": {}}}, "storage_missing", "error", "pvesm status"),
     "no disks there": (

@@ -56,8 +56,8 @@ STORAGES: Final = Role(
 NETWORKS: Final = Role(
     name="YardNet", needed=frozenset({"SDN.Use"}), tolerated=frozenset({"SDN.Audit"})
 )
-# Figures of the nodes, for placing VMs by free memory. Of several nodes only; never needed.
-NODES: Final = Role(name="YardNode", needed=frozenset(), tolerated=frozenset({"Sys.Audit"}))
+# Figures of the nodes, for placing VMs by free memory: worth it with several, never needed.
+NODES: Final = Role(name="YardNode", needed=frozenset({"Sys.Audit"}))
 ROLES: Final = (MACHINES, TEMPLATES, STORAGES, NETWORKS)
 
 

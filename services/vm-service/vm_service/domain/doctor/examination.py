@@ -17,6 +17,7 @@ CHECKS: Final[tuple[Callable[[Chart], Iterator[Finding]], ...]] = (
     access.check_missing,
     access.check_surplus,
     places.check_nodes,
+    places.check_memory,
     places.check_pool,
     templates.check_templates,
     templates.check_reach_of_templates,

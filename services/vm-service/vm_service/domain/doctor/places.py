@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from common.contracts.hypervisor import Finding
+from common.contracts.privileges import NODES, Grant, grant_command, role_command
 from vm_service.domain.doctor.chart import Chart, SeenStorage, known, storages_of
 from vm_service.domain.doctor.findings import (
     change_setting,
@@ -18,6 +19,7 @@ from vm_service.domain.trouble import Trouble
 
 SCARCE: Final = 20 * 2**30  # bytes; two or three small servers
 NOTHING: Final = 2 * 2**30
+SEVERAL: Final = 2
 
 
 def check_nodes(chart: Chart) -> Iterator[Finding]:
@@ -50,6 +52,27 @@ def check_nodes(chart: Chart) -> Iterator[Finding]:
             change_setting("let a node that is online be used"),
             at="/drained" if drained else "/nodes",
         )
+
+
+def check_memory(chart: Chart) -> Iterator[Finding]:
+    """Tell whether several nodes can be told apart by their free memory."""
+    if len(chart.usable_nodes) < SEVERAL or isinstance(chart.everywhere, Trouble):
+        return
+    above = [chart.everywhere.get(path, frozenset()) for path in ("/", "/nodes")]
+    for node in chart.usable_nodes:
+        own = chart.everywhere.get(f"/nodes/{node}", frozenset[str]())
+        if "Sys.Audit" not in own.union(*above):
+            make = role_command(
+                NODES, major=chart.major, exists=NODES.name in known(chart.roles, {})
+            )
+            give = grant_command(Grant(NODES, "/nodes"), token_id=chart.settings.token_id)
+            yield warning(
+                "nodes_memory",
+                "New VMs are placed without a look at the nodes' memory",
+                "they are spread by storage and number; a right to read the figures would help",
+                f"{make} && {give}",
+            )
+            return
 
 
 def check_pool(chart: Chart) -> Iterator[Finding]:
