@@ -28,6 +28,13 @@ class Release:
         return ".".join(self.version.split(".")[:2])
 
 
+def nearest(version: str) -> Release:
+    """Return the release that is most like a version: one of the same major, or the newest."""
+    major = version.partition(".")[0]
+    same = (found for found in RELEASES.values() if str(found.major) == major)
+    return next(same, list(RELEASES.values())[-1])
+
+
 RELEASES: Final[Mapping[str, Release]] = {
     "8.4": Release("8.4.21", "2606ac850d46da29"),
     "9.2": Release("9.2.11", "14a22df355957d97"),

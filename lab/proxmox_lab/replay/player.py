@@ -3,31 +3,24 @@
 import asyncio
 import json
 import re
-import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote
 
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import ClientError, ClientSession, TCPConnector
 from yarl import URL
 
 from proxmox_lab.call import Lab
-from proxmox_lab.faults import Faults
-from proxmox_lab.house import Plan, application, build
 from proxmox_lab.machines import config
-from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.comparison import difference
 from proxmox_lab.replay.moments import Moments
-from proxmox_lab.replay.recorded_guests import COMMAND_TIME, RecordedGuests
-from proxmox_lab.replay.recorded_site import INTERLUDES, PAUSES, recorded_site
+from proxmox_lab.replay.recorded_guests import COMMAND_TIME
+from proxmox_lab.replay.recorded_lab import recorded_lab
+from proxmox_lab.replay.recorded_site import INTERLUDES, PAUSES
 from proxmox_lab.replay.records import Record, sessions
-from proxmox_lab.site.store import Store
 
-SPEED: Final = 40.0
 TASK_WAIT: Final = 5.0
 _UPID: Final = re.compile(r"UPID:[^/?&\s]+:")
 _TICKET: Final = re.compile(r"PVE:([^:]+):([0-9A-F]{8})::SIGNATURE")
@@ -58,7 +51,7 @@ async def play(records: Sequence[Record], *, pve: str | None = None) -> list[Ver
 
 
 async def _session(release: str, source: str, records: list[Record]) -> list[Verdict]:
-    async with _recorded_lab(release, source) as (lab, base), _client() as client:
+    async with recorded_lab(release, source) as (lab, base), _client() as client:
         player = _Player(lab, base, client)
         return [
             Verdict(
@@ -70,35 +63,12 @@ async def _session(release: str, source: str, records: list[Record]) -> list[Ver
                 why=why,
             )
             for record in records
-            for why in [await player.play(record)]
+            for why in [await player.judge(record)]
         ]
 
 
 def _client() -> ClientSession:
     return ClientSession(connector=TCPConnector(force_close=True), cookie_jar=None)
-
-
-@asynccontextmanager
-async def _recorded_lab(release: str, source: str) -> AsyncGenerator[tuple[Lab, str]]:
-    short = ".".join(release.split(".")[:2])
-    with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(
-            data=Path(folder), guests=RecordedGuests(), release=RELEASES[short], speed=SPEED
-        )
-        store = Store(plan.data)
-        store.save_all(recorded_site(major=plan.release.major, source=source))
-        faults = Faults()
-        lab = build(plan, faults)
-        runner = web.AppRunner(application(lab, faults), access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            listener = web.TCPSite(runner, "127.0.0.1", 0)
-            await listener.start()
-            port = runner.addresses[0][1]
-            yield lab, f"http://127.0.0.1:{port}"
-        finally:
-            await runner.cleanup()
-            await lab.tasks.close()
 
 
 class _Player:
@@ -111,7 +81,14 @@ class _Player:
         self._names: dict[str, str] = {}
         self._moments = Moments(lab)
 
-    async def play(self, record: Record) -> str | None:
+    async def judge(self, record: Record) -> str | None:
+        """Return why a record does not match, or None; no answer at all is a reason, too."""
+        try:
+            return await self._play(record)
+        except (ClientError, OSError, ValueError, KeyError) as failed:
+            return f"it could not be played: {failed!r}"
+
+    async def _play(self, record: Record) -> str | None:
         await self._make_up(record)
         target = self._renamed(record.target)
         if record.has_exited:

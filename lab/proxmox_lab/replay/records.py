@@ -3,11 +3,12 @@
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 FINAL: Final = "(final task status)"
 _SECRET_HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
@@ -72,21 +73,28 @@ def sessions(records: Iterable[Record]) -> Iterator[tuple[tuple[str, str], list[
 
 
 def _record(raw: dict[str, Any]) -> Record:
+    """Read one line; what only helps a reader may be missing."""
     request, response = raw["request"], raw["response"]
-    query = request.get("raw_query")
+    query = request.get("raw_query") or _encoded(request.get("query"))
+    headers = cast("dict[str, str]", request.get("headers") or {})
+    body = request.get("body")
     return Record(
         pve=raw["pve"],
-        source=raw["source"],
+        source=raw.get("source") or "main",
         id=raw["id"],
-        note=raw["note"],
+        note=raw.get("note") or "",
         method=request["method"],
         target=request["path"] + (f"?{query}" if query else ""),
-        headers={k: v for k, v in request["headers"].items() if k in _SECRET_HEADERS},
-        body=request.get("body"),
+        headers={k: v for k, v in headers.items() if k in _SECRET_HEADERS},
+        body=_encoded(request.get("form")) if body is None else body,
         status=response["status"],
         reason=response["reason"],
         json=response.get("json"),
     )
+
+
+def _encoded(fields: Mapping[str, Any] | None) -> str | None:
+    return urlencode(fields, doseq=True) if fields else None
 
 
 def template_path(path: str) -> tuple[str, ...]:
