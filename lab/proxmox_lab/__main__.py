@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from proxmox_lab.command import talk
 from proxmox_lab.guests.hollow import HollowGuests
 from proxmox_lab.guests.port import GuestFailure, Guests
 from proxmox_lab.guests.qemu import open_guests
 from proxmox_lab.guests.simulated import SimulatedGuests
-from proxmox_lab.house import TOKEN_FILE, DataInUse, Plan, running
+from proxmox_lab.house import DataInUse, Plan, running
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.command import replay
+from proxmox_lab.site.opening import TOKEN_FILE
 from proxmox_lab.template.__main__ import DEFAULT_CACHE
 
 PORT_TAKEN: Final = 3
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["replay"]:
         return replay(given[1:])
+    if given[:1] in (["fault"], ["history"], ["clock"]):
+        return talk(given)
     parser = argparse.ArgumentParser(prog="python -m proxmox_lab", description=__doc__)
     _add_serving(parser)
     chosen = parser.parse_args(given)

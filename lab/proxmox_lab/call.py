@@ -7,6 +7,7 @@ from typing import Any
 from proxmox_lab.access.identity import Doorkeeper
 from proxmox_lab.clock import Clock
 from proxmox_lab.guests.port import Guests
+from proxmox_lab.history.history import History
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.release import Release
@@ -38,6 +39,7 @@ class Lab:
     guests: Guests
     guesthouse: Guesthouse
     executions: Executions
+    history: History
 
     def on(self, node: str) -> "Lab":
         """Return the lab as a node sees it: its own machines and locks, all else shared."""

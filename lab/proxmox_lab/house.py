@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import json
-import shutil
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Generator
@@ -20,33 +19,33 @@ from proxmox_lab.api.routes import ROUTES
 from proxmox_lab.call import Lab
 from proxmox_lab.certificate import Certificate
 from proxmox_lab.clock import Clock
+from proxmox_lab.command import ADDRESS_FILE
 from proxmox_lab.faults import Faults
 from proxmox_lab.faults.ambush import Ambush
 from proxmox_lab.faults.fate import trouble
 from proxmox_lab.faults.guests import VexedGuests, address_of
 from proxmox_lab.guests.port import Guests
+from proxmox_lab.history.history import History
 from proxmox_lab.http.exchange import Exchange
 from proxmox_lab.http.incoming import BODY_LIMIT
 from proxmox_lab.http.lines import Lines
 from proxmox_lab.machines.executions import Executions
 from proxmox_lab.machines.guesthouse import Guesthouse
 from proxmox_lab.panel.faults import FaultPanel
+from proxmox_lab.panel.history import HistoryPanel
 from proxmox_lab.panel.routes import Panel, loopback_only
 from proxmox_lab.release import Release
 from proxmox_lab.schema.table import table_of
 from proxmox_lab.site.broadcast import Broadcast
 from proxmox_lab.site.journal import write_whole
-from proxmox_lab.site.nodes import named_nodes
+from proxmox_lab.site.opening import drop_half_made, ensure_site
 from proxmox_lab.site.rights import Rights
-from proxmox_lab.site.seed import fresh_site
-from proxmox_lab.site.site import Site
 from proxmox_lab.site.store import Store
 from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
 
 GUESTS: Final = "guests"
 GOODBYE: Final = 1.0
-TOKEN_FILE: Final = "token.json"  # noqa: S105 (a file's name)
 
 
 class DataInUse(Exception):
@@ -66,27 +65,15 @@ class Plan:
     nodes: int = 1  # at least so many; an older site may have more
 
 
-def ensure_site(store: Store, clock: Clock, *, major: int, nodes: int = 1) -> Site:
-    """Read the site, or lay out a fresh one and write its token down."""
-    if store.is_empty:
-        site, credentials = fresh_site(major=major, now=int(clock.now()), nodes=nodes)
-        shown = {"token_id": credentials.token_id, "secret": credentials.secret}
-        write_whole(store.directory / TOKEN_FILE, json.dumps(shown, indent=1) + "\n")
-        store.save_all(site)
-    site = store.load()
-    if len(site.nodes) < nodes:
-        site.rules.nodes = named_nodes(nodes) | site.nodes
-        store.save_rules(site)
-    return site
-
-
 def build(plan: Plan, faults: Faults) -> Lab:
     """Put a lab together without starting anything."""
     clock = Clock(plan.speed)
     faults.keep_time(clock.lived)
-    store = Store(plan.data)
+    history = History(plan.data / "history.jsonl")
+    store = Store(plan.data, watch=history.watch)
     site = ensure_site(store, clock, major=plan.release.major, nodes=plan.nodes)
-    _drop_half_made(site, store)
+    history.begin(site)
+    drop_half_made(site, store, plan.data / GUESTS)
     return Lab(
         release=plan.release,
         table=table_of(plan.release.major),
@@ -97,6 +84,7 @@ def build(plan: Plan, faults: Faults) -> Lab:
             file=plan.data / "tasks.jsonl",
             clock=clock,
             trouble=partial(trouble, faults, site, store),
+            watch=history.watch_task,
         ),
         locks=Locks(clock),
         broadcast=Broadcast(clock),
@@ -108,17 +96,8 @@ def build(plan: Plan, faults: Faults) -> Lab:
             plan.data / GUESTS,
         ),
         executions=Executions(),
+        history=history,
     )
-
-
-def _drop_half_made(site: Site, store: Store) -> None:
-    """A clone that was cut off by the lab's end is taken back, as an aborted one is."""
-    for machine in [m for m in site.machines.values() if m.lock == "clone" and not m.abandoned]:
-        del site.machines[machine.vmid]
-        store.forget_machine(machine.vmid)
-        shutil.rmtree(store.directory / GUESTS / str(machine.vmid), ignore_errors=True)
-    for pool in site.rules.pools.values():
-        pool.machines &= site.cluster.keys()
 
 
 def application(
@@ -132,7 +111,13 @@ def application(
     app = web.Application(
         client_max_size=BODY_LIMIT * 2, middlewares=[lines.middleware(), loopback_only]
     )
-    app.add_routes([*Panel(lab).routes(), *FaultPanel(lab, faults, ambush).routes()])
+    app.add_routes(
+        [
+            *Panel(lab).routes(),
+            *FaultPanel(lab, faults, ambush).routes(),
+            *HistoryPanel(lab.history).routes(),
+        ]
+    )
     exchange = Exchange(lab, ROUTES, ambush.through)
     app.on_cleanup.append(lines.hang_up)
     app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
@@ -152,6 +137,7 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
         await runner.setup()
         try:
             await lab.guesthouse.wake(lab.site)
+            _tell_address(plan)
             async with _open(runner, door, certificate.context):
                 yield lab
         finally:
@@ -160,6 +146,15 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
             await lab.executions.close()
             await lab.guesthouse.close(lab.site, lab.store)
             lab.store.close()
+            lab.history.close()
+            (plan.data / ADDRESS_FILE).unlink(missing_ok=True)
+
+
+def _tell_address(plan: Plan) -> None:
+    """Leave word in the folder of where the lab answers."""
+    host = f"[{plan.host}]" if ":" in plan.host else plan.host
+    told = {"url": f"https://{host}:{plan.port}"}
+    write_whole(plan.data / ADDRESS_FILE, json.dumps(told) + "\n")
 
 
 @asynccontextmanager

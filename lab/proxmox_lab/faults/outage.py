@@ -2,6 +2,7 @@
 
 from proxmox_lab.actions.power import settle
 from proxmox_lab.call import Lab
+from proxmox_lab.doing import LAB, as_somebody
 from proxmox_lab.faults.faults import Fault, Faults
 
 
@@ -20,7 +21,8 @@ class Outages:
         self._down[fault.id] = node
         self._switch(node, online=False)
         if fault.rule.power:
-            await self._cut_power(node)
+            with as_somebody(LAB):
+                await self._cut_power(node)
 
     async def _cut_power(self, node: str) -> None:
         lab = self._lab.on(node)

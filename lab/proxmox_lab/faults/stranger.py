@@ -3,6 +3,7 @@
 import uuid
 from typing import Final
 
+from proxmox_lab.doing import STRANGER, as_somebody
 from proxmox_lab.site.seed import random_mac
 from proxmox_lab.site.site import Site
 from proxmox_lab.site.store import Store
@@ -22,5 +23,6 @@ def settle_stranger(site: Site, store: Store, vmid: int, *, node: str | None = N
     }  # fmt: skip
     machine = Machine(vmid=vmid, node=node if node in site.nodes else site.node, config=config)
     site.cluster[vmid] = machine
-    store.save_machine(machine)
+    with as_somebody(STRANGER):
+        store.save_machine(machine)
     return True

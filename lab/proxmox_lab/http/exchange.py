@@ -11,6 +11,7 @@ from aiohttp import web
 
 from proxmox_lab.access.permission import require
 from proxmox_lab.call import Call, Handler, Lab
+from proxmox_lab.doing import at_work
 from proxmox_lab.http.incoming import Incoming, read
 from proxmox_lab.http.outgoing import failure, success
 from proxmox_lab.refusal import PlainRefusal, Refusal, forbidden, invalid
@@ -77,6 +78,7 @@ class Exchange:
         if found is None or found[0].name not in self._routes:
             text = f"Method '{incoming.verb} {incoming.shown_path}' not implemented"
             raise Refusal(text, status=501)
+        at_work(caller.id)
         caller = replace(caller, without=denied) if denied else caller
         method, said = found
         if caller.token and not method.takes_token:

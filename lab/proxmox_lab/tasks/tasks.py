@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from proxmox_lab.clock import Clock
+from proxmox_lab.doing import at_work
 from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.refusal import Refusal, TaskAborted, WorkerDied
 from proxmox_lab.site.journal import Journal
@@ -19,6 +20,8 @@ from proxmox_lab.tasks.upid import Upid, parse
 Work = Callable[[Task], Awaitable[None]]
 Trouble = Callable[[Task], Awaitable[None]]
 
+Watch = Callable[[Task], None]
+
 log = logging.getLogger(__name__)
 KEPT: Final = 5000
 WORTH_SWEEPING: Final = 32 << 20  # bytes of journal
@@ -28,10 +31,13 @@ INTERRUPTED: Final = "unexpected status"
 class Tasks:
     """Starts, finds and stops tasks. ``trouble`` comes before each one's work, and may fail it."""
 
-    def __init__(self, *, file: Path, clock: Clock, trouble: Trouble) -> None:
+    def __init__(
+        self, *, file: Path, clock: Clock, trouble: Trouble, watch: Watch = lambda _: None
+    ) -> None:
         self._notes = Journal(file)
         self._clock = clock
         self._trouble = trouble
+        self._watch = watch
         self._tasks: dict[str, Task] = {}
         self._asides: set[asyncio.Task[None]] = set()
         self._pids = itertools.count(1001)
@@ -62,6 +68,7 @@ class Tasks:
         self._forget_oldest()
         self._tasks[str(upid)] = task
         self._note(TaskRecord(upid=str(upid), lines=[], exitstatus="", endtime=0, machine=machine))
+        self._watch(task)
         task.work = asyncio.create_task(self._run(task, work), name=str(upid))
         return str(upid)
 
@@ -112,6 +119,7 @@ class Tasks:
     async def _run(self, task: Task, work: Work) -> None:
         failure: str | None = None
         try:
+            at_work(task.upid.owner, upid=str(task.upid))
             await self._trouble(task)
             await work(task)
             task.lives_longer = False
@@ -141,6 +149,7 @@ class Tasks:
     def _end(self, task: Task, exitstatus: str, line: str | None) -> None:
         task.end(exitstatus, last_line=line, now=self._clock.now())
         self._note(task.record())
+        self._watch(task)
 
     def _note(self, record: TaskRecord) -> None:
         self._notes.append(record.model_dump_json())
