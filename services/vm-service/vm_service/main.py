@@ -135,13 +135,14 @@ def sweeper(
     return Sweeping(sessions=sessions, work=work, tools=tools, owner=settings.instance_id)
 
 
-def _tools(settings: Settings, hypervisor: Proxmox, reach: Reach) -> Tools:
+def _tools(settings: Settings, hypervisor: LiveHypervisor, reach: Reach) -> Tools:
+    is_near = settings.reach == "direct"
     return Tools(
         hypervisor=hypervisor,
         reach=reach,
         install=settings.install_id,
         clones=Turns(settings.clone_limit),
-        probe=TcpProbe() if settings.reach == "direct" else None,
+        probe=TcpProbe() if is_near and settings.address_probe else None,
         tofu=settings.host_key_policy == "tofu",
         grace=settings.shutdown_seconds,
     )

@@ -71,6 +71,10 @@ class Settings(ServiceSettings):
     address_gateway: IPv4Address = Field(
         default=IPv4Address("10.77.0.1"), description="The guests' gateway"
     )
+    address_probe: bool = Field(
+        default=True,
+        description="For reach `direct`: knock at an address, and leave it to whoever answers",
+    )
     nameservers: Addresses = Field(
         default=(),
         description="The guests' name servers, separated by spaces; default: the node's",

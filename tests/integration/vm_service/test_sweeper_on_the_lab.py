@@ -50,7 +50,7 @@ class Sweeps:
         self.site.lab.site.machines[vmid] = Machine(
             vmid=vmid, config={**described, **config}, template="x"
         )
-        self.site.lab.site.rules.pools[POOL].machines.append(vmid)
+        self.site.lab.site.rules.pools[POOL].machines.add(vmid)
 
     async def row(self, server_id: str, vmid: int, stage: Stage, **more: Any) -> None:
         async with self.service.work() as tx:
