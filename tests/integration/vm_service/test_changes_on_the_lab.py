@@ -232,3 +232,30 @@ async def test_a_machine_that_is_gone_is_a_failure_with_its_own_remedy(
     [failed] = await service.said(VMFailed)
     assert failed.reason == f"VM {FIRST} is gone: somebody has removed it"
     assert [fact.operation_id for fact in await service.said(VMDeleted)] == ["op_3"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "answer", "status": 596, "reason": "Broken pipe"},
+        {"action": "answer", "status": 500, "reason": "got timeout"},
+        {"action": "drop"},
+    ],
+)
+async def test_a_life_of_changes_survives_one_fault_in_six(
+    site: Site, service: Service, fault: dict[str, object]
+):
+    await site.break_(path="/api2", probability=0.16, seed=11, **fault)
+    life: list[Change] = ["stop", "start", "restart", "resize", "kill", "start", "reconfigure"]
+
+    for number, kind in enumerate(life, start=2):
+        spec = BIGGER if number > 4 else SPEC
+        await ask(service, kind, operation=f"op_{number}", spec=spec)
+        await service.go()
+
+    assert await service.said(VMFailed) == [], await told(service)
+    kinds = [f.kind for f in await service.said(VMReady)]
+    assert kinds == ["deploy", "start", "restart", "resize", "start", "reconfigure"]
+    assert len(await service.said(VMStopped)) == 2
+    assert list(site.machines()) == [FIRST]
+    assert guest(site).config.cores == 4
