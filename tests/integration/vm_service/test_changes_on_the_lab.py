@@ -234,6 +234,7 @@ async def test_a_machine_that_is_gone_is_a_failure_with_its_own_remedy(
     assert [fact.operation_id for fact in await service.said(VMDeleted)] == ["op_3"]
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize(
     "fault",
     [

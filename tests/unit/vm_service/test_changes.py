@@ -287,6 +287,16 @@ class TestResize:
         assert "reboot" not in world.hypervisor.calls
         assert stage(world) is Stage.READY
 
+    async def test_a_guest_sees_by_a_boot_that_only_its_disk_has_grown(self, world: FakeWorld):
+        plan = SPEC.plan.model_copy(update={"disk_gib": 16})
+        await ask(world, "resize", spec=SPEC.model_copy(update={"plan": plan}))
+
+        await run(world)
+
+        assert world.hypervisor.calls.count("reboot") == 1
+        assert runs_since_boot(world) < 10
+        assert not world.machines["srv_1"].boot_needed
+
     async def test_one_that_is_off_stays_off(self, world: FakeWorld):
         vm_of(world).running = False
         await ask(world, "resize", spec=BIGGER)
@@ -594,6 +604,7 @@ def stands_as_asked(world: FakeWorld, kind: Change) -> None:
         assert runs_since_boot(world) < 60
     if kind == "resize":
         assert (vm.disk, vm.cores, vm.pending) == (16 * GIB, 4, False)
+        assert runs_since_boot(world) < 60
     if kind == "reconfigure":
         assert (vm.disk, vm.cores) == (8 * GIB, 4)
     keys = world.memory.line_keys()

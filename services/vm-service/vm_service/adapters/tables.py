@@ -32,6 +32,7 @@ machines: Final = Table(
     Column("task", String(255)),
     Column("leftover", String(255)),
     Column("rebooting", Boolean, nullable=False),
+    Column("boot_needed", Boolean, nullable=False),
     Column("power", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("since", UTCDateTime),

@@ -45,6 +45,7 @@ class Machine:
     task: str | None = None  # UPID of the step's long task, while it is of interest
     leftover: str | None = None  # UPID of a task of the work that was taken over from
     rebooting: bool = False  # a reboot of ours may still switch the VM on
+    boot_needed: bool = False  # the guest does not know yet that its disk has grown
     power: PowerState = "unknown"  # as it was seen last
     attempt: int = 0  # of the step that runs; 0: not begun
     since: datetime | None = None  # when the step that runs was begun

@@ -20,8 +20,8 @@ from vm_service.handlers.waiting import see_through
 
 TICK: Final = 1.0  # seconds by which an uptime may be rounded
 
-ON: Final = keeping(power="running", task=None, rebooting=False)
-OFF: Final = keeping(power="stopped", task=None, rebooting=False)
+ON: Final = keeping(power="running", task=None, rebooting=False, boot_needed=False)
+OFF: Final = keeping(power="stopped", task=None, rebooting=False, boot_needed=False)
 
 
 async def start(job: Job) -> Change:
@@ -52,7 +52,7 @@ async def stop(job: Job) -> Change:
 
 
 async def reboot(job: Job) -> Change:
-    """Have the VM booted after the step began; or, for a resize, with nothing pending."""
+    """Have the VM booted after the step began; for a resize, only if anything waits for that."""
     await ours(job)
     power = await seen(job)
     if _is_done(job, power):
@@ -77,9 +77,10 @@ def _restart(job: Job) -> Ask:
 def _is_done(job: Job, power: Power) -> bool:
     if not power.running:
         return False
+    has_booted = power.uptime + TICK < job.age().total_seconds()
     if job.machine.kind is Kind.RESIZE:
-        return not power.restart_needed
-    return power.uptime + TICK < job.age().total_seconds()
+        return not power.restart_needed and (has_booted or not job.machine.boot_needed)
+    return has_booted
 
 
 async def _reboot(job: Job) -> None:

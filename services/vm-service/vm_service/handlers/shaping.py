@@ -1,6 +1,9 @@
 """The steps that give a VM its shape. Each proves it ours, acts, looks again."""
 
+from vm_service.domain.ownership import Sighting
+from vm_service.domain.placement import GIB
 from vm_service.domain.program import Kind
+from vm_service.domain.vm import Order
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.power import seen
 from vm_service.handlers.proof import ours
@@ -22,7 +25,13 @@ async def configure(job: Job) -> Change:
 async def resize(job: Job) -> Change:
     """Bring the disk to the plan's absolute size; it never shrinks."""
     sighting = await ours(job)
+    if _grows(sighting, job.order) and job.machine.kind is Kind.RESIZE:
+        await job.note(boot_needed=True)  # before it grows, or a crash would forget it
     upid = await job.tools.hypervisor.grow(job.order, sighting)
     if upid is not None:
         await wait(job, upid)
     return keeping()
+
+
+def _grows(sighting: Sighting, order: Order) -> bool:
+    return sighting.disk is not None and sighting.disk.size < order.plan.disk_gib * GIB
