@@ -12,6 +12,7 @@ from vm_service.adapters.proxmox import client as client_module
 from vm_service.adapters.proxmox import wire as wire_module
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.lane import AT_ONCE
+from vm_service.adapters.proxmox.wire import Wire
 from vm_service.domain import breaker as breaker_module
 from vm_service.domain.breaker import FAILURES
 from vm_service.domain.trouble import Trouble, Verdict
@@ -264,3 +265,26 @@ async def test_what_is_not_of_its_form_is_never_sent(
     trouble = await trouble_of(client.post(path, **parameters))
 
     assert (trouble.verdict, server.asked) == (Verdict.REFUSED, [])
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(3600.0, 1), (0.0, 2)])
+async def test_a_write_does_not_go_out_on_a_connection_that_may_be_hung_up_by_now(
+    server: Answering, monkeypatch: pytest.MonkeyPatch, idle: float, connections: int
+):
+    monkeypatch.setattr(wire_module, "IDLE", idle)
+    opened: list[object] = []
+
+    async def say_twice(writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        for _ in range(2):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(FINE), FINE))
+            await writer.drain()
+            await hung_up.wait()
+
+    server.say, hung_up = say_twice, asyncio.Event()
+    with closing(Wire(server.access())) as wire:
+        await asyncio.to_thread(wire.call, "get", "version", {})
+        asyncio.get_running_loop().call_later(0.1, hung_up.set)
+        await asyncio.to_thread(wire.call, "post", START, {})
+
+    assert len(opened) == connections

@@ -24,6 +24,7 @@ class ProxmoxCensus:
         self._client = client
         self._url = url
         self._hosts: tuple[AbstractSet[str], float] | None = None
+        self._asking = asyncio.Lock()
 
     async def inventory(self) -> Sequence[Listed]:
         """Return every VM our token may see, on all nodes."""
@@ -32,9 +33,10 @@ class ProxmoxCensus:
 
     async def host_addresses(self) -> AbstractSet[str]:
         """Return the addresses of the nodes, as far as a humble token may know them."""
-        if self._hosts is None or time.monotonic() - self._hosts[1] > REMEMBERED:
-            self._hosts = (await self._ask_hosts(), time.monotonic())
-        return self._hosts[0]
+        async with self._asking:
+            if self._hosts is None or time.monotonic() - self._hosts[1] > REMEMBERED:
+                self._hosts = (await self._ask_hosts(), time.monotonic())
+            return self._hosts[0]
 
     async def _ask_hosts(self) -> AbstractSet[str]:
         found = {*await self._own_addresses(), *await self._cluster_addresses()}

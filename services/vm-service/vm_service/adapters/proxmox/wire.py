@@ -29,6 +29,7 @@ from vm_service.domain.trouble import Trouble, Verdict, judge
 CONNECT: Final = 5.0
 # Proxmox itself waits ten seconds for locks and longer when its workers are busy.
 DEADLINES: Final[Mapping[str, float]] = {"get": 15.0, "post": 65.0, "put": 65.0, "delete": 65.0}
+IDLE: Final = 3.0  # seconds; Proxmox hangs up after five, and a write that meets that is lost
 LARGEST: Final = 10 * 2**20  # bytes of an answer
 PIECE: Final = 65_536
 LONGEST_TEXT: Final = 1000
@@ -120,7 +121,9 @@ class Wire:
         self._session: requests.Session = backend.get_session()
         self._session.trust_env = False  # no proxy, no CA and no password from the environment
         self._session.hooks["response"].append(self._note_time)
-        self._session.mount("https://", Trusting(access))
+        self._trusting = Trusting(access)
+        self._session.mount("https://", self._trusting)
+        self._used = time.monotonic()
         self._api = ProxmoxResource(
             base_url=backend.get_base_url(),
             session=_Session(self._session),
@@ -138,6 +141,8 @@ class Wire:
 
     def call(self, verb: Verb, path: str, parameters: Mapping[str, object]) -> JsonValue:
         """Make the call, and turn every failure into what it means."""
+        if verb != "get" and time.monotonic() - self._used > IDLE:
+            self._trusting.close()  # the next call opens a fresh connection
         try:
             return self._sent(verb, path, parameters)
         except ResourceException as refusal:
@@ -149,6 +154,8 @@ class Wire:
             raise _judged(self._access, error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise Silence("Proxmox's answer cannot be read") from error
+        finally:
+            self._used = time.monotonic()
 
     def _sent(self, verb: Verb, path: str, parameters: Mapping[str, object]) -> JsonValue:
         return getattr(self._api(path), verb)(**parameters)
