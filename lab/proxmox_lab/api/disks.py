@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from proxmox_lab.access.permission import need
-from proxmox_lab.actions import change
+from proxmox_lab.actions import change, migration
 from proxmox_lab.actions.change import Change
 from proxmox_lab.actions.move import Move, move_disk, refuse
 from proxmox_lab.actions.power import refuse_locked
@@ -56,21 +56,19 @@ async def may_migrate(call: Call) -> dict[str, Any]:
     """Tell what stands in the way of a migration."""
     machine = call.lab.site.machine(call.vmid)
     running = call.lab.guesthouse.is_running(call.vmid)
+    local = migration.local_drives(call.lab, machine)
     shown: dict[str, Any] = {
         "running": int(running),
-        "local_disks": [_disk(machine, key, volume) for key, volume in _local(machine)],
+        "local_disks": [_disk(machine, key, volume) for key, volume in local],
         "local_resources": [],
         "mapped-resources": [],
     }
     if not running:
-        shown |= {"allowed_nodes": [], "not_allowed_nodes": {}}
+        allowed = migration.reachable(call.lab, machine)
+        shown |= {"allowed_nodes": allowed, "not_allowed_nodes": {}}
     if call.lab.release.is_modern:
         shown |= {"mapped-resource-info": {}, "has-dbus-vmstate": 1}
     return shown
-
-
-def _local(machine: Machine) -> list[tuple[str, str]]:
-    return [(k, v) for k, v in config.drives(machine.config) if v in machine.volumes]
 
 
 def _disk(machine: Machine, key: str, volid: str) -> dict[str, Any]:
@@ -84,12 +82,16 @@ def _disk(machine: Machine, key: str, volid: str) -> dict[str, Any]:
 
 
 async def migrate(call: Call) -> str:
-    """Refuse a migration: there is no other node to go to."""
-    target = call.text("target")
-    if target == call.lab.site.node:
+    """Move a machine to another node in the background."""
+    target, lab = call.text("target"), call.lab
+    if target == lab.site.node:
         raise invalid({"target": "target is local node."})
-    refuse_locked(call.lab.site.machine(call.vmid))
-    raise Refusal(f"no such cluster node '{target}'")
+    refuse_locked(lab.site.machine(call.vmid))
+    if target not in lab.site.nodes:
+        raise Refusal(f"no such cluster node '{target}'")
+    if lab.guesthouse.is_running(call.vmid) and not call.switch("online"):
+        raise Refusal("can't migrate running VM without --online")
+    return call.start("qmigrate", lambda task: migration.migrate(lab, call.vmid, target, task))
 
 
 _ROOT: Final = "/nodes/{node}/qemu/{vmid}"

@@ -92,3 +92,33 @@ async def test_nodes_can_be_added_to_a_site_and_stay(open_lab: Opened) -> None:
         assert list(two.lab.site.nodes) == ["pve", "pve2"]
     async with open_lab() as later:
         assert list(later.lab.site.nodes) == ["pve", "pve2"]
+
+
+async def test_a_stopped_machine_moves_to_another_node_and_starts_there(cluster: Site) -> None:
+    await cloned(cluster, 100)
+    cluster.lab.site.rules.roles["YardMachines"].append("VM.Migrate")
+    here = cluster.api.nodes("pve").qemu(100)
+
+    allowed = (await cluster.call(here.migrate.get))["allowed_nodes"]
+    moved = await cluster.finished(await cluster.call(here.migrate.post, target="pve3"))
+    there = cluster.api.nodes("pve3").qemu(100)
+    started = await cluster.finished(await cluster.call(there.status.start.post))
+
+    assert allowed == ["pve2", "pve3"]
+    assert (moved["exitstatus"], started["exitstatus"]) == ("OK", "OK")
+    with pytest.raises(ResourceException, match="can't migrate running VM without --online"):
+        await cluster.call(there.migrate.post, target="pve")
+
+
+async def test_a_linked_clone_on_local_storage_stays_where_its_base_is(cluster: Site) -> None:
+    await cloned(cluster, 100, full=1, storage="vmdata")
+    cluster.lab.site.rules.roles["YardMachines"].append("VM.Migrate")
+    disk = next(volume for name, volume in cluster.lab.site.machines[100].volumes.items()
+                if "disk" in name)  # fmt: skip
+    disk.parent = "vmdata:1/base-1-disk-0.qcow2"
+
+    here = cluster.api.nodes("pve").qemu(100)
+    ended = await cluster.finished(await cluster.call(here.migrate.post, target="pve2"))
+
+    assert ended["exitstatus"] == "migration aborted"
+    assert cluster.lab.site.machines[100].node == "pve"
