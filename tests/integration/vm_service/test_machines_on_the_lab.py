@@ -114,12 +114,12 @@ async def test_a_lock_timeout_is_waited_out(site: Site, service: Service):
     assert any(LOCKED in line for line in await service.lines())
 
 
-@pytest.mark.parametrize("status", [500, 596])
-async def test_refusals_by_the_dozen_do_not_break_a_deployment(
+@pytest.mark.parametrize("status", [500, 502, 503, 595, 596, 599])
+async def test_f20_refusals_by_the_dozen_do_not_break_a_deployment(
     site: Site, service: Service, status: int
 ):
     await site.break_(
-        action="answer", path="/api2", status=status, reason="Broken pipe", probability=0.1, seed=7
+        action="answer", path="/api2", status=status, reason="Broken pipe", probability=0.2, seed=7
     )
     await service.want()
 
