@@ -14,16 +14,12 @@ from proxmox_lab.replay.records import template_path
 from proxmox_lab.schema.table import table_of
 
 HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
-NOT_OURS: Final = re.compile(
-    r":(vzdump|vzcreate|vzstart|qmmove|qmsnapshot|qmrollback|qmdelsnapshot|download|imgcopy):"
-)
-ARTEFACT: Final = re.compile(r"plain HTTP on the TLS port|needs pve-qemu|html formatter")
+NOT_ASKED: Final = re.compile(r"plain HTTP on the TLS port|html formatter")  # no JSON, no TLS
 
 
 def is_in_use(raw: Mapping[str, Any]) -> bool:
     """Tell records of methods the lab answers, refusals of unknown ones among them."""
-    path = unquote(raw["request"]["path"])
-    if NOT_OURS.search(path) or ARTEFACT.search(raw["note"]):
+    if NOT_ASKED.search(raw["note"]):
         return False
     if raw["response"]["status"] == 501:  # noqa: PLR2004 (status)
         return True

@@ -14,7 +14,7 @@ from proxmox_lab.tasks.task import Task
 
 START: Final = 0.5
 STOP: Final = 0.3
-RESTART: Final = 0.5
+RESTART: Final = 1.5
 SHUTDOWN_WAIT: Final = 60
 _BRIDGE: Final = re.compile(r"bridge=([^,]+)")
 _NO_AGENT: Final = (

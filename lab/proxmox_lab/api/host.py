@@ -50,7 +50,7 @@ async def pci(_: Call) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-async def processor_types(_: Call) -> list[dict[str, Any]]:
+async def processor_types(call: Call) -> list[dict[str, Any]]:
     """List a few processor models."""
     models = {
         "host": "default",
@@ -58,7 +58,9 @@ async def processor_types(_: Call) -> list[dict[str, Any]]:
         "qemu64": "default",
         "x86-64-v2-AES": "default",
     }
-    return [{"name": name, "vendor": vendor, "custom": 0} for name, vendor in models.items()]
+    shown = [{"name": name, "vendor": vendor, "custom": 0} for name, vendor in models.items()]
+    modern = call.lab.release.is_modern
+    return [m | ({"abstract": 1} if modern and "x86-64-v" in str(m["name"]) else {}) for m in shown]
 
 
 async def subscription(_: Call) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Exchange:
         extjs = formatter == "extjs"
         try:
             _refuse_formatter(formatter, "/".join(rest))
-            incoming = await read(request, "/".join(rest))
+            incoming = await read(request, "/".join(rest), modern=self._lab.release.is_modern)
         except Refusal as refusal:
             return await self._refused(refusal, extjs=extjs)
         answer = partial(self._answer, request, incoming, extjs=extjs)

@@ -17,6 +17,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _MULTIPART: Final = "multipart/form-data"
 _PLACE: Final = "/var/tmp/pveupload-{}"  # noqa: S108 (a name, nothing is written)
+_LINES: Final = {False: (917, 957), True: (934, 978)}  # where broken and odd bodies are noticed
 _PERL: Final = "at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line"
 
 
@@ -34,7 +35,7 @@ class Incoming:
         return "/" + "/".join(self.path)
 
 
-async def read(request: web.Request, below: str) -> Incoming:
+async def read(request: web.Request, below: str, *, modern: bool) -> Incoming:
     """Take a request apart; ``below`` is its raw path without the API's root."""
     if request.method not in _VERBS:
         raise PlainRefusal(f"method '{request.method}' not available", status=501)
@@ -44,7 +45,7 @@ async def read(request: web.Request, below: str) -> Incoming:
     if request.method == "POST" and request.content_type == _MULTIPART:
         body, uploaded = await _parts(request)
         return Incoming(verb=request.method, path=path, parameters=body | query, uploaded=uploaded)
-    body = await _body(request)
+    body = await _body(request, modern=modern)
     return Incoming(verb=request.method, path=path, parameters=body | query)
 
 
@@ -64,7 +65,7 @@ async def _parts(request: web.Request) -> tuple[dict[str, Any], int]:
     return found, uploaded
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: web.Request, *, modern: bool) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
     raw = await request.content.read(BODY_LIMIT + 1) if _fits(request) else b""
@@ -76,7 +77,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
         raise PlainRefusal(f"Unexpected content for method '{request.method}'", status=501)
     raw += await request.content.read(BODY_LIMIT)
     if request.content_type == _JSON:
-        return _json(raw)
+        return _json(raw, modern=modern)
     if request.content_type != _FORM:
         kind = request.headers.get("Content-Type", "")
         raise PlainRefusal(f"upload 'Content-Type '{kind}' not implemented", status=506)
@@ -87,18 +88,19 @@ def _fits(request: web.Request) -> bool:
     return (request.content_length or 0) <= BODY_LIMIT
 
 
-def _json(raw: bytes) -> dict[str, Any]:
+def _json(raw: bytes, *, modern: bool) -> dict[str, Any]:
+    lines = _LINES[modern]
     try:
         found = json.loads(raw)
     except ValueError as broken:
         where = getattr(broken, "pos", 0)
         text = (
             "malformed JSON string, neither tag, array, object, number, string or atom, "
-            f'at character offset {where} (before "(end of string)") {_PERL} 934.'
+            f'at character offset {where} (before "(end of string)") {_PERL} {lines[0]}.'
         )
         raise PlainRefusal(text) from broken
     if not isinstance(found, dict):
-        raise PlainRefusal(f"Not a HASH reference {_PERL} 978.")
+        raise PlainRefusal(f"Not a HASH reference {_PERL} {lines[1]}.")
     return cast("dict[str, Any]", found)
 
 

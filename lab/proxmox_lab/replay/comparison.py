@@ -49,9 +49,14 @@ def _deviation(where: str, wanted: object, got: object) -> str | None:
     if kinds[0] != kinds[1]:
         return f"{where}: {kinds[0]} expected, got {kinds[1]}"
     key = where.rpartition(".")[2]
-    if key in SAME_VALUES and wanted != got:
+    if key in SAME_VALUES and _told(cast("object", wanted)) != _told(got):
         return f"{where}: {wanted!r} expected, got {got!r}"
     return None
+
+
+def _told(value: object) -> object:
+    """Hashes differ by their salt; that there is one has to be told."""
+    return "$5$" if isinstance(value, str) and value.startswith("$5$") else value
 
 
 def _dict_deviation(where: str, wanted: dict[str, Any], got: dict[str, Any]) -> str | None:

@@ -15,13 +15,14 @@ from yarl import URL
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.replay.comparison import difference
+from proxmox_lab.replay.meanwhile import let_happen
 from proxmox_lab.replay.moments import Moments
 from proxmox_lab.replay.recorded_guests import COMMAND_TIME
-from proxmox_lab.replay.recorded_lab import recorded_lab
-from proxmox_lab.replay.recorded_site import INTERLUDES, PAUSES
+from proxmox_lab.replay.recorded_lab import SPEED, recorded_lab
 from proxmox_lab.replay.records import Record, sessions
 
-TASK_WAIT: Final = 5.0
+TASK_WAIT: Final = 10.0
+STANDSTILL: Final = 0.001
 _UPID: Final = re.compile(r"UPID:[^/?&\s]+:")
 _TICKET: Final = re.compile(r"PVE:([^:]+):([0-9A-F]{8})::SIGNATURE")
 _DIGEST: Final = re.compile(r"digest=([0-9a-f]{40})")
@@ -80,6 +81,7 @@ class _Player:
         self._client = client
         self._names: dict[str, str] = {}
         self._moments = Moments(lab)
+        self._moments.pass_by()
 
     async def judge(self, record: Record) -> str | None:
         """Return why a record does not match, or None; no answer at all is a reason, too."""
@@ -95,13 +97,20 @@ class _Player:
             await asyncio.sleep(COMMAND_TIME * 2)
         if record.is_final_status or record.note.endswith("(task log)"):
             await self._ended(target)
+        found = await self._ask_of_moments(record, target)
+        self._moments.pass_by()
+        return found
+
+    async def _ask_of_moments(self, record: Record, target: str) -> str | None:
+        """Ask until an answer matches, while time stands still after the first."""
         found: list[str | None] = []
         for told in self._moments.possible(record.path):
             self._lab.broadcast.hold(told)
             found.append(await self._ask(record, target))
             if found[-1] is None:
                 break
-        self._moments.pass_by()
+            self._lab.clock.run_at(STANDSTILL)
+        self._lab.clock.run_at(SPEED)
         return found[0] if found[-1] else None
 
     async def _ask(self, record: Record, target: str) -> str | None:
@@ -121,10 +130,7 @@ class _Player:
 
     async def _make_up(self, record: Record) -> None:
         """Make up for what happened between the records: logins, clean-ups, digests read."""
-        await asyncio.sleep(PAUSES.get((record.source, record.note), 0.0))
-        interlude = INTERLUDES.get((record.source, record.note))
-        if interlude is not None:
-            interlude(self._lab.site.cluster)
+        await let_happen(self._lab, record)
         ticket = _TICKET.search(unquote(record.headers.get("Cookie", "")))
         if ticket and ticket[0] not in self._names:
             issued, csrf = self._lab.doorkeeper.issue(ticket[1])
@@ -133,8 +139,9 @@ class _Player:
         digest = _DIGEST.search(record.body or "")
         vmid = _VMID.search(record.target)
         if record.status == HTTPStatus.OK and digest and vmid:
-            machine = self._lab.site.machines[int(vmid[1])]
-            self._names[digest[1]] = config.digest(machine)
+            machine = self._lab.site.cluster.get(int(vmid[1]))
+            if machine is not None:
+                self._names[digest[1]] = config.digest(machine)
 
     def _learn_pid(self, record: Record, found: dict[str, Any] | None) -> None:
         if record.path.endswith("/agent/exec") and record.json and found and found.get("data"):

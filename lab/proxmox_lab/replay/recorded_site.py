@@ -1,6 +1,5 @@
 """The site the recordings were made on: its storages, people and templates."""
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from proxmox_lab.site.nodes import Node
@@ -19,7 +18,6 @@ _DEPLOYER: Final = [
     "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Console", "VM.PowerMgmt",
     "VM.Snapshot", "VM.Snapshot.Rollback",
 ]  # fmt: skip
-_LEFT: Final = {"extra": (201, 300), "guest": (201, 300)}
 _TOKENS: Final = {
     "root@pam": {"full": (6, False, 0), "sep": (7, True, 0)},
     "deployer@pve": {"app": (1, False, 0), "old": (2, False, LONG_AGO), "sep": (3, True, 0)},
@@ -60,7 +58,9 @@ def recorded_site(*, major: int, source: str) -> Site:
     blank, debian = _blank(), _debian()
     if source not in ("main", "flow"):
         blank.config["description"] = "via ticket"
-    for machine in (blank, debian, *_left_over(source)):
+    if (major, source) == (9, "guest"):
+        debian.config["description"] = "x"
+    for machine in (blank, debian, *_left_over(major, source)):
         site.machines[machine.vmid] = machine
     return site
 
@@ -96,39 +96,37 @@ def _debian() -> Machine:
     return machine
 
 
-def _left_over(source: str) -> list[Machine]:
+def _left_over(major: int, source: str) -> list[Machine]:
     """What the main run had left when the later ones were made."""
-    return [_plain(vmid) for vmid in _LEFT.get(source, ())]
+    if source not in ("extra", "guest"):
+        return []
+    slow = [_slow()] if (major, source) == (9, "guest") else []
+    return [_renamed(), _scratch(), *slow]
 
 
-def _plain(vmid: int) -> Machine:
-    machine = cloud_template(vmid, "left", size=8 * GIB, now=CTIME)
+def _own(machine: Machine) -> Machine:
+    """Turn a template back into a plain machine with disks of its own."""
+    old, new = f"base-{machine.vmid}-", f"vm-{machine.vmid}-"
     del machine.config["template"]
-    machine.config["scsi0"] = machine.config["scsi0"].replace("base-", "vm-")
-    machine.volumes = {n.replace("base-", "vm-"): v for n, v in machine.volumes.items()}
+    machine.config["scsi0"] = machine.config["scsi0"].replace(old, new)
+    machine.volumes = {name.replace(old, new): v for name, v in machine.volumes.items()}
     return machine
 
 
-def _forget_230(machines: dict[int, Machine]) -> None:
-    machines.pop(230, None)
+def _renamed() -> Machine:
+    machine = _own(cloud_template(201, "renamed", size=8 * GIB, now=CTIME))
+    machine.config["boot"] = "cdn"
+    return machine
 
 
-def _lock_201(machines: dict[int, Machine]) -> None:
-    machines[201].config["lock"] = "backup"
+def _scratch() -> Machine:
+    machine = cloud_template(300, "scratch", size=GIB, now=CTIME)
+    machine.config |= {"cores": "2", "memory": "512"}
+    for key in ("serial0", "vga", "agent", "ide2"):
+        del machine.config[key]
+    return machine
 
 
-def _unlock_201(machines: dict[int, Machine]) -> None:
-    machines[201].config.pop("lock", None)
-
-
-# What was done between the records, by the note of the record before which it shows.
-INTERLUDES: Final[Mapping[tuple[str, str], Callable[[dict[int, Machine]], None]]] = {
-    ("main", "clone of a non-template without full"): _forget_230,
-    ("main", "start while locked"): _lock_201,
-    ("main", "start with skiplock as root token"): _unlock_201,
-}
-
-
-PAUSES: Final[Mapping[tuple[str, str], float]] = {
-    ("guest", "shutdown with agent"): 0.1,  # the reboot before it takes its time
-}
+def _slow() -> Machine:
+    """The clone that had been slow in the run before."""
+    return _own(cloud_template(235, "slow", size=2 * GIB, now=CTIME, cores=2))
