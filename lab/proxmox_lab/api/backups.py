@@ -52,7 +52,7 @@ async def back_up(call: Call) -> str:
 def _chosen(call: Call) -> list[int]:
     pool = call.lab.site.rules.pools.get(call.text("pool"))
     if pool is not None:
-        return pool.machines
+        return sorted(pool.machines)
     listed = call.text("vmid").replace(";", ",").split(",")
     return [int(vmid) for vmid in filter(None, listed)] or list(call.lab.site.machines)
 

@@ -1,6 +1,5 @@
 """What happens between two records of a session: deeds of others, and waits."""
 
-import asyncio
 from contextlib import suppress
 
 from proxmox_lab.call import Lab
@@ -13,7 +12,7 @@ async def let_happen(lab: Lab, record: Record) -> None:
     place = record.source, record.note
     for release, seconds in PAUSES.get(place, ()):
         if record.pve.startswith(release):
-            await asyncio.sleep(seconds)
+            await lab.clock.sleep(seconds)
     for release, interlude in INTERLUDES.get(place, ()):
         if record.pve.startswith(release):
             with suppress(KeyError):  # a file may hold only a part of the session

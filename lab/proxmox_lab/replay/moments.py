@@ -8,7 +8,7 @@ from proxmox_lab.actions.status import speak
 from proxmox_lab.call import Lab
 from proxmox_lab.site.broadcast import Told
 
-REMEMBERED: Final = 60  # records; the recorded daemon spoke every ten seconds
+REMEMBERED: Final = 15  # changes of the site; the recorded daemon spoke every ten seconds
 _HEARD: Final = re.compile(r"/(cluster/resources|pools/[^/]+)$")
 
 
