@@ -14,7 +14,9 @@ __all__ = ["Kind", "Trouble", "Verdict", "judge", "row_of"]
 
 _COMPILED: Final = tuple((re.compile(row[0]), row) for row in TEXTS)
 _MISSING: Final = re.compile(r"Permission check failed(?: \((?P<path>/[^,]*), (?P<privs>[^)]*)\))?")
-_CHECK_LOGIN: Final = "check SPAWNYARD_PROXMOX_TOKEN_ID and SPAWNYARD_PROXMOX_TOKEN_SECRET"
+_CHECK_LOGIN: Final = (
+    "see ./yard doctor; correct token_id or token_secret in the hypervisor's settings"
+)
 
 
 def judge(text: str, *, status: int | None = None) -> Trouble:
@@ -37,5 +39,5 @@ def row_of(text: str) -> Row | None:
 
 def _grant(path: str | None, privileges: str | None) -> str:
     if path is None:
-        return "give user and token the role described in the guide to connecting a Proxmox"
+        return "see ./yard doctor: it names the missing rights and how to grant them"
     return f"grant {privileges} on {path} to the user and to its token"
