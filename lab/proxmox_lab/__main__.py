@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -112,6 +113,7 @@ async def _run(chosen: argparse.Namespace) -> None:
         speed=chosen.speed,
         nodes=chosen.nodes,
     )
+    _raise_descriptor_limit()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +121,12 @@ async def _run(chosen: argparse.Namespace) -> None:
     async with running(plan):
         _announce(plan)
         await ended.wait()
+
+
+def _raise_descriptor_limit() -> None:
+    """Each running guest takes two descriptors: take as many as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _announce(plan: Plan) -> None:

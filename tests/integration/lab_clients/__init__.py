@@ -1,0 +1,1 @@
+"""Clients that know nothing of Spawnyard, led through a machine's life at the lab."""
