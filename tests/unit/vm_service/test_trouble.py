@@ -59,7 +59,7 @@ def test_what_can_never_succeed_is_tried_once():
     assert Patience(limits=UPWARDS).pause_after(Verdict.REFUSED, now=0) is None
 
 
-def test_an_unknown_text_is_tried_five_times_with_growing_pauses():
+def test_f20_an_unknown_text_is_tried_five_times_with_growing_pauses():
     patience = Patience(limits=UPWARDS, chance=lambda: 1.0)
 
     pauses = [patience.pause_after(Verdict.FAULT, now=0) for _ in range(5)]
@@ -67,7 +67,16 @@ def test_an_unknown_text_is_tried_five_times_with_growing_pauses():
     assert pauses == [0.5, 1.0, 2.0, 4.0, None]
 
 
-def test_a_lock_is_put_up_with_for_ten_minutes():
+def test_f20_of_two_that_try_again_none_keeps_step_with_the_other():
+    one, other = Patience(limits=UPWARDS), Patience(limits=UPWARDS)
+
+    pauses = [(one.pause_after(Verdict.FAULT, now=0), other.pause_after(Verdict.FAULT, now=0))]
+    pauses += [(one.pause_after(Verdict.FAULT, now=0), other.pause_after(Verdict.FAULT, now=0))]
+
+    assert all(mine != theirs for mine, theirs in pauses)
+
+
+def test_f26_a_lock_is_put_up_with_for_ten_minutes():
     patience = Patience(limits=UPWARDS)
 
     assert patience.pause_after(Verdict.BUSY, now=0) is not None

@@ -36,7 +36,7 @@ class ProxmoxTasks:
             return TaskState(running=False)
         if outcome.startswith("WARNINGS"):
             return TaskState(running=False, warnings=await self._warnings(upid))
-        return TaskState(running=False, failed=outcome)
+        return TaskState(running=False, failed=await self._reason(upid, outcome))
 
     async def abort(self, upid: str) -> None:
         """Stop a task; Proxmox answers when it has ended."""
@@ -77,6 +77,14 @@ class ProxmoxTasks:
     async def _warnings(self, upid: str) -> tuple[str, ...]:
         lines = [line for line in await self._log(upid) if line.startswith("WARN")]
         return tuple(lines) or ("Proxmox's task ended with warnings",)
+
+    async def _reason(self, upid: str, outcome: str) -> str:
+        """Return a task's last words; those of a failed command say nothing, its log does."""
+        if judge(outcome).verdict is Verdict.FAULT:
+            for line in reversed(await self._log(upid)):
+                if judge(line).verdict is Verdict.REFUSED:
+                    return f"{outcome}: {line}"
+        return outcome
 
     async def _log(self, upid: str) -> list[str]:
         try:
