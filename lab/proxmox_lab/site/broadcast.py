@@ -1,12 +1,15 @@
 """What the nodes' status daemons last told of every machine: some seconds old, as in a cluster."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from proxmox_lab.clock import Clock
 
 PERIOD: Final = 10.0  # seconds between two rounds
+SHORT: Final = 0.005  # seconds a round may take without a rest after it
+PATIENCE: Final = 20  # a round that took long is not begun again for so many times as long
 Told = Mapping[int, Mapping[str, Any]]
 
 
@@ -18,6 +21,7 @@ class Broadcast:
         self._round = -math.inf
         self._told: Told = {}
         self._held: Told | None = None
+        self._rested = 0.0
 
     def told(self, speak: Callable[[float], Told]) -> Told:
         """Return the last round. ``speak`` describes all machines made before a moment."""
@@ -25,8 +29,11 @@ class Broadcast:
             return self._held
         period = self._clock.scaled(PERIOD)
         now = self._clock.now() // period
-        if now != self._round:
+        begun = time.perf_counter()
+        if now != self._round and begun >= self._rested:
             self._round, self._told = now, speak(now * period)
+            spent = time.perf_counter() - begun
+            self._rested = begun + spent * PATIENCE if spent > SHORT else 0.0
         return self._told
 
     def hold(self, told: Told | None) -> None:

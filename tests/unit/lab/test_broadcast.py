@@ -1,5 +1,6 @@
 """What nodes tell each other is some seconds old."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,3 +60,18 @@ def test_a_round_is_as_much_shorter_as_the_lab_is_faster() -> None:
     broadcast.told(daemon.speak)
 
     assert daemon.asked == 2
+
+
+def test_a_round_that_takes_long_is_not_begun_again_at_once_however_fast_the_lab_is() -> None:
+    rounds: list[float] = []
+    broadcast = Broadcast(Clock(1_000_000))
+
+    def speak(before: float) -> dict[int, dict[str, object]]:
+        rounds.append(before)
+        time.sleep(0.05)
+        return {}
+
+    for _ in range(5):
+        broadcast.told(speak)
+
+    assert len(rounds) == 1
