@@ -453,6 +453,18 @@ async def test_asking_twice_under_one_key_is_asking_once(kind: Kind) -> None:
         await ask(work, server, kind, key=replace(KEY, body_hash="other"))
 
 
+@pytest.mark.parametrize("kind", [Kind.KILL, Kind.DELETE])
+async def test_a_key_that_found_it_under_way_already_means_the_one_under_way(kind: Kind) -> None:
+    work = FakeWork()
+    server = await in_phase(work)
+    first = await ask(work, server, kind, key=KEY)
+
+    later = replace(KEY, key="later")
+    answers = [await ask(work, server, kind, key=later) for _ in range(2)]
+
+    assert {answer.id for answer in answers} == {first.id}
+
+
 @pytest.mark.parametrize("cut", ["before commit", "after commit"])
 @pytest.mark.parametrize("kind", [Kind.STOP, Kind.KILL, Kind.RESIZE])
 async def test_a_request_cut_anywhere_heals_by_asking_again(cut: str, kind: Kind) -> None:

@@ -49,21 +49,33 @@ async def accept(
         # The operation before its server: facts lock them in this order too.
         held = await tx.operations.hold_active(asked.server_id)
         server = own(await tx.servers.hold(asked.server_id), asked.owner_id)
-        # Services take an operation with a smaller id than the one they know for an old one.
-        name = new_id("operation", after=server.operation_id)
-        if asked.key and not await tx.request_keys.claim(asked.key, operation_id=name, at=at):
+        if asked.key and await tx.request_keys.find(asked.key):
             return await accepted_before(tx, asked.key)
         if server.phase is Phase.DELETED:
             raise ServerDeleted("This server is deleted already.")
+        # Services take an operation with a smaller id than the one they know for an old one.
+        name = new_id("operation", after=server.operation_id)
         operation = _operation(name, purpose(server), server, at=at)
         active = await tx.operations.find_active(server.id)
-        if active is not None and active.kind is operation.kind and active.kind in PRE_EMPTING:
-            return active
+        under_way = _same(active, operation)
+        if asked.key:
+            # Nobody else can claim it: its scope is the server, which is held.
+            accepted = under_way or operation
+            await tx.request_keys.claim(asked.key, operation_id=accepted.id, at=at)
+        if under_way is not None:
+            return under_way
         if active is not None:
             _check_turn(active, operation, is_held=held is not None and held.id == active.id)
             await move(tx, active, Overtaken(by=name), at=at)
         await _begin(tx, server, operation)
     return operation
+
+
+def _same(active: Operation | None, wanted: Operation) -> Operation | None:
+    """Return the operation that does already what nobody has to ask for twice."""
+    if active is not None and active.kind is wanted.kind and active.kind in PRE_EMPTING:
+        return active
+    return None
 
 
 async def _begin(tx: Work, server: Server, operation: Operation) -> None:
