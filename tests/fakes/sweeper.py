@@ -89,6 +89,7 @@ class FakeLedger:
                 life=life_of(row),
                 since=self.since.get(row.server_id, START),
                 failure=row.failure.reason if row.failure else "",
+                remedy=row.failure.remedy if row.failure else None,
             )
             for row in self.memory.machines.rows.values()
             if row.vmid is not None

@@ -1,5 +1,6 @@
 """Whose a VM is and what may be done with it, as a table; decoys are never an orphan."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -164,6 +165,17 @@ def test_what_cannot_be_removed_comes_with_the_exact_command():
 
     assert orphan.verdict == "cleanup_blocked"
     assert orphan.command == f"qm unlock {VMID} && qm destroy {VMID}"
+
+
+def test_nobody_is_told_to_destroy_what_took_the_place_of_a_vm_of_ours():
+    why = replace(
+        record("srv_1", Life.BLOCKED), failure="it no longer carries our mark", remedy="put it back"
+    )
+
+    orphan = told(judged("somebody else's", why), ripe=True)
+
+    assert (orphan.verdict, orphan.command) == ("cleanup_blocked", None)
+    assert orphan.reason == "it no longer carries our mark; put it back"
 
 
 def test_a_report_puts_strangers_last_and_stays_small():

@@ -49,6 +49,7 @@ class SqlLedger:
                 life=life_of(machine),
                 since=since,
                 failure=machine.failure.reason if machine.failure else "",
+                remedy=machine.failure.remedy if machine.failure else None,
             )
             for machine, since in found
         ]

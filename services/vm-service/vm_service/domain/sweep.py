@@ -93,7 +93,9 @@ def told(found: Finding, *, ripe: bool) -> Orphan:
         verdict = "cleanup_blocked"
     elif not ripe and verdict != "foreign_vm":
         verdict = "waiting"
-    command = by_hand(found.vmid) if verdict == "cleanup_blocked" else None
+    # What took the place of a VM of ours is not to be destroyed by whoever follows our word.
+    ours = found.proof is not Proof.FOREIGN
+    command = by_hand(found.vmid) if verdict == "cleanup_blocked" and ours else None
     return Orphan(
         vmid=found.vmid, node=found.node, verdict=verdict, reason=_reason(found), command=command
     )
@@ -101,6 +103,8 @@ def told(found: Finding, *, ripe: bool) -> Orphan:
 
 def _reason(found: Finding) -> str:
     if found.claim is Claim.BLOCKED and found.record and found.record.failure:
+        if found.proof is Proof.FOREIGN and found.record.remedy:
+            return f"{found.record.failure}; {found.record.remedy}"
         return found.record.failure
     if found.claim is Claim.ABANDONED:
         return "its deployment failed, and nobody asked to keep it"
