@@ -596,6 +596,45 @@ async def test_what_makes_no_difference_is_refused(wanted: Alteration) -> None:
     assert refused.value.remedy
 
 
+async def end(work: FakeWork, operation: Operation, how: str) -> None:
+    """Have a change end without its success."""
+    match how:
+        case "failed":
+            await tell(work, operation, vm_failed("running"))
+        case "called off":
+            await request_cancel(operation.id, owner_id="usr_1", work=work, at=MOMENT)
+            await tell(work, operation, vm_observed("running"))
+        case _:
+            kill = await ask(work, work.servers.rows[operation.server_id], Kind.KILL)
+            await tell(work, kill, VM_STOPPED)
+
+
+@pytest.mark.parametrize("how", ["failed", "called off", "killed"])
+async def test_after_half_a_change_the_former_shape_is_something_to_change_to(how: str) -> None:
+    work = FakeWork()
+    server = await in_phase(work)
+    await end(work, await alter(work, server, LARGER), how)
+
+    back = await alter(work, server, Alteration(plan=server.spec.plan.name))
+    assert (back.kind, back.spec) == (Kind.RESIZE, server.spec)
+    await end(work, back, how)
+    name = await alter(work, server, Alteration(name=server.spec.name))
+    assert (name.kind, name.spec) == (Kind.RECONFIGURE, server.spec)
+
+    await tell(work, name, VM_STOPPED)
+    with pytest.raises(NothingToChange):
+        await alter(work, server, Alteration(name=server.spec.name))
+
+
+async def test_after_half_a_change_saying_nothing_is_still_nothing_to_change() -> None:
+    work = FakeWork()
+    server = await in_phase(work)
+    await end(work, await alter(work, server, LARGER), "failed")
+
+    with pytest.raises(NothingToChange):
+        await alter(work, server, Alteration())
+
+
 async def test_a_game_that_has_left_the_catalogue_is_named() -> None:
     class Empty(FakeCatalogue):
         def find(self, id: str) -> Game | None:

@@ -30,7 +30,10 @@ from gateway.domain.transitions import State, Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One game in one VM, owned by one user. ``has_vm``: one that can be worked with."""
+    """One game in one VM, owned by one user. ``has_vm``: one that can be worked with.
+
+    ``half_shaped``: a change of ``spec`` has not come to its end, so the VM may differ from it.
+    """
 
     id: str
     owner_id: str
@@ -45,6 +48,7 @@ class Server:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     failure: Failure | None = None
     has_vm: bool = False
+    half_shaped: bool = False
 
 
 def actions(server: Server) -> Sequence[Kind]:
@@ -117,8 +121,10 @@ OUTCOME: Final[Mapping[tuple[Kind, State], Outcome]] = {
 
 def follow(server: Server, operation: Operation, trigger: Trigger, *, at: datetime) -> Server:
     """Fold the end of an operation, brought about by ``trigger``, into its server."""
-    if operation.state is State.SUCCEEDED and operation.kind in RESHAPING:
-        return replace(server, spec=operation.spec)
+    if operation.has_ended and operation.kind in RESHAPING:
+        if operation.state is State.SUCCEEDED:
+            return replace(server, spec=operation.spec, half_shaped=False)
+        server = replace(server, half_shaped=True)
     outcome = _left(trigger) if operation.is_change else OUTCOME.get(_end(operation))
     if outcome is None:
         return server

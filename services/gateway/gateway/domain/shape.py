@@ -10,6 +10,7 @@ from gateway.domain.game import Game, Settings, checked_settings, envelopes_in
 from gateway.domain.kind import Kind
 from gateway.domain.plan import PLANS, chosen_plan
 from gateway.domain.secrets import sealed_settings
+from gateway.domain.server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +25,19 @@ class Alteration:
 Seal = Callable[[bytes, str], str]
 
 
-def altered(spec: ServerSpec, wanted: Alteration, *, game: Game, seal: Seal) -> ServerSpec:
-    """Return what the server is to be.
+def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> ServerSpec:
+    """Return what the server is to be. After half a change that may be what it was before.
 
     Settings are merged by name; secret ones that are not mentioned stay in their envelopes.
     Raises ``SettingsRefused``, ``UnknownPlan``, ``DiskCannotShrink``, ``NothingToChange``.
     """
+    spec = server.spec
     plan = spec.plan if wanted.plan is None else _larger_plan(spec.plan, wanted.plan, game)
     settings = _merged(spec.settings, wanted.settings, game=game, seal=seal)
     found = spec.model_copy(
         update={"name": wanted.name or spec.name, "plan": plan, "settings": settings}
     )
-    if found == spec:
+    if found == spec and (wanted == Alteration() or not server.half_shaped):
         raise NothingToChange(
             "The server is already what it is asked to be.",
             remedy="Send a name, a plan or settings that differ from those it has.",
@@ -43,9 +45,10 @@ def altered(spec: ServerSpec, wanted: Alteration, *, game: Game, seal: Seal) -> 
     return found
 
 
-def kind_of(before: ServerSpec, after: ServerSpec) -> Kind:
-    """Return which operation brings a server from one shape to another."""
-    return Kind.RECONFIGURE if before.plan == after.plan else Kind.RESIZE
+def kind_of(server: Server, after: ServerSpec, wanted: Alteration) -> Kind:
+    """Return which operation brings a server to another shape, or back to its own."""
+    goes_back = server.half_shaped and wanted.plan is not None
+    return Kind.RESIZE if goes_back or server.spec.plan != after.plan else Kind.RECONFIGURE
 
 
 def _larger_plan(present: Plan, name: str, game: Game) -> Plan:

@@ -67,6 +67,7 @@ async def accept(
         if active is not None:
             _check_turn(active, operation, is_held=held is not None and held.id == active.id)
             await move(tx, active, Overtaken(by=name), at=at)
+            server = own(await tx.servers.hold(server.id), asked.owner_id)  # as that left it
         await _begin(tx, server, operation)
     return operation
 

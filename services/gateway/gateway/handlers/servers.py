@@ -59,7 +59,7 @@ async def request_alteration(
                 "The catalogue does not hold this server's game any more.",
                 remedy="Put the game's folder back, or delete the server.",
             )
-        spec = altered(server.spec, wanted, game=game, seal=seal)
-        return Purpose(kind=kind_of(server.spec, spec), spec=spec)
+        spec = altered(server, wanted, game=game, seal=seal)
+        return Purpose(kind=kind_of(server, spec, wanted), spec=spec)
 
     return await accept(asked, purpose=purpose, work=work, at=at)
