@@ -20,6 +20,14 @@ def http(status: bytes, body: bytes) -> bytes:
     return HEAD % (status, len(body), body)
 
 
+def fingerprint_in(file: Path) -> str:
+    """Return the fingerprint of the first certificate in a file."""
+    pem = file.read_text()
+    first = pem[: pem.index("-----END CERTIFICATE-----") + 26]
+    digest = sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+
+
 class Answering:
     """Answers every call in the same way; what it was asked is kept."""
 
@@ -39,10 +47,7 @@ class Answering:
 
     @property
     def fingerprint(self) -> str:
-        pem = (self.directory / "cert.pem").read_text()
-        first = pem[: pem.index("-----END CERTIFICATE-----") + 26]
-        digest = sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest().upper()
-        return ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+        return fingerprint_in(self.directory / "cert.pem")
 
     def access(self, **trust: object) -> Access:
         trusted: dict[str, object] = trust or {"ca_file": self.directory / "ca.pem"}

@@ -21,6 +21,7 @@ from vm_service.adapters.proxmox import client as client_module
 from vm_service.adapters.sweep_sql import SqlLedger
 from vm_service.domain import breaker as breaker_module
 from vm_service.domain.sweep import Rules
+from vm_service.handlers import waiting as waiting_module
 from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.sweeper import sweep
 
@@ -94,6 +95,7 @@ def no_real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PAUSES", (0.001,) * len(client_module.PAUSES))
     monkeypatch.setattr(breaker_module, "FIRST_REST", 0.005)
     monkeypatch.setattr(breaker_module, "LONGEST_REST", 0.02)
+    monkeypatch.setattr(waiting_module, "ATTENTION", 10.0)  # fewer looks into the database
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ class Sweeps:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._tools = SweepTools(
+        self.tools = SweepTools(
             hypervisor=service.hypervisor,
             ledger=SqlLedger(service.sessions),
             install=service.tools.install,
@@ -172,7 +174,7 @@ class Sweeps:
     async def sweep(self, *, hours: float = 0) -> SweepReport:
         """Sweep as it will be done in so many hours."""
         at = datetime.now(UTC) + timedelta(hours=hours)
-        return await sweep(work=self._service.work, tools=replace(self._tools, now=lambda: at))
+        return await sweep(work=self._service.work, tools=replace(self.tools, now=lambda: at))
 
 
 @pytest.fixture
