@@ -40,6 +40,17 @@ async def test_vms_are_spread_over_the_nodes(open_site: Opened):
         assert {m.node for m in site.machines().values()} == set(nodes)
 
 
+async def test_vms_asked_for_at_once_are_spread_too(open_site: Opened):
+    async with open_site(nodes=3) as site, service_of(site.settings) as service:
+        servers = [f"srv_{number}" for number in range(6)]
+        for server in servers:
+            await service.want(server)
+        await asyncio.gather(*(service.go(server) for server in servers))
+
+        nodes = Counter(fact.node for fact in await service.said(VMReady))
+        assert sorted(nodes.values()) == [2, 2, 2], "\n".join(await service.lines())
+
+
 async def test_a_drained_node_gets_none(open_site: Opened):
     async with open_site(nodes=3) as site:
         first, *others = sorted(site.lab.site.nodes)

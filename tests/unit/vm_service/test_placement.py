@@ -6,6 +6,7 @@ import pytest
 
 from common.contracts.servers import Plan
 from vm_service.domain.placement import Place, choose
+from vm_service.domain.promises import RECORDED, Promises
 from vm_service.domain.survey import Node, Room, Store, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble, Verdict
 
@@ -185,3 +186,14 @@ def test_many_at_once_are_spread_though_the_figures_of_memory_lag_behind():
 
     assert set(used) == {"a", "b", "c"}
     assert max(used.values()) <= 2 * min(used.values())
+
+
+def test_a_place_just_given_counts_until_the_records_show_it():
+    now = 0.0
+    promises = Promises(clock=lambda: now)
+    promises.add("a")
+
+    assert promises.added_to({"a": 1, "b": 1}) == {"a": 2, "b": 1}
+
+    now = RECORDED + 0.1
+    assert promises.added_to({"a": 2, "b": 1}) == {"a": 2, "b": 1}

@@ -12,6 +12,7 @@ from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.adapters.proxmox.site import Site
 from vm_service.domain.placement import Place, choose
+from vm_service.domain.promises import Promises
 from vm_service.domain.survey import Node, Room, Store, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble
 
@@ -33,6 +34,7 @@ class ProxmoxSurvey(ProxmoxCensus):
             full=site.settings.clone == "full",
             storage=site.settings.storage,
         )
+        self._promises = Promises()
         self._looking = asyncio.Lock()
         self._survey: tuple[float, Survey] | None = None
         self._templates: Aged | None = None
@@ -41,7 +43,9 @@ class ProxmoxSurvey(ProxmoxCensus):
         """Choose where a new VM goes; ``used`` counts our living machines per node."""
         async with self._looking:
             survey = await self._fresh()
-        return choose(plan, survey, self._wishes, used=used)
+        place = choose(plan, survey, self._wishes, used=self._promises.added_to(used))
+        self._promises.add(place.node)
+        return place
 
     def forget_templates(self) -> None:
         """Look for the templates anew the next time."""
