@@ -33,7 +33,7 @@ from common.messaging.relay import Relay
 from common.runtime import run
 from common.security.sealing import read_sealing
 from vm_service.adapters.live import Connection, LiveHypervisor
-from vm_service.adapters.machine_worker import machine_worker
+from vm_service.adapters.machine_worker import machine_workers
 from vm_service.adapters.probe import TcpProbe
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.doctor import examine
@@ -82,6 +82,7 @@ async def main(settings: Settings) -> None:
         }
         app.include_router(health_routes(checks, service=NAME))
         tools = _tools(settings, hypervisor, reach)
+        workers = machine_workers(settings.instance_id, sessions, bell, work, tools)
         sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(
             app,
@@ -89,7 +90,7 @@ async def main(settings: Settings) -> None:
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             hypervisor_settings.keep_following(desk),
-            machine_worker(settings.instance_id, sessions, bell, work, tools).run(),
+            *(worker.run() for worker in workers),
             sweeping.worker().run(),
             answer_questions(bus, NAME, {**hypervisor_answers(desk), **sweeping.answers()}),
             host=settings.host,

@@ -1,6 +1,6 @@
 """The vm-service's memory: machines, and the VM ids that are not to be given out again."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from vm_service.adapters.rows import columns, machine_of
 from vm_service.adapters.tables import burnt_vmids, machines
 from vm_service.domain.machine import Machine
 from vm_service.domain.network import AddressBook, VmidRange
-from vm_service.domain.program import Stage
+from vm_service.domain.program import Kind, Stage
 
 _RESERVATIONS: Final = 7_264_019_339  # any number; copies of the service reserve one by one
 
@@ -155,12 +155,15 @@ class FencedWork:
             yield tx
 
 
-async def due_machines(sessions: Sessions, limit: int) -> Sequence[str]:
+async def due_machines(
+    sessions: Sessions, limit: int, *, kinds: Collection[Kind] = frozenset(Kind)
+) -> Sequence[str]:
     """Return unsettled machines that nobody works on, the longest untouched first."""
     query = (
         select(machines.c.server_id)
         .where(
             machines.c.stage == Stage.WORKING.value,
+            machines.c.kind.in_([kind.value for kind in kinds]),
             unleased(machines.c.server_id),
         )
         .order_by(machines.c.changed_at)
