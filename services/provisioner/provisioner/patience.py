@@ -22,7 +22,7 @@ async def patiently(
                 try:
                     return await ask()
                 except NotYet as problem:
-                    met = str(problem)
+                    met, remedy = str(problem), problem.remedy or remedy
                 await asyncio.sleep(PAUSE)
     except TimeoutError:
         why = f"{complaint} within {seconds:.0f} s: {met}"

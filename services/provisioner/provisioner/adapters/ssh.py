@@ -15,6 +15,10 @@ from provisioner.domain.inventory import Target, known_hosts, ssh_options
 BANNER_PATIENCE: Final = 5.0  # seconds
 LOGIN_PATIENCE: Final = 25.0
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
+NOT_LET_IN: Final = (
+    "Let cloud-init run in the template: it puts the installation's key into the guest. The key "
+    "is that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, and its other half SPAWNYARD_SSH_PRIVATE_KEY_FILE."
+)
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -40,7 +44,8 @@ class SshGuests:
                 f"the host key at {target.host} port {target.port} is not the guest's",
                 remedy="Check the network for another machine at this address; then deploy again.",
             )
-        raise NotYet(answer.error.strip().rpartition("\n")[2] or f"ssh ended with {answer.code}")
+        met = answer.error.strip().rpartition("\n")[2] or f"ssh ended with {answer.code}"
+        raise NotYet(met, remedy=NOT_LET_IN if "Permission denied" in met else None)
 
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
         """Return what the unit wrote last to the journal, or nothing if that cannot be had."""

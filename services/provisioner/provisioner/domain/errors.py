@@ -14,4 +14,8 @@ class StepFailed(Exception):
 
 
 class NotYet(Exception):
-    """The guest or the game does not answer (yet)."""
+    """The guest or the game does not answer (yet). ``remedy``: what helps if it never does."""
+
+    def __init__(self, met: str, *, remedy: str | None = None) -> None:
+        super().__init__(met)
+        self.remedy = remedy
