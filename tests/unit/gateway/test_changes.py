@@ -341,7 +341,7 @@ async def test_what_the_phase_does_not_allow_leaves_no_trace() -> None:
     with pytest.raises(PhaseForbids) as refused:
         await ask(work, server, Kind.STOP, key=key)
 
-    assert refused.value.remedy == "Start it first."
+    assert refused.value.remedy == "It is off already: there is nothing to do."
     assert (work.outbox.messages, work.servers.rows[server.id]) == (before, server)
     assert not work.request_keys.rows
     assert await ask(work, server, Kind.START, key=key)

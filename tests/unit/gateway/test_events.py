@@ -215,8 +215,10 @@ async def test_what_has_ended_cannot_be_cancelled() -> None:
     work = FakeWork()
     operation, _ = await deployed(work, READY)
 
-    with pytest.raises(OperationEnded):
+    with pytest.raises(OperationEnded) as refused:
         await cancel(work, operation)
+
+    assert refused.value.remedy
 
 
 async def test_a_failing_deployment_may_be_cancelled_and_fails_all_the_same() -> None:

@@ -137,4 +137,10 @@ WAY_OUT: Final[Mapping[Phase, str]] = {
     Phase.FAILED: "Restart or stop it first.",
     Phase.DELETING: "It is on its way out: deploy a new one.",
 }
+# What is to be done where it already is as it was asked to be.
+AS_IT_IS: Final[Mapping[tuple[Kind, Phase], str]] = {
+    (Kind.START, Phase.RUNNING): "It is on already: restart it if it does not answer.",
+    (Kind.STOP, Phase.STOPPED): "It is off already: there is nothing to do.",
+    (Kind.KILL, Phase.STOPPED): "It is off already: there is nothing to do.",
+}
 NO_VM: Final = "It has no VM that could be used: delete it, and deploy it again."

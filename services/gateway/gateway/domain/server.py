@@ -13,6 +13,7 @@ from gateway.domain.failure import POWER_UNKNOWN, REMOVAL_FAILED, DeadlinePassed
 from gateway.domain.kind import RESHAPING, Kind
 from gateway.domain.operation import Operation
 from gateway.domain.phase import (
+    AS_IT_IS,
     BEGINS,
     HAS_VM,
     LEFT,
@@ -85,9 +86,10 @@ def _refusal(server: Server, kind: Kind) -> PhaseForbids | ServerDeleted:
     if server.phase is Phase.DELETED:
         return ServerDeleted("This server is deleted already.")
     bare = server.phase is Phase.FAILED and not server.has_vm
+    way_out = AS_IT_IS.get((kind, server.phase), WAY_OUT[server.phase])
     return PhaseForbids(
         f"The server is {server.phase}: a {kind} cannot begin now.",
-        remedy=NO_VM if bare else WAY_OUT[server.phase],
+        remedy=NO_VM if bare else way_out,
     )
 
 

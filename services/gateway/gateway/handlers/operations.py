@@ -34,7 +34,10 @@ async def request_cancel(id: str, *, owner_id: str, work: UnitOfWork, at: dateti
     async with work() as tx:
         operation = _own(await tx.operations.hold(id), owner_id)
         if operation.has_ended:
-            raise OperationEnded(f"The operation has ended already: {operation.state}.")
+            raise OperationEnded(
+                f"The operation has ended already: {operation.state}.",
+                remedy="See GET /v1/servers/{id} for what the server can be asked for now.",
+            )
         if not takes(operation, CancelAsked()):
             raise NotCancellable(
                 f"An operation of kind {operation.kind} runs to its end.",
