@@ -185,6 +185,25 @@ class TestStop:
 
         assert stage(world) is Stage.OFF
 
+    async def test_a_task_that_does_not_hear_that_it_is_stopped_keeps_no_kill_from_its_work(
+        self, world: FakeWorld
+    ):
+        world.machines["srv_1"] = replace(
+            world.machines["srv_1"],
+            leftover=world.hypervisor._new_task("qmshutdown", FIRST, polls=10_000),
+        )
+        began = world.time.now()
+
+        async def unheard(upid: str) -> None: ...
+
+        world.hypervisor.abort = unheard
+        await ask(world, "kill")
+
+        await run(world)
+
+        assert stage(world) is Stage.OFF
+        assert world.time.now() - began < timedelta(minutes=2)
+
 
 class TestStart:
     async def test_a_machine_that_is_off_runs_and_is_reached_again(self, world: FakeWorld):

@@ -6,7 +6,15 @@ from typing import Final
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Power
 from vm_service.handlers.job import Job
-from vm_service.handlers.waiting import GROWTH, Overdue, pause, see_through, wait_for_end, warn
+from vm_service.handlers.waiting import (
+    GROWTH,
+    QUICK_LIMIT,
+    Overdue,
+    pause,
+    see_through,
+    wait_for_end,
+    warn,
+)
 
 FIRST_LOOK: Final = 0.1  # seconds
 LONGEST_LOOK: Final = 2.0
@@ -110,12 +118,12 @@ async def end_leftover(job: Job) -> None:
     try:
         if (await job.tools.hypervisor.task(task)).running:
             await job.tools.hypervisor.abort(task)
-        await wait_for_end(job, task)
+        await wait_for_end(job, task, limit=QUICK_LIMIT)
     except Trouble as trouble:
         is_forgotten = "no such task" in trouble.text
         if trouble.verdict in {Verdict.UNKNOWN, Verdict.BUSY} and not is_forgotten:
             raise
-        # One that may not be stopped ends by itself; the next step meets its lock, and waits.
+        # One that cannot be stopped ends by itself; the next step meets its lock, and waits.
     await job.note(leftover=None)
 
 
