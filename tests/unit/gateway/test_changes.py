@@ -505,6 +505,15 @@ async def test_settings_are_merged_by_name_and_null_is_the_default() -> None:
     assert work.servers.rows[server.id].spec == server.spec, "until it has succeeded"
 
 
+async def test_a_setting_the_game_no_longer_has_can_be_taken_away() -> None:
+    work = FakeWork()
+    server = await with_settings(work, colour="red")
+
+    operation = await alter(work, server, Alteration(settings={"colour": None}))
+
+    assert "colour" not in operation.spec.settings
+
+
 async def test_a_secret_that_is_not_mentioned_stays_in_its_envelope() -> None:
     work = FakeWork()
     server = await with_settings(
@@ -533,6 +542,7 @@ async def test_a_secret_that_is_not_mentioned_stays_in_its_envelope() -> None:
     [
         ({"mode": "odd"}, "/settings/mode"),
         ({"colour": 1}, "/settings/colour"),
+        ({"colour": None, "mode": "hard"}, "/settings/colour"),
         ({"password": "sealed:v1:stolen"}, "/settings/password"),
         ({"keys": ["sealed:v1:stolen"]}, "/settings/keys/0"),
         ({"world": {"seed": 1, "pin": "sealed:v1:stolen"}}, "/settings/world/pin"),

@@ -73,6 +73,9 @@ def _merged(present: Settings, wanted: Settings | None, *, game: Game, seal: Sea
     if wanted is None:
         return present
     kept = {name: value for name, value in present.items() if name not in wanted}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    # Null takes a setting away, also one the game no longer has; a name nobody knows stays in
+    # to be refused: it is a slip of the pen for one that would silently keep its value.
+    known = {*present, *game.settings_schema.get("properties", {})}
+    given = {n: value for n, value in wanted.items() if value is not None or n not in known}
     complete = checked_settings(game, {**kept, **given}, sealed=envelopes_in(kept))
     return sealed_settings(game.settings_schema, complete, seal=seal)
