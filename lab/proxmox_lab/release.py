@@ -29,10 +29,10 @@ class Release:
 
 
 def nearest(version: str) -> Release:
-    """Return the release that is most like a version: one of the same major, or the newest."""
+    """Return the release that is most like a version; the newest, if it is none."""
     major = version.partition(".")[0]
-    same = (found for found in RELEASES.values() if str(found.major) == major)
-    return next(same, list(RELEASES.values())[-1])
+    wanted = int(major) if major.isdigit() else max(found.major for found in RELEASES.values())
+    return min(RELEASES.values(), key=lambda found: abs(found.major - wanted))
 
 
 RELEASES: Final[Mapping[str, Release]] = {

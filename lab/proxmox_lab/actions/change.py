@@ -8,7 +8,7 @@ from typing import Final
 from proxmox_lab.actions import keys
 from proxmox_lab.actions.drive_change import attach, detach
 from proxmox_lab.actions.hotplug import is_other_card, unplugged
-from proxmox_lab.actions.power import refuse_locked
+from proxmox_lab.actions.power import refuse_locked, refuse_modified
 from proxmox_lab.call import Call
 from proxmox_lab.machines import config, values
 from proxmox_lab.refusal import Refusal, invalid
@@ -20,6 +20,7 @@ from proxmox_lab.tasks.task import Task
 CONTROLS: Final = frozenset(
     {"node", "vmid", "delete", "revert", "digest", "skiplock", "force", "background_delay"}
 )
+ONLY_ROOT: Final = "Only root may use this option."
 UNKNOWN: Final = "unknown option '{}'"
 _LIST: Final = re.compile(r"[,;\s]+")
 
@@ -74,7 +75,7 @@ def known_keys(call: Call, parameter: str) -> tuple[str, ...]:
 def only_root_skips(call: Call) -> bool:
     """Return whether locks are to be skipped; only root may."""
     if call.switch("skiplock") and not call.caller.is_root:
-        raise invalid({"skiplock": "Only root may use this option."})
+        raise invalid({"skiplock": ONLY_ROOT})
     return call.switch("skiplock")
 
 
@@ -85,8 +86,7 @@ def refuse_early(call: Call, change: Change) -> Machine:
     for key, value in change.values.items():
         keys.may_change(call, key, value)
     machine = call.lab.site.machine(call.vmid)
-    if change.digest and change.digest != config.digest(machine):
-        raise Refusal("checksum mismatch (file change by other user?)")
+    refuse_modified(machine, change.digest)
     if not change.skip_lock:
         _refuse_locked_early(call, machine)
     return machine

@@ -1,19 +1,16 @@
 """Moving a disk to another storage: copied under a new name, the old one parked or deleted."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from proxmox_lab.actions.drive_change import free_name
 from proxmox_lab.actions.drive_copy import formatting, transfer
-from proxmox_lab.actions.power import refuse_locked
+from proxmox_lab.actions.power import refuse_locked, refuse_modified
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.schema.properties import join, loosely
 from proxmox_lab.site.things import Machine, Volume
 from proxmox_lab.tasks.task import Task
-
-_MODIFIED: Final = "checksum mismatch (file change by other user?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +29,7 @@ class Move:
 def refuse(machine: Machine, move: Move) -> None:
     """Refuse what cannot be moved."""
     refuse_locked(machine)
-    if move.digest and move.digest != config.digest(machine):
-        raise Refusal(_MODIFIED)
+    refuse_modified(machine, move.digest)
     drive = machine.config.get(move.disk)
     if drive is None:
         raise Refusal(f"disk '{move.disk}' does not exist")

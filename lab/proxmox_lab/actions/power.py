@@ -135,6 +135,12 @@ def refuse_locked(machine: Machine) -> None:
         raise Refusal(f"VM is locked ({machine.lock})")
 
 
+def refuse_modified(machine: Machine, digest: str | None) -> None:
+    """Refuse if somebody changed the configuration since it was read."""
+    if digest and digest != config.digest(machine):
+        raise Refusal("checksum mismatch (file change by other user?)")
+
+
 def known(lab: Lab, vmid: int) -> Machine:
     """Return the machine, or refuse in the words of stop, shutdown and clone."""
     found = lab.site.machines.get(vmid)

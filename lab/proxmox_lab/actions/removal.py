@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxmox_lab.actions.power import refuse_locked
+from proxmox_lab.actions.power import refuse_locked, refuse_modified
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.machines.sizes import in_bytes, shown
@@ -57,10 +57,11 @@ def _forget_rights(lab: Lab, vmid: int) -> None:
     lab.store.save_rules(lab.site)
 
 
-async def resize(lab: Lab, vmid: int, task: Task, *, disk: str, size: str) -> None:
+async def resize(lab: Lab, vmid: int, task: Task, *, disk: str, size: str, digest: str) -> None:
     """Grow a disk; the same size is fine, a smaller one is not."""
     async with lab.locks.config(vmid, say=task.say):
         machine = lab.site.machine(vmid)
+        refuse_modified(machine, digest)
         refuse_locked(machine)
         drive = machine.config.get(disk)
         if drive is None:

@@ -5,20 +5,26 @@ from typing import Final
 
 from proxmox_lab.access.permission import need
 from proxmox_lab.actions import power
-from proxmox_lab.actions.change import only_root_skips
+from proxmox_lab.actions.change import ONLY_ROOT, only_root_skips
 from proxmox_lab.call import Call, Handler
-from proxmox_lab.refusal import Refusal
+from proxmox_lab.refusal import Refusal, invalid
 from proxmox_lab.tasks.task import Task
+
+_MIGRATION: Final = (
+    "stateuri", "migratedfrom", "migration_type", "migration_network", "keepActive",
+)  # fmt: skip
 
 
 async def start(call: Call) -> str:
     """Start in the background."""
+    _only_root(call)
     skip = only_root_skips(call)
     return call.start("qmstart", lambda t: power.start(call.lab, call.vmid, t, skip_lock=skip))
 
 
 async def stop(call: Call) -> str:
     """Cut the power in the background, ending a running shutdown first if that is asked."""
+    _only_root(call)
     skip = only_root_skips(call)
     overrule = call.switch("overrule-shutdown")
 
@@ -60,7 +66,6 @@ async def shutdown(call: Call) -> str:
 
 async def reboot(call: Call) -> str:
     """Shut down and start again, in the background."""
-    power.known(call.lab, call.vmid)
     _refuse_stopped(call)
     timeout = call.number("timeout", power.SHUTDOWN_WAIT)
 
@@ -107,7 +112,15 @@ def _refuse_paused(call: Call) -> None:
         raise Refusal("VM is paused - cannot shutdown")
 
 
+def _only_root(call: Call) -> None:
+    """Refuse what only a migration under way says."""
+    errors = {name: ONLY_ROOT for name in _MIGRATION if call.text(name) not in ("", "0")}
+    if errors and not call.caller.is_root:
+        raise invalid(errors)
+
+
 def _refuse_stopped(call: Call) -> None:
+    power.known(call.lab, call.vmid)
     if not call.lab.guesthouse.is_running(call.vmid):
         raise Refusal(f"VM {call.vmid} not running")
 

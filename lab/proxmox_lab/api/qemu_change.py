@@ -19,9 +19,7 @@ from proxmox_lab.tasks.task import Task
 
 async def request_clone(call: Call) -> str:
     """Check what can be checked at once, then clone in the background."""
-    pool = call.text("pool") or None
-    if pool and pool not in call.lab.site.rules.pools:
-        raise forbidden(f"pool '{pool}' does not exist")
+    pool = _pool(call)
     target = _other_node(call)
     _refuse_storage(call, call.text("storage"), target=target)
     source = known(call.lab, call.vmid)
@@ -47,6 +45,13 @@ async def request_clone(call: Call) -> str:
         bwlimit=call.number("bwlimit", 0),
     )
     return call.start("qmclone", lambda task: clone(call.lab, order, task))
+
+
+def _pool(call: Call) -> str | None:
+    pool = call.text("pool") or None
+    if pool and pool not in call.lab.site.rules.pools:
+        raise forbidden(f"pool '{pool}' does not exist")
+    return pool
 
 
 def _other_node(call: Call) -> str | None:
@@ -129,10 +134,10 @@ def _shown(wish: Change) -> str:
 async def resize(call: Call) -> str:
     """Grow a disk in the background; whatever is wrong shows in the task."""
     change.only_root_skips(call)
-    disk, size = call.text("disk"), call.text("size")
+    disk, size, digest = call.text("disk"), call.text("size"), call.text("digest")
 
     async def work(task: Task) -> None:
-        await removal.resize(call.lab, call.vmid, task, disk=disk, size=size)
+        await removal.resize(call.lab, call.vmid, task, disk=disk, size=size, digest=digest)
 
     return call.start("resize", work)
 
@@ -165,7 +170,7 @@ async def make_template(call: Call) -> str:
 
 async def request_creation(call: Call) -> str:
     """Make a machine from nothing in the background."""
-    pool = call.text("pool")
+    pool = _pool(call)
     place = f"/pool/{pool}" if pool else f"/vms/{call.vmid}"
     if not call.lab.rights.has(call.caller, place, "VM.Allocate"):
         raise forbidden()

@@ -1,6 +1,7 @@
 """One request through Proxmox's stations: identity, method, right, node, parameters, answer."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from proxmox_lab.access.permission import require
 from proxmox_lab.call import Call, Handler, Lab
 from proxmox_lab.doing import at_work
 from proxmox_lab.http.incoming import Incoming, read
-from proxmox_lab.http.outgoing import failure, success
+from proxmox_lab.http.outgoing import as_page, failure, success
 from proxmox_lab.refusal import PlainRefusal, Refusal, forbidden, invalid
 from proxmox_lab.schema.table import Method
 from proxmox_lab.schema.verify import verify
@@ -22,7 +23,9 @@ from proxmox_lab.site.rights import Caller
 log = logging.getLogger(__name__)
 AUTH_DELAY: Final = 3.0
 UNREACHED: Final = 3.1  # until nobody is known to be there
-_FORMATTERS: Final = ("json", "extjs")
+_FORMATTERS: Final = ("json", "extjs", "html")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NOT_NOW: Final = "Temporary failure in name resolution"  # there is no resolver to ask
 _DUPLICATE: Final = "duplicate parameter (already defined in URI) with conflicting values!"
 
 Answer = Callable[[frozenset[str]], Awaitable[web.Response]]  # given the privileges taken away
@@ -40,10 +43,14 @@ class Exchange:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with whatever the fault panel has in mind for it."""
         _, _, formatter, *rest = f"{request.rel_url.raw_path}//".split("/", 3)
+        answer = await self._spoken(request, formatter, "/".join(rest))
+        return as_page(answer) if formatter == "html" else answer
+
+    async def _spoken(self, request: web.Request, formatter: str, below: str) -> web.Response:
         extjs = formatter == "extjs"
         try:
-            _refuse_formatter(formatter, "/".join(rest))
-            incoming = await read(request, "/".join(rest), modern=self._lab.release.is_modern)
+            _refuse_formatter(formatter, below)
+            incoming = await read(request, below, modern=self._lab.release.is_modern)
         except Refusal as refusal:
             return await self._refused(refusal, extjs=extjs)
         answer = partial(self._answer, request, incoming, extjs=extjs)
@@ -102,7 +109,8 @@ class Exchange:
             return self._lab.on(self._lab.site.node)
         found = self._lab.site.nodes.get(node)
         if found is None and method.on_node:
-            why = f"failed to get address info for: {node}: Name or service not known"
+            text = _NOT_NOW if _HOST_NAME.fullmatch(node) else "Name or service not known"
+            why = f"failed to get address info for: {node}: {text}"
             raise Refusal(f"hostname lookup '{node}' failed - {why}")
         if found is not None and method.on_node and not found.online:
             await self._lab.clock.sleep(UNREACHED)

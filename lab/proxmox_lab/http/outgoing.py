@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -58,6 +59,16 @@ def failure(refusal: Refusal, *, extjs: bool) -> web.Response:
     if extjs:
         return _json(200, "OK", answer | {"success": 0, "status": refusal.status})
     return _json(refusal.status, reason, answer)
+
+
+def as_page(answer: web.Response) -> web.Response:
+    """Turn an answer into a web page that shows it."""
+    shown = escape(answer.text or answer.reason)
+    page = f"<!DOCTYPE html>\n<html><body><pre>{shown}</pre></body></html>\n"
+    response = web.Response(status=answer.status, reason=answer.reason, headers=_HEADERS)
+    response.body = page.encode()
+    response.headers["Content-Type"] = "text/html;charset=UTF-8"
+    return response
 
 
 def _json(status: int, reason: str, body: Mapping[str, Any]) -> web.Response:

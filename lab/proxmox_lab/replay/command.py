@@ -8,21 +8,36 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from proxmox_lab.replay.player import Verdict, play
-from proxmox_lab.replay.records import read
+from proxmox_lab.replay.records import Unreadable, read
+
+NOTHING: Final = 2
 
 
 def replay(arguments: Sequence[str]) -> int:
-    """Play a file of records back; the exit code tells whether all of them match."""
+    """Play a file back; returns 0 if all records match, 1 if not, 2 if there are none."""
     parser = argparse.ArgumentParser(prog="python -m proxmox_lab replay", description=__doc__)
     parser.add_argument("file", type=Path, help="recorded exchanges, JSON lines, plain or gzip")
     parser.add_argument("--pve", help="only records of this release, such as 9.2")
     parser.add_argument("--json", action="store_true", help="one JSON line for each record")
     chosen = parser.parse_args(arguments)
-    verdicts = asyncio.run(play(read(chosen.file), pve=chosen.pve))
+    try:
+        records = read(chosen.file)
+    except Unreadable as failure:
+        return _complain(str(failure))
+    verdicts = asyncio.run(play(records, pve=chosen.pve))
+    if not verdicts:
+        which = f" of release {chosen.pve}" if chosen.pve else ""
+        return _complain(f"{chosen.file} holds no record{which}")
     sys.stdout.write("".join(_lines(verdicts, as_json=chosen.json)))
     return 0 if all(verdict.match for verdict in verdicts) else 1
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"lab: {text}\n")
+    return NOTHING
 
 
 def _lines(verdicts: Sequence[Verdict], *, as_json: bool) -> list[str]:

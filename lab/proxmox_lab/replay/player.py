@@ -36,7 +36,7 @@ class Verdict:
 
     pve: str
     source: str
-    id: int
+    id: int | str
     note: str
     match: bool
     why: str | None

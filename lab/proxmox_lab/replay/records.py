@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlencode
@@ -20,7 +21,7 @@ class Record:
 
     pve: str
     source: str
-    id: int
+    id: int | str
     note: str
     method: str
     target: str  # raw path and query
@@ -55,11 +56,27 @@ class Record:
         return self.target.partition("?")[0]
 
 
+class Unreadable(Exception):
+    """A file holds no records; the text names it, and the line that is none."""
+
+
 def read(file: Path) -> list[Record]:
     """Read all records of a file."""
-    raw = file.read_bytes()
-    text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
-    return [_record(json.loads(line)) for line in text.split("\n") if line.strip()]
+    try:
+        raw = file.read_bytes()
+        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
+    except (OSError, EOFError, UnicodeDecodeError) as failure:
+        raise Unreadable(f"{file} cannot be read: {failure}") from failure
+    lines = enumerate(text.split("\n"), 1)
+    return [_line(file, number, line) for number, line in lines if line.strip()]
+
+
+def _line(file: Path, number: int, line: str) -> Record:
+    try:
+        return _record(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError) as failure:
+        why = f"no {failure}" if isinstance(failure, KeyError) else str(failure)
+        raise Unreadable(f"{file}, line {number} is not a record: {why}") from failure
 
 
 def sessions(records: Iterable[Record]) -> Iterator[tuple[tuple[str, str], list[Record]]]:
@@ -69,7 +86,13 @@ def sessions(records: Iterable[Record]) -> Iterator[tuple[tuple[str, str], list[
         return record.pve, record.source
 
     for key, group in groupby(sorted(records, key=place), key=place):
-        yield key, sorted(group, key=lambda record: record.id)
+        yield key, sorted(group, key=_number)
+
+
+def _number(record: Record) -> float:
+    """Records whose id is no number stay in the order of the file, at the end."""
+    text = str(record.id)
+    return int(text) if text.isdecimal() else inf
 
 
 def _record(raw: dict[str, Any]) -> Record:

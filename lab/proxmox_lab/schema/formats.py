@@ -12,6 +12,9 @@ Check = Callable[[str], str | None]
 
 _LIST: Final = re.compile(r"[,;\s]+")
 _HOTPLUG: Final = {"network", "disk", "cpu", "memory", "usb", "cloudinit"}
+_CONTENT: Final = {
+    "images", "rootdir", "vztmpl", "iso", "backup", "snippets", "none", "import",
+}  # fmt: skip
 _STARTUP: Final = re.compile(r"^(order=)?\d+$|^(up|down)=\d+$")
 _CPU_TYPES: Final = re.compile(
     r"^(host|max|kvm(32|64)|qemu(32|64)|486|athlon|coreduo|core2duo|pentium\d?|phenom"
@@ -86,6 +89,10 @@ def _volume(words: tuple[str, ...]) -> Check:
     return check
 
 
+def _content(value: str) -> str | None:
+    return None if value in _CONTENT else f"invalid content type '{value}'\n"
+
+
 def _hotplug(value: str) -> str | None:
     if value in ("0", "1"):
         return None
@@ -120,6 +127,7 @@ CODED: Final[Mapping[str, Check]] = {
         "value does not look like a valid ipv6 network configuration\n",
     ),
     "address-list": lambda _: None,  # words and commas were accepted by the real one
+    "pve-storage-content": _content,
     "pve-hotplug-features": _hotplug,
     "pve-vm-cpu-conf": _cpu,
     "pve-startup-order": _startup,

@@ -15,7 +15,7 @@ def split(text: str, rules: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Take a property string apart by its rules; aliases and booleans are resolved."""
     default = next((name for name, rule in rules.items() if rule.get("default_key")), None)
     found: dict[str, str] = {}
-    for part in text.split(","):
+    for part in filter(str.strip, text.split(",")):
         for key, value in _pairs(part, default, rules):
             if key in found:
                 raise Malformed(f"duplicate key in comma-separated list property: {key}\n")

@@ -89,3 +89,51 @@ def test_an_unknown_release_is_played_as_the_nearest_one(
     asked = record(1, "/cluster/nextid", "OK", "100") | {"pve": "9.0.3"}
 
     assert play(tmp_path, capsys, asked)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("hello\n", "line 1 is not a record: Expecting value"),
+        ('{"request": {}}\n', "line 1 is not a record: no 'response'"),
+        ("[]\n", "line 1 is not a record"),
+        ("", "holds no record"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_without_records_is_refused_with_the_line_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, told: str
+) -> None:
+    file = tmp_path / "records.jsonl"
+    if content is not None:
+        file.write_text(content)
+
+    assert main(["replay", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert str(file) in said
+
+
+def test_a_release_that_has_no_record_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, verdicts = play(tmp_path, capsys, record(1, "/cluster/nextid", "OK", "100"), pve="8.4")
+
+    assert (code, verdicts) == (2, [])
+
+
+def test_names_instead_of_numbers_keep_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [record(0, "/cluster/nextid", "OK", "100") | {"id": name} for name in ("b", "a", 3)]
+
+    code, verdicts = play(tmp_path, capsys, *asked)
+
+    assert (code, [verdict["id"] for verdict in verdicts]) == (0, [3, "b", "a"])
+
+
+def test_a_web_page_is_answered_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = record(1, "", "OK", None, request={"path": "/api2/html/version"})
+    asked["response"]["json"] = None
+
+    assert play(tmp_path, capsys, asked)[0] == 0

@@ -1,0 +1,140 @@
+"""Refusals that the recordings do not hold: variants of what they do hold."""
+
+import pytest
+from proxmoxer.core import ResourceException
+
+from proxmox_lab.release import nearest
+from tests.contract.lab.conftest import Site
+from tests.contract.lab.persons import House
+from tests.contract.lab.test_proxmoxer import clone
+
+VM = "/nodes/pve/qemu"
+NOT_THERE = "unable to find configuration file for VM 777 on node 'pve'"
+NO_FILE = "Configuration file 'nodes/pve/qemu-server/777.conf' does not exist"
+CHANGED = "checksum mismatch (file change by other user?)"
+
+
+@pytest.mark.parametrize("verb", ["reboot", "reset", "suspend", "resume"])
+async def test_a_missing_machine_is_not_called_a_stopped_one(house: House, verb: str) -> None:
+    answer = await house.root.ask("POST", f"{VM}/777/status/{verb}")
+
+    assert answer[:2] == (500, NOT_THERE)
+
+
+async def ended(house: House, upid: str) -> str:
+    node = upid.split(":")[1]
+    task = house.lab.tasks.find(upid)
+    assert task is not None
+    assert task.work is not None
+    await task.work
+    return str(
+        (await house.root.ask("GET", f"/nodes/{node}/tasks/{upid}/status"))[2]["data"]["exitstatus"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "form"),
+    [
+        ("DELETE", "/snapshot/s1", {}),
+        ("POST", "/snapshot/s1/rollback", {}),
+        ("PUT", "/resize", {"disk": "scsi0", "size": "+1G"}),
+    ],
+)
+async def test_a_missing_machine_shows_in_the_task(
+    house: House, verb: str, path: str, form: dict[str, str]
+) -> None:
+    status, _, body = await house.root.ask(verb, f"{VM}/777{path}", **form)
+
+    assert status == 200
+    assert await ended(house, body["data"]) == NO_FILE
+
+
+async def test_a_machine_is_not_made_for_an_unknown_pool(house: House) -> None:
+    answer = await house.root.ask("POST", VM, vmid="801", pool="nosuch")
+
+    assert answer[:2] == (403, "Permission check failed (pool 'nosuch' does not exist)")
+    assert 801 not in house.lab.site.cluster
+
+
+@pytest.mark.parametrize(
+    ("userid", "text"),
+    [
+        ("", "user name '' is too short"),
+        ("norealm", "value 'norealm' does not look like a valid user name"),
+        (f"{'a' * 61}@pve", f"user name '{'a' * 61}@pve' is too long (65 > 64)"),
+    ],
+)
+async def test_a_users_name_is_judged_by_its_length_first(
+    site: Site, userid: str, text: str
+) -> None:
+    with pytest.raises(ResourceException) as refused:
+        await site.call(site.api.access.users.post, userid=userid)
+
+    assert (refused.value.status_code, refused.value.content) == (500, text)
+
+
+@pytest.mark.parametrize("name", ["stateuri", "migratedfrom", "migration_network"])
+async def test_what_only_a_migration_says_is_refused_to_tokens(site: Site, name: str) -> None:
+    values = {"stateuri": "tcp", "migratedfrom": "pve", "migration_network": "10.0.0.0/24"}
+    await clone(site)
+    call = site.api.nodes("pve").qemu(900000).status.start.post
+
+    with pytest.raises(ResourceException) as refused:
+        await site.call(call, **{name: values[name]})
+
+    assert refused.value.errors == {name: "Only root may use this option."}
+
+
+async def test_a_disk_is_not_grown_if_the_machine_was_changed_meanwhile(house: House) -> None:
+    form = {"disk": "scsi0", "size": "+1G", "digest": "0" * 40}
+    _, _, body = await house.root.ask("PUT", f"{VM}/9000/resize", **form)
+
+    assert await ended(house, body["data"]) == CHANGED
+
+
+async def test_an_unknown_kind_of_content_is_refused(house: House) -> None:
+    _, _, body = await house.root.ask("GET", "/nodes/pve/storage", content="images,bogus")
+
+    assert body["errors"] == {"content": "invalid format - invalid content type 'bogus'\n"}
+
+
+@pytest.mark.parametrize(
+    ("form", "errors"),
+    [
+        ({"memory": ""}, {"memory": "memory.current: property is missing and it is not optional"}),
+        ({"net0": ""}, {"net0": "net0.model: property is missing and it is not optional"}),
+        ({"ipconfig0": "ip=dhcp,,"}, None),
+        ({"ipconfig0": ""}, None),
+    ],
+)
+async def test_empty_parts_of_a_property_string_count_for_nothing(
+    house: House, form: dict[str, str], errors: dict[str, str] | None
+) -> None:
+    await house.root.ask("POST", VM, vmid="801")
+    _, _, body = await house.root.ask("PUT", f"{VM}/801/config", **form)
+
+    wanted = errors and {k: f"invalid format - format error\n{v}\n" for k, v in errors.items()}
+    assert body.get("errors") == wanted
+
+
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        ("nosuch", "Temporary failure in name resolution"),
+        ("bad_name!", "Name or service not known"),
+    ],
+)
+async def test_an_unknown_node_is_looked_up_where_there_is_no_resolver(
+    house: House, node: str, why: str
+) -> None:
+    answer = await house.root.ask("GET", f"/nodes/{node}/qemu")
+
+    text = f"hostname lookup '{node}' failed - failed to get address info for: {node}: {why}"
+    assert answer[:2] == (500, text)
+
+
+@pytest.mark.parametrize(
+    ("version", "played"), [("7.4", "8.4"), ("8.1.3", "8.4"), ("9.0", "9.2"), ("?", "9.2")]
+)
+def test_the_nearest_release_is_near(version: str, played: str) -> None:
+    assert nearest(version).short == played
