@@ -14,7 +14,7 @@ from proxmox_lab.replay.records import template_path
 from proxmox_lab.schema.table import table_of
 
 HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
-NOT_ASKED: Final = re.compile(r"plain HTTP on the TLS port|html formatter")  # no JSON, no TLS
+NOT_ASKED: Final = re.compile(r"plain HTTP on the TLS port")  # replays speak no TLS
 
 
 def is_in_use(raw: Mapping[str, Any]) -> bool:

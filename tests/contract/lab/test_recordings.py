@@ -1,4 +1,4 @@
-"""What a real Proxmox said in 2,055 recorded exchanges, asked of the lab again."""
+"""What a real Proxmox said in 2,057 recorded exchanges, asked of the lab again."""
 
 import asyncio
 from collections import Counter
