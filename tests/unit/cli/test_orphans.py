@@ -21,9 +21,9 @@ ORPHAN = {"vmid": 900_001, "node": "pve", "verdict": "to_delete", "reason": "its
 class Sweeps:
     """A gateway that answers about orphans and notes what it was asked."""
 
-    def __init__(self, folder: Path, *orphans: Mapping[str, object]) -> None:
+    def __init__(self, folder: Path, *orphans: Mapping[str, object], more: int = 0) -> None:
         self.wishes: list[dict[str, object]] = []
-        self.orphans = orphans
+        self.orphans, self.more = orphans, more
         world, credentials = FakeGateway(), Credentials(folder / "credentials.json")
         credentials.keep(URL, a_login())
         world.answers = {"/v1/orphans": self._answer, "/v1/orphans/sweep": self._answer}
@@ -34,7 +34,7 @@ class Sweeps:
         if wish:
             self.wishes.append(wish)
         body = {"at": "2026-11-21T13:00:00+00:00", "dry_run": wish.get("dry_run", False)}
-        return httpx.Response(200, json={**body, "orphans": self.orphans})
+        return httpx.Response(200, json={**body, "orphans": self.orphans, "more": self.more})
 
 
 async def test_without_sweep_the_last_report_is_read(tmp_path: Path):
@@ -62,6 +62,15 @@ async def test_with_yes_no_more_are_removed_than_were_seen(tmp_path: Path):
     assert sweeps.wishes == [{"dry_run": True, "cap": None}, {"dry_run": False, "cap": 2}]
 
 
+async def test_a_flood_longer_than_the_list_can_be_removed_too(tmp_path: Path):
+    blocked = ORPHAN | {"verdict": "cleanup_blocked"}
+    sweeps = Sweeps(tmp_path, blocked, ORPHAN, more=300)
+
+    await look(sweeps.gateway, sweep=True, yes=True)
+
+    assert sweeps.wishes[-1] == {"dry_run": False, "cap": 301}
+
+
 def test_yes_alone_is_a_mistake():
     done = CliRunner().invoke(command_line(), ["orphans", "--yes"])
 
@@ -69,16 +78,19 @@ def test_yes_alone_is_a_mistake():
     assert "--sweep" in done.output
 
 
+LOOKED = Orphans.model_validate({"at": "2026-11-21T13:00:00Z"})
+FOUND = LOOKED.model_copy(update={"orphans": (Orphan(vmid=1, verdict="to_delete"),)})
+
+
 @pytest.mark.parametrize(
     ("found", "asked", "words"),
     [
         (Orphans(), False, "has not looked"),
-        (Orphans.model_validate({"at": "2026-11-21T13:00:00Z", "halted": True}), False, "halted"),
-        (Orphans.model_validate({"at": "2026-11-21T13:00:00Z", "more": 3}), False, "3 more"),
+        (LOOKED, False, "no orphans, as of 2026-11-21 13:00:00 UTC"),
+        (FOUND.model_copy(update={"halted": True}), False, "halted"),
+        (FOUND.model_copy(update={"more": 3}), False, "3 more"),
         (
-            Orphans.model_validate({"at": "2026-11-21T13:00:00Z", "dry_run": True}).model_copy(
-                update={"orphans": (Orphan(vmid=1, verdict="to_delete"),)}
-            ),
+            FOUND.model_copy(update={"dry_run": True}),
             True,
             "1 would be removed: ./yard orphans --sweep --yes",
         ),

@@ -34,7 +34,8 @@ def orphans(
         (str(one.vmid), one.node, one.verdict.replace("_", " "), one.reason, one.command or "")
         for one in found.orphans
     ]
-    show_table(("VM", "NODE", "VERDICT", "WHY", "WHAT HELPS"), rows, what="orphans")
+    if rows:
+        show_table(("VM", "NODE", "VERDICT", "WHY", "WHAT HELPS"), rows)
     for remark in remarks(found, asked=sweep):
         console(to_stderr=True).print(remark, style="yellow")
 
@@ -47,7 +48,13 @@ async def look(gateway: Gateway, *, sweep: bool, yes: bool) -> Orphans:
     if not yes:
         return seen
     # No more than what was seen is removed, whatever turns up in between.
-    return await gateway.sweep(dry_run=False, cap=seen.deletable or None)
+    return await gateway.sweep(dry_run=False, cap=_as_many_as(seen) or None)
+
+
+def _as_many_as(seen: Orphans) -> int:
+    """Count what would be removed, with what the list has no room for if that is more of it."""
+    goes_on = bool(seen.orphans) and seen.orphans[-1].verdict == "to_delete"
+    return seen.deletable + (seen.more if goes_on else 0)
 
 
 def remarks(found: Orphans, *, asked: bool) -> list[str]:
@@ -55,6 +62,8 @@ def remarks(found: Orphans, *, asked: bool) -> list[str]:
     said: list[str] = []
     if found.at is None:
         said.append("the vm-service has not looked for orphans yet; sweeps come by themselves")
+    elif not found.orphans:
+        said.append(f"no orphans, as of {found.at:%Y-%m-%d %H:%M:%S} UTC")
     if found.more:
         said.append(f"and {found.more} more, mostly strangers")
     if found.halted:

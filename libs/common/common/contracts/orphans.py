@@ -13,7 +13,8 @@ class Orphan(BaseModel, frozen=True):
 
     ``to_delete``: the next sweep that may will remove it. ``waiting``: it looks like it, but
     not for long enough. ``cleanup_blocked``: ours, and Proxmox does not let us; ``command``
-    helps. ``foreign_vm``: not proven to be ours, and never touched.
+    helps, if there is one, or else what ``reason`` says. ``foreign_vm``: not proven to be ours, and
+    never touched.
     """
 
     vmid: int
