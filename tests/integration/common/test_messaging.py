@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 from pydantic import SecretStr
 
 from common.bell import Bell
@@ -17,6 +18,7 @@ from common.db.engine import Sessions, database
 from common.db.mailbox import SqlOutbox, metadata
 from common.db.outage import DatabaseAway
 from common.errors import Rejected
+from common.messaging.ask import NobodyAnswers, answer_questions, ask
 from common.messaging.connection import Bus, jetstream, ping
 from common.messaging.consumer import Consumer
 from common.messaging.declare import declare, keep_declared
@@ -290,45 +292,75 @@ async def test_log_lines_are_gathered_and_arrive_in_order(bus: Bus) -> None:
         assert got == [str(n) for n in range(450)]
 
 
-async def test_each_service_may_do_its_work_and_nothing_else(tmp_path: Path) -> None:
+@pytest.fixture
+def guarded(tmp_path: Path) -> Generator[str]:
+    """A server that lets each service do what the topology says; its URL."""
     users = ",\n".join(
         f'{{user: "{name}", password: "x", permissions: {{publish: {_list(access.publish)}, '
         f"subscribe: {_list(access.subscribe)}}}}}"
         for name, access in topology.ACCESS.items()
     )
-    server = NatsServer(
-        directory=tmp_path / "nats", config=f"authorization {{ users: [{users}] }}"
-    ).start()
+    config = f"authorization {{ users: [{users}] }}"
+    server = NatsServer(directory=tmp_path / "nats", config=config).start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def as_service(url: str, name: str) -> AbstractAsyncContextManager[Bus]:
+    return jetstream(url, name=name, user=name, password=SecretStr("x"))
+
+
+async def test_each_service_may_do_its_work_and_nothing_else(guarded: str) -> None:
     heard: list[str] = []
 
     async def handle(event: AnyEvent) -> None:
         heard.append(event.id)
 
-    try:
-        async with (
-            jetstream(
-                server.url, name="gateway", user="gateway", password=SecretStr("x")
-            ) as gateway,
-            jetstream(
-                server.url, name="vm-service", user="vm-service", password=SecretStr("x")
-            ) as worker,
-            jetstream(
-                server.url, name="log-service", user="log-service", password=SecretStr("x")
-            ) as reader,
-        ):
-            await declare(gateway)
-            async with running(consumer(worker, handle).run()):
-                await say(gateway, removal(1))
-                await until(lambda: heard == ["evt_1"])
-            await say(worker, VMDeleted(server_id="srv_1", operation_id="op_1"))
+    async with (
+        as_service(guarded, "gateway") as gateway,
+        as_service(guarded, "vm-service") as worker,
+        as_service(guarded, "log-service") as reader,
+    ):
+        await declare(gateway)
+        async with running(consumer(worker, handle).run()):
+            await say(gateway, removal(1))
+            await until(lambda: heard == ["evt_1"])
+        await say(worker, VMDeleted(server_id="srv_1", operation_id="op_1"))
 
-            for sneaky in (worker, reader):
-                with pytest.raises(TimeoutError):
-                    await sneaky.js.publish("evt.deployment.requested.v1.x", b"{}", timeout=0.5)
-                with pytest.raises(TimeoutError):
-                    await sneaky.client.request("$JS.API.STREAM.PURGE.EVENTS", b"", timeout=0.5)
-    finally:
-        server.stop()
+        for sneaky in (worker, reader):
+            with pytest.raises(TimeoutError):
+                await sneaky.js.publish("evt.deployment.requested.v1.x", b"{}", timeout=0.5)
+            with pytest.raises(TimeoutError):
+                await sneaky.client.request("$JS.API.STREAM.PURGE.EVENTS", b"", timeout=0.5)
+
+
+async def test_only_the_gateway_asks_and_nobody_overhears(guarded: str) -> None:
+    async def echo(body: bytes) -> bytes:
+        return body
+
+    overheard: list[bytes] = []
+
+    async def overhear(message: Msg) -> None:
+        overheard.append(message.data)
+
+    async with (
+        as_service(guarded, "gateway") as gateway,
+        as_service(guarded, "vm-service") as worker,
+        as_service(guarded, "provisioner") as sneaky,
+        running(answer_questions(worker, "vm-service", {"echo": echo})),
+    ):
+        for subject in ("ask.>", "_INBOX_gateway.>"):
+            await sneaky.client.subscribe(subject, cb=overhear)
+        await sneaky.client.flush()
+
+        answer = await _eventually(lambda: ask(gateway, "vm-service", "echo", b"secret", timeout=1))
+        with pytest.raises(NobodyAnswers):
+            await ask(sneaky, "vm-service", "echo", b"mine", timeout=0.5)
+
+        assert answer == b"secret"
+        assert overheard == []
 
 
 def _list(subjects: tuple[str, ...]) -> str:
