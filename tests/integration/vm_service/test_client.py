@@ -54,7 +54,7 @@ async def trouble_of(call: Awaitable[object]) -> Trouble:
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
     ],
 )
-async def test_nonsense_is_an_unknown_outcome(server: Answering, client: Client, answer: bytes):
+async def test_f33_nonsense_is_an_unknown_outcome(server: Answering, client: Client, answer: bytes):
     server.say = server.answer(answer)
 
     trouble = await trouble_of(client.post(START))
@@ -128,7 +128,7 @@ async def test_the_reason_phrase_and_the_wrong_parameters_are_what_is_told(
     assert b"PVEAPIToken=yard@pve!test=very-secret" in server.asked[0]
 
 
-async def test_reading_is_tried_again_and_writing_is_not(
+async def test_f20_reading_is_tried_again_and_writing_is_not(
     server: Answering, client: Client, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(client_module, "PAUSES", (0.01, 0.01))
@@ -141,7 +141,7 @@ async def test_reading_is_tried_again_and_writing_is_not(
     assert (read, len(server.asked)) == (3, 4)
 
 
-async def test_a_node_that_does_not_answer_is_left_in_peace_and_the_others_are_not(
+async def test_f20_a_node_that_does_not_answer_is_left_in_peace_and_the_others_are_not(
     server: Answering, client: Client
 ):
     server.say = server.answer(http(b"595 No route to host", b""))

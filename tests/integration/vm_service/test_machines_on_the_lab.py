@@ -5,15 +5,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from common.contracts.events import VMDeleted, VMFailed, VMReady, VMRemovalBlocked
+from common.contracts.events import VMDeleted, VMFailed, VMReady
 from proxmox_lab.site.things import Machine
-from proxmox_lab.tasks.task import Task
 from tests.integration.vm_service.conftest import SSH_KEY, Opened, Service, Site, service_of
 
 pytestmark = pytest.mark.integration
 
 FIRST = 900_000
-LOCKED = "can't lock file '/var/lock/qemu-server/lock-9000.conf' - got timeout"
 
 
 async def only_ready(service: Service) -> VMReady:
@@ -49,17 +47,6 @@ async def test_a_vm_is_brought_up_as_ordered_and_removed_without_a_trace(
         assert site.machines() == {}
         [gone] = await service.said(VMDeleted)
         assert gone.vmid == FIRST
-
-
-async def test_a_clone_whose_answer_is_lost_is_found_again(site: Site, service: Service):
-    await site.break_(action="drop", method="POST", path="/clone$", count=1)
-    await service.want()
-
-    await service.go()
-
-    assert list(site.machines()) == [FIRST]
-    assert site.tasks("qmclone") == 1
-    assert (await only_ready(service)).vmid == FIRST
 
 
 @pytest.mark.parametrize("path", ["/config$", "/resize$", "/status/start$", "/agent/", "/tasks/"])
@@ -104,16 +91,6 @@ async def test_a_stranger_with_our_id_is_left_alone(site: Site, service: Service
     assert site.machines() == {FIRST: stranger}
 
 
-async def test_a_lock_timeout_is_waited_out(site: Site, service: Service):
-    await site.break_(action="fail", task="qmclone|qmstart|qmconfig", text=LOCKED, count=3)
-    await service.want()
-
-    await service.go()
-
-    assert (await only_ready(service)).vmid == FIRST
-    assert any(LOCKED in line for line in await service.lines())
-
-
 @pytest.mark.parametrize("status", [500, 502, 503, 595, 596, 599])
 async def test_f20_refusals_by_the_dozen_do_not_break_a_deployment(
     site: Site, service: Service, status: int
@@ -127,64 +104,6 @@ async def test_f20_refusals_by_the_dozen_do_not_break_a_deployment(
 
     assert (await only_ready(service)).vmid == FIRST
     assert list(site.machines()) == [FIRST]
-
-
-async def test_warnings_do_not_fail_a_task(
-    site: Site, service: Service, monkeypatch: pytest.MonkeyPatch
-):
-    conclude = site.lab.tasks._conclude
-
-    def with_warning(task: Task, failure: str | None) -> None:
-        task.warn("no CD-ROM here")
-        conclude(task, failure)
-
-    monkeypatch.setattr(site.lab.tasks, "_conclude", with_warning)
-    await service.want()
-
-    await service.go()
-
-    assert (await only_ready(service)).vmid == FIRST
-    assert any("no CD-ROM here" in line for line in await service.lines())
-
-
-async def test_a_full_storage_fails_the_deployment_and_leaves_nothing(site: Site, service: Service):
-    text = "clone failed: unable to create image: No space left on device"
-    await site.break_(action="fail", task="qmclone", text=text)
-    await service.want()
-    await service.go()
-    await service.refuse()
-    await service.go()
-
-    [failed] = await service.said(VMFailed)
-    assert (failed.step, failed.reason) == ("clone", text)
-    assert site.machines() == {}
-
-
-async def test_a_clone_worker_that_was_killed_is_told_with_the_command_that_helps(
-    site: Site, service: Service
-):
-    await site.break_(action="drop", method="POST", path="/clone$", count=1)
-    await site.break_(action="fail", task="qmclone", text="unexpected status", count=1)
-    half = Machine(vmid=FIRST, config={"lock": "clone"}, template="x")
-
-    async def leave_half() -> None:
-        while not site.tasks("qmclone"):
-            await asyncio.sleep(0.01)
-        task = next(site.lab.tasks.newest_first())
-        task.lines.insert(0, f"creating a clone of VM 9000 with ID {FIRST}")
-        site.lab.site.machines[FIRST] = half
-
-    await service.want()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(leave_half())
-        tasks.create_task(service.go())
-    await service.refuse()
-    await service.go()
-
-    failed = await service.said(VMFailed)
-    assert [fact.step for fact in failed] == ["clone"], "\n".join(await service.lines())
-    [blocked] = await service.said(VMRemovalBlocked)
-    assert f"qm unlock {FIRST} && qm destroy {FIRST}" in blocked.remedy
 
 
 async def test_a_missing_privilege_is_named(site: Site, service: Service):

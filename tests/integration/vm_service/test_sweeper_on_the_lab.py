@@ -118,8 +118,8 @@ async def test_no_decoy_is_touched_whatever_the_token_may(sweeps: Sweeps):
 
 
 @pytest.mark.parametrize("pve", ["8.4", "9.2"])
-async def test_a_running_vm_whose_server_is_forgotten_is_removed(open_site: Opened, pve: str):
-    # F34, below the cap: the row is missing.
+async def test_f34_a_running_vm_whose_server_is_forgotten_is_removed(open_site: Opened, pve: str):
+    # Below the cap: the row is missing.
     async with open_site(pve=pve) as site:
         settings = site.settings.model_copy(update={"install_id": INSTALL})
         async with service_of(settings) as service:
@@ -149,8 +149,7 @@ async def test_an_answer_lost_on_the_way_is_made_up_for_by_the_next_sweep(sweeps
     assert 900_001 not in sweeps.site.lab.site.machines
 
 
-async def test_a_flood_of_orphans_is_left_alone_until_an_operator_asks(sweeps: Sweeps):
-    # F34: a database restored from an old backup.
+async def test_f34_a_flood_of_orphans_is_left_alone_until_an_operator_asks(sweeps: Sweeps):
     for vmid in range(900_001, 900_007):
         sweeps.vm(vmid, ours(f"srv_{vmid}"), name=f"vm-{vmid}")
     before = sweeps.seen()
@@ -175,8 +174,7 @@ async def test_protection_is_respected_and_the_command_is_told(sweeps: Sweeps):
     assert 900_001 in sweeps.site.lab.site.machines
 
 
-async def test_a_blocked_removal_ends_once_its_command_was_run(sweeps: Sweeps):
-    # F25: what an operator has cleaned up is noticed.
+async def test_f25_a_blocked_removal_ends_once_its_command_was_run(sweeps: Sweeps):
     service, machines = sweeps.service, sweeps.site.lab.site.machines
     await service.want()
     await service.go()

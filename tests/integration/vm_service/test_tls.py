@@ -42,7 +42,7 @@ async def test_a_ca_may_be_told_as_text(server: Answering):
 
 
 @pytest.mark.parametrize("with_pin", [False, True])
-async def test_a_stranger_hears_nothing(server: Answering, tmp_path: Path, with_pin: bool):
+async def test_f32_a_stranger_hears_nothing(server: Answering, tmp_path: Path, with_pin: bool):
     other = Answering(tmp_path / "two")
     trust = (
         {"fingerprint": other.fingerprint} if with_pin else {"ca_file": other.directory / "ca.pem"}

@@ -115,7 +115,7 @@ def test_what_a_guest_was_given_is_known_from_its_address():
         ("", False),
     ],
 )
-def test_by_dhcp_only_a_guests_own_place_in_the_network_is_believed(claimed: str, believed: bool):
+def test_f36_by_dhcp_only_a_guests_own_place_is_believed(claimed: str, believed: bool):
     others, hosts = {"192.168.5.20"}, {"192.168.5.10"}
 
     assert (
@@ -132,7 +132,7 @@ def test_by_dhcp_only_a_guests_own_place_in_the_network_is_believed(claimed: str
         (Network(mode="dhcp", subnet=IPv4Network("0.0.0.0/0")), "255.255.255.255", False),
     ],
 )
-def test_even_a_careless_network_does_not_open_the_way_to_ourselves(
+def test_f36_even_a_careless_network_does_not_open_the_way_to_ourselves(
     network: Network, claimed: str, believed: bool
 ):
     net = Assignment(network=network)
@@ -140,7 +140,7 @@ def test_even_a_careless_network_does_not_open_the_way_to_ourselves(
     assert AddressBook.believes(claimed, net, others=set(), hosts=set()) is believed
 
 
-def test_a_guest_that_was_given_addresses_is_believed_those_alone():
+def test_f36_a_guest_that_was_given_addresses_is_believed_those_alone():
     net = BOOK.assign(hint=0, taken=set(), network="both")
 
     def believes(claimed: str) -> bool:

@@ -143,7 +143,7 @@ async def test_a_server_that_comes_to_life_right_before_the_removal_keeps_its_vm
     assert 900_001 in yard.cluster.vms
 
 
-async def test_more_orphans_than_the_cap_are_all_left_and_nothing_goes_on_by_itself(
+async def test_f34_more_orphans_than_the_cap_are_all_left_and_nothing_goes_on_by_itself(
     yard: FakeYard, caplog: pytest.LogCaptureFixture
 ):
     # F34: a database restored from an old backup knows nothing of living servers.

@@ -65,6 +65,25 @@ async def test_f20_a_call_that_is_always_refused_is_tried_five_times_then_failed
     assert len(await service.said(VMDeleted)) == 1
 
 
+async def test_f20_a_silence_that_lasts_is_put_up_with_for_half_an_hour_then_failed_and_cleaned(
+    site: Site, service: Service, trouble: Trouble, waits: Waits
+):
+    statuses = (502, 503, 595, 596, 599)
+    await trouble.make(action="answer", statuses=statuses, method=WRITES, path="/api2")
+    await service.want()
+    await service.go()
+
+    [failed] = await service.said(VMFailed)
+    assert failed.step == "clone", await told(service)
+    assert 1800 <= waits.seconds < 1900
+
+    await service.refuse()
+    await service.go()
+
+    assert site.machines() == {}
+    assert len(await service.said(VMDeleted)) == 1
+
+
 async def test_f21_a_clone_whose_answer_is_lost_is_found_by_its_config(
     site: Site, service: Service, trouble: Trouble
 ):

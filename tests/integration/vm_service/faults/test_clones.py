@@ -85,7 +85,8 @@ async def test_f25_sweeps_keep_telling_the_command_and_do_not_try_in_vain(
         await service.go()
 
         assert verdicts(report) == {FIRST: "cleanup_blocked"}
-        assert BY_HAND in (report.orphans[0].command or "")
+        [orphan] = report.orphans
+        assert BY_HAND in f"{orphan.reason} {orphan.command}"
 
     assert await trouble.hits(removals) == 0
     site.lab.site.cluster.pop(FIRST)  # as the command does
