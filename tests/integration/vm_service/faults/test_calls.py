@@ -84,6 +84,7 @@ async def test_f20_a_silence_that_lasts_is_put_up_with_for_half_an_hour_then_fai
     assert len(await service.said(VMDeleted)) == 1
 
 
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
 async def test_f21_a_clone_whose_answer_is_lost_is_found_by_its_config(
     site: Site, service: Service, trouble: Trouble
 ):
@@ -98,6 +99,7 @@ async def test_f21_a_clone_whose_answer_is_lost_is_found_by_its_config(
     assert await trouble.hits(reads) > 0
 
 
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
 async def test_f22_a_lost_clone_that_still_runs_is_found_and_waited_for(
     site: Site, service: Service, trouble: Trouble, waits: Waits
 ):

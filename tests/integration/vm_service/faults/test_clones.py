@@ -12,6 +12,7 @@ pytestmark = pytest.mark.integration
 BY_HAND = f"qm unlock {FIRST} && qm destroy {FIRST}"
 
 
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
 @pytest.mark.parametrize("preset", ["stranger", "stranger-in-task"])
 async def test_f23_an_id_that_a_stranger_takes_is_left_to_him_and_the_next_one_used(
     site: Site, service: Service, trouble: Trouble, preset: str
@@ -46,6 +47,7 @@ async def test_f24_a_task_that_ends_with_warnings_has_succeeded_and_they_are_tol
     assert warned, await told(service)
 
 
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
 @pytest.mark.parametrize("preset", ["dead-worker", "late-dead-worker"])
 async def test_f25_a_clone_whose_worker_died_is_told_with_the_command_and_then_left_alone(
     site: Site, service: Service, trouble: Trouble, preset: str
@@ -96,6 +98,7 @@ async def test_f25_sweeps_keep_telling_the_command_and_do_not_try_in_vain(
     assert len(await service.said(VMDeleted)) == 1
 
 
+@pytest.mark.parametrize("pve", ["8.4", "9.2"])
 async def test_f31_a_storage_that_is_full_fails_it_at_once_in_proxmoxs_words_and_is_cleaned(
     site: Site, service: Service, trouble: Trouble
 ):
