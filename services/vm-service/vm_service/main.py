@@ -133,7 +133,8 @@ def sweeper(
         vmids=lambda: live.in_force.ids,
         rules=settings.sweep_rules(),
     )
-    return Sweeping(sessions=sessions, work=work, tools=tools, owner=settings.instance_id)
+    owner = settings.instance_id
+    return Sweeping(sessions=sessions, work=work, tools=tools, owner=owner, hold=live.held)
 
 
 def _tools(settings: Settings, hypervisor: LiveHypervisor, reach: Reach) -> Tools:

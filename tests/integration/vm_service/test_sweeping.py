@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 async def sweeping(database_url: str) -> AsyncIterator[Sweeping]:
     await migrate(database_url, MIGRATIONS)
+    fake = FakeCluster()
     async with database(database_url) as sessions:
         vmids = VmidRange(first=RANGE.start, last=RANGE.stop - 1)
         bind = binding(lambda: vmids, lambda: AddressBook(()))
@@ -38,13 +40,14 @@ async def sweeping(database_url: str) -> AsyncIterator[Sweeping]:
             sessions=sessions,
             work=UnitOfWork(sessions, bind=bind, bell=Bell()),
             tools=SweepTools(
-                hypervisor=FakeCluster(),
+                hypervisor=fake,
                 ledger=SqlLedger(sessions),
                 install=INSTALL,
                 vmids=lambda: RANGE,
                 rules=Rules(every=timedelta(seconds=0.2), age=timedelta(0)),
             ),
             owner="one",
+            hold=lambda: nullcontext(fake),
         )
 
 
@@ -66,6 +69,20 @@ async def listed(sweeping: Sweeping) -> SweepReport:
 async def asked(sweeping: Sweeping, wish: SweepWish) -> SweepReport:
     answer = await sweeping.answers()["orphans.sweep"](wish.model_dump_json().encode())
     return SweepReport.model_validate_json(answer)
+
+
+async def test_a_hypervisor_put_in_place_of_the_one_that_was_swept_loses_nothing(
+    sweeping: Sweeping,
+):
+    held, put_in_place = FakeCluster(), cluster(sweeping)
+    put_in_place.vms[900_001] = FakeVM(mark("srv_1"), running=True)
+    held.vms[900_001] = FakeVM(mark("srv_1"), running=True)
+    sweeping = replace(sweeping, hold=lambda: nullcontext(held))
+
+    for _ in range(2):
+        await asked(sweeping, SweepWish(dry_run=False))
+
+    assert (list(held.vms), list(put_in_place.vms)) == ([], [900_001])
 
 
 async def test_by_the_clock_an_orphan_goes_and_any_copy_can_tell(sweeping: Sweeping):

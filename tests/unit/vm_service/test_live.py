@@ -90,6 +90,26 @@ async def test_a_call_given_up_counts_as_ended(live: LiveHypervisor, made: list[
     assert made[0].is_closed
 
 
+async def test_one_that_is_held_stays_the_same_and_open_whatever_is_exchanged(
+    live: LiveHypervisor, made: list[Slow]
+):
+    live.use(in_force("old"))
+
+    async with live.held() as held:
+        live.use(in_force("new", 2))
+        made[0].go.set()
+        assert [vm.node for vm in await held.inventory()] == ["https://old:8006"]
+        assert not made[0].is_closed
+
+    assert made[0].is_closed
+
+
+async def test_without_settings_who_holds_is_told_what_to_do(live: LiveHypervisor):
+    async with live.held() as held:
+        with pytest.raises(Trouble, match="no hypervisor is set up"):
+            await held.inventory()
+
+
 async def test_without_settings_it_says_what_to_do(live: LiveHypervisor):
     with pytest.raises(Trouble, match="no hypervisor is set up") as trouble:
         await live.inventory()

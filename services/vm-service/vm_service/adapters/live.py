@@ -76,6 +76,18 @@ class LiveHypervisor:
             connection.calls -= 1
             _close_if_idle(connection)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncGenerator[Hypervisor]:
+        """Lend the hypervisor in use for the block: it stays the same, whatever is exchanged.
+
+        For who looks at a VM and then acts on it, and must not act on another cluster's.
+        """
+        if self._connection is None:
+            yield self  # it says what to do, at each call
+            return
+        async with self._lent() as now:
+            yield now
+
     async def ping(self) -> None:
         """Raise unless it answers and takes our token."""
         async with self._lent() as now:

@@ -1,7 +1,8 @@
 """The sweeper of this copy: by the clock, and when an operator asks. One copy sweeps at a time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -20,24 +21,30 @@ from vm_service.domain.sweep import SWEEPER
 from vm_service.domain.trouble import Trouble
 from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.sweeper import sweep, sweep_by_the_clock
+from vm_service.ports import Hypervisor
 
 LONGEST: Final = 300.0  # seconds a sweep that was asked for keeps others from sweeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweeping:
-    """What sweeps need."""
+    """What sweeps need. ``hold`` lends the hypervisor that a whole sweep is about.
+
+    Were it exchanged in the middle, what was proven of a VM here would remove another there.
+    """
 
     sessions: Sessions
     work: UnitOfWork[SqlWork]
     tools: SweepTools
     owner: str
+    hold: Callable[[], AbstractAsyncContextManager[Hypervisor]]
 
     def worker(self) -> Worker:
         """Return what sweeps by the clock."""
 
         async def work_under(_: str, lease: Lease) -> None:
-            await sweep_by_the_clock(work=FencedWork(self.work, lease), tools=self.tools)
+            async with self._tools() as tools:
+                await sweep_by_the_clock(work=FencedWork(self.work, lease), tools=tools)
 
         return Worker(
             name="sweeps",
@@ -61,8 +68,8 @@ class Sweeping:
         wish = _wish(body)
         lease = await self._lease()
         try:
-            work = FencedWork(self.work, lease)
-            report = await sweep(work=work, tools=self.tools, wish=wish)
+            async with self._tools() as tools:
+                report = await sweep(work=FencedWork(self.work, lease), tools=tools, wish=wish)
         except LeaseLost:
             raise AnswerRefused(_BUSY) from None
         except Trouble as trouble:
@@ -72,6 +79,11 @@ class Sweeping:
         finally:
             await self._release(lease)
         return report.model_dump_json().encode()
+
+    @asynccontextmanager
+    async def _tools(self) -> AsyncGenerator[SweepTools]:
+        async with self.hold() as hypervisor:
+            yield replace(self.tools, hypervisor=hypervisor)
 
     async def _lease(self) -> Lease:
         async with self.sessions.begin() as session:
