@@ -15,13 +15,13 @@ from yarl import URL
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.replay.comparison import difference
-from proxmox_lab.replay.meanwhile import let_happen
+from proxmox_lab.replay.meanwhile import TASK_WAIT, let_happen
 from proxmox_lab.replay.moments import Moments
 from proxmox_lab.replay.recorded_guests import COMMAND_TIME
 from proxmox_lab.replay.recorded_lab import SPEED, recorded_lab
 from proxmox_lab.replay.records import Record, sessions
 
-TASK_WAIT: Final = 10.0
+AT_ONCE: Final = 4  # sessions mostly wait
 STANDSTILL: Final = 0.001
 _UPID: Final = re.compile(r"UPID:[^/?&\s]+:")
 _TICKET: Final = re.compile(r"PVE:([^:]+):([0-9A-F]{8})::SIGNATURE")
@@ -43,12 +43,16 @@ class Verdict:
 
 
 async def play(records: Sequence[Record], *, pve: str | None = None) -> list[Verdict]:
-    """Play every session that matches; each gets a lab of its own."""
-    verdicts: list[Verdict] = []
-    for (release, source), session in sessions(records):
-        if pve is None or release.startswith(pve):
-            verdicts += await _session(release, source, session)
-    return verdicts
+    """Play every session that matches, a few at once; each gets a lab of its own."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(release: str, source: str, session: list[Record]) -> list[Verdict]:
+        async with places:
+            return await _session(release, source, session)
+
+    chosen = [s for s in sessions(records) if pve is None or s[0][0].startswith(pve)]
+    played = await asyncio.gather(*(one(*place, session) for place, session in chosen))
+    return [verdict for verdicts in played for verdict in verdicts]
 
 
 async def _session(release: str, source: str, records: list[Record]) -> list[Verdict]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from proxmox_lab.guests.hollow import HollowGuest, HollowGuests
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
 
-COMMAND_TIME: Final = 0.1  # how long a command runs in a guest
+COMMAND_TIME: Final = 0.25  # how long a command runs in a guest
 _COMMANDS: Final = ("guest-ping", "guest-exec", "guest-info")
 _DISK: Final = {
     "dev": "/dev/sda2", "bus-type": "scsi", "bus": 0, "target": 0, "unit": 0,

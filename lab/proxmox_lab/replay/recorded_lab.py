@@ -16,7 +16,7 @@ from proxmox_lab.replay.recorded_guests import RecordedGuests
 from proxmox_lab.replay.recorded_site import recorded_site
 from proxmox_lab.site.store import Store
 
-SPEED: Final = 16.0
+SPEED: Final = 8.0
 
 
 @asynccontextmanager
