@@ -290,6 +290,8 @@ class FakeHypervisor:
 
     async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
         async with self._call("task"):
+            if upid not in self.tasks:
+                raise judge("no such task", status=400)
             task = self.tasks[upid]
             if task.poll():
                 return TaskState(running=True, progress=0.5 if with_progress else None)

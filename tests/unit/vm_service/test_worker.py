@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from ipaddress import IPv4Address
 from itertools import count
 
@@ -173,6 +174,27 @@ class TestBringingUp:
         await run(world)
 
         assert world.machines["srv_1"].vmid == FIRST + 1
+
+    async def test_a_clone_whose_task_tells_late_what_it_makes_is_still_ours(
+        self, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+    ):
+        find, asked, lost = world.hypervisor.find_clone, count(1), count(1)
+
+        async def find_late(place: Place, vmid: int, *, since: datetime) -> str | None:
+            return await find(place, vmid, since=since) if next(asked) > 3 else None
+
+        def lose(name: str) -> None:
+            if name == "clone" and next(lost) == 1:
+                raise Trouble(Verdict.UNKNOWN, "Proxmox is not reachable: timed out")
+
+        monkeypatch.setattr(world.hypervisor, "find_clone", find_late)
+        world.hypervisor.after = lose
+
+        await run(world)
+
+        assert stage(world) is Stage.READY
+        assert list(world.hypervisor.vms) == [FIRST]
+        assert world.memory.machines.burnt == {}
 
     async def test_a_stranger_who_takes_the_id_between_look_and_clone_keeps_it(
         self, world: FakeWorld
@@ -461,6 +483,21 @@ class TestRemoving:
 
         assert "abort" in world.hypervisor.calls
         assert world.hypervisor.vms == {}
+
+    async def test_a_clone_task_that_proxmox_has_forgotten_keeps_nobody_from_a_removal(
+        self, world: FakeWorld
+    ):
+        world.hypervisor.before = KillAt(world, 3, after=False)  # before a clone is made
+        with pytest.raises(Killed):
+            await run(world)
+        world.hypervisor.before = lambda _: None
+        world.machines["srv_1"] = replace(world.machines["srv_1"], task="UPID:forgotten")
+        await ask_removal(world)
+
+        await run(world)
+
+        assert stage(world) is Stage.GONE
+        assert world.time.seconds < 60
 
     async def test_what_an_older_version_has_placed_is_placed_again_before_it_is_made(
         self, world: FakeWorld

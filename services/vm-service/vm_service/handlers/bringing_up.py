@@ -10,6 +10,7 @@ from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.addresses import believed, ensure_free_address
 from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
+from vm_service.handlers.lost_clone import lost_clone
 from vm_service.handlers.waiting import GROWTH, pause, turn, wait_for_end, warn
 from vm_service.ports import Work
 
@@ -44,10 +45,11 @@ async def clone(job: Job) -> Change:
     # The first try need not look: Proxmox itself refuses an id that is taken.
     if job.machine.attempt > 1:
         found, sighting = await job.sight()
-        if found is Standing.OURS and sighting is not None:
-            return keeping(owned=True, task=None, node=sighting.node)
         if task is None and found is Standing.UNPROVEN:
             task = await _lost_task(job)
+            found, sighting = await job.sight()
+        if found is Standing.OURS and sighting is not None:
+            return keeping(owned=True, task=None, node=sighting.node)
         if task is None and found in {Standing.UNPROVEN, Standing.FOREIGN}:
             raise NotOurs
     if task is not None:
@@ -70,11 +72,9 @@ async def _make(job: Job) -> None:
 
 async def _lost_task(job: Job) -> str | None:
     """Find the task that makes this VM, if it is ours; its id never reached us."""
-    _, vmid = job.machine.place
     assert job.machine.since is not None
-    home = await home_of(job)
     await pause(job, SETTLING)
-    return await job.tools.hypervisor.find_clone(home, vmid, since=job.machine.since)
+    return await lost_clone(job, since=job.machine.since)
 
 
 async def _finish(job: Job, task: str) -> None:

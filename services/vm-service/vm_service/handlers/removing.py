@@ -5,9 +5,10 @@ from typing import Final
 
 from vm_service.domain.ownership import Sighting, Standing, by_hand
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.handlers.home import SETTLING, home_of
+from vm_service.handlers.home import SETTLING
 from vm_service.handlers.job import Change, Job, keeping
-from vm_service.handlers.waiting import pause, wait, wait_for_end
+from vm_service.handlers.lost_clone import lost_clone
+from vm_service.handlers.waiting import has_ended, pause, wait, wait_for_end
 
 LONGEST_DEPLOYMENT: Final = timedelta(hours=2)
 
@@ -40,14 +41,13 @@ async def destroy(job: Job) -> Change:
 
 async def _end_clone(job: Job) -> None:
     """Stop a clone of ours that still runs; Proxmox then takes its pieces away."""
-    hypervisor = job.tools.hypervisor
     task = job.machine.task or await _lost_clone(job)
     if task is None:
         return
     if job.machine.task is None:
         await job.keep_task(task)
-    if (await hypervisor.task(task)).running:
-        await hypervisor.abort(task)
+    if not await has_ended(job, task):
+        await job.tools.hypervisor.abort(task)
     await wait_for_end(job, task)
 
 
@@ -55,13 +55,12 @@ async def _lost_clone(job: Job) -> str | None:
     """Find a clone whose answer was lost; it may be listed, or even begin, a moment late."""
     if job.machine.spec is None:
         return None
-    home, (_, vmid) = await home_of(job), job.machine.place
     assert job.machine.since is not None
     since = job.machine.since - LONGEST_DEPLOYMENT
-    task = await job.tools.hypervisor.find_clone(home, vmid, since=since)
+    task = await lost_clone(job, since=since)
     if task is None:
         await pause(job, SETTLING)
-        task = await job.tools.hypervisor.find_clone(home, vmid, since=since)
+        task = await lost_clone(job, since=since)
     return task
 
 

@@ -70,6 +70,11 @@ async def wait_for_end(
         delay = min(delay * POLL_GROWTH, LONGEST_POLL)
 
 
+async def has_ended(job: Job, upid: str) -> bool:
+    """Tell whether a task has ended; one that Proxmox has forgotten has."""
+    return not (await _state(job, upid, with_progress=False, patient=False)).running
+
+
 async def _state(job: Job, upid: str, *, with_progress: bool, patient: bool) -> TaskState:
     try:
         return await job.tools.hypervisor.task(upid, with_progress=with_progress)
