@@ -1,5 +1,6 @@
 """Guests with an agent and files, kept in memory; what survives a restart of the lab is on disk."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -47,9 +48,11 @@ class FakeGuest:
         self.config, self.since, self.starts = config, time.monotonic(), self.starts + 1
 
     async def shutdown(self, timeout: float) -> bool:
-        if not self.deaf:
-            self.since = None
-        return not self.deaf
+        if self.deaf:
+            await asyncio.sleep(timeout)
+            return False
+        self.since = None
+        return True
 
     async def stop(self) -> None:
         self.since = None

@@ -188,6 +188,7 @@ class FakeVM:
     cores: int = 0
     resets: int = 0
     paused: bool = False
+    onboot: bool = False
 
 
 @dataclass(slots=True)
@@ -257,6 +258,7 @@ class FakeHypervisor:
                 description="" if vm.lock == "clone" else vm.description,
                 lock=vm.lock,
                 disk=Disk(name="scsi0", size=vm.disk),
+                onboot=vm.onboot,
             )
 
     async def clone(self, order: Order) -> str:
@@ -316,6 +318,7 @@ class FakeHypervisor:
             vm.description, vm.configured = order.description, vm.configured + 1
             vm.pending = vm.running and vm.cores != order.plan.cores
             vm.cores = order.plan.cores
+            vm.onboot = vm.onboot if order.onboot is None else order.onboot
             return self._new_task("qmconfig", order.vmid, polls=0)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
@@ -362,6 +365,11 @@ class FakeHypervisor:
             if not self._vm(vmid).running:
                 raise judge(f"VM {vmid} not running", status=500)
             return self._ask_guest("qmreboot", vmid)
+
+    async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
+        async with self._call("set_onboot"):
+            self._vm(vmid).onboot = on
+            return self._new_task("qmconfig", vmid, polls=0)
 
     async def reset(self, node: str, vmid: int) -> str:
         async with self._call("reset"):

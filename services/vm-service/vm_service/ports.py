@@ -66,6 +66,10 @@ class Hypervisor(Protocol):
         """Ask the guest to switch itself off, then switch it on; pending changes take effect."""
         ...
 
+    async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
+        """Say whether the VM is switched on whenever its node comes up."""
+        ...
+
     async def reset(self, node: str, vmid: int) -> str:
         """Push the reset button."""
         ...

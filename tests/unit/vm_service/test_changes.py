@@ -91,6 +91,33 @@ def runs_since_boot(world: FakeWorld) -> float:
     return world.time.clock() - vm_of(world).booted
 
 
+class TestAfterARebootOfTheNode:
+    @pytest.mark.parametrize("kind", ["stop", "kill"])
+    async def test_what_its_owner_switched_off_stays_off_until_it_is_started(
+        self, world: FakeWorld, kind: Change
+    ):
+        assert vm_of(world).onboot
+        await ask(world, kind)
+        await run(world)
+        assert not vm_of(world).onboot
+
+        await ask(world, "reconfigure", operation="op_3")
+        await run(world)
+        assert not vm_of(world).onboot
+
+        await ask(world, "start", operation="op_4")
+        await run(world)
+        assert vm_of(world).onboot
+
+    @pytest.mark.parametrize("kind", ["start", "restart", "resize", "reconfigure"])
+    async def test_what_is_so_already_costs_no_call(self, world: FakeWorld, kind: Change):
+        await ask(world, kind)
+
+        await run(world)
+
+        assert "set_onboot" not in world.hypervisor.calls
+
+
 class TestStop:
     async def test_the_guest_is_asked_and_obeys(self, world: FakeWorld):
         await ask(world, "stop")

@@ -43,6 +43,7 @@ ORDER = Order(
     description="spawnyard:home:srv_1:op_1\nports: udp/30000",
     plan=SPEC.plan,
     net=NET,
+    onboot=True,
 )
 CARD = "virtio=BC:24:11:46:FD:9E,bridge=vmbr0,firewall=1"
 

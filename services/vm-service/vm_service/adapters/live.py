@@ -163,6 +163,11 @@ class LiveHypervisor:
         async with self._lent() as now:
             return await now.reset(node, vmid)
 
+    async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
+        """Have a VM come up with its node, or not."""
+        async with self._lent() as now:
+            return await now.set_onboot(node, vmid, on=on)
+
     async def destroy(self, node: str, vmid: int) -> str:
         """Remove a VM."""
         async with self._lent() as now:

@@ -30,12 +30,16 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What was seen under a VM id. ``hidden``: it is taken, but we may not look at it."""
+    """What was seen under a VM id. ``hidden``: it is taken, but we may not look at it.
+
+    ``onboot``: it is switched on whenever its node comes up.
+    """
 
     node: str
     description: str = ""
     lock: str | None = None
     disk: Disk | None = None
+    onboot: bool = False
     hidden: bool = False
 
 

@@ -9,7 +9,7 @@ from vm_service.domain.placement import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A VM as it is to be made, or to be from now on."""
+    """A VM as it is to be made, or to be from now on. ``onboot``: none leaves it as it is."""
 
     vmid: int
     place: Place
@@ -17,6 +17,7 @@ class Order:
     description: str
     plan: Plan
     net: Assignment
+    onboot: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

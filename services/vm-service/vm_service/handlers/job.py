@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from vm_service.domain.machine import Machine, given_up, moved_on, sent_back
 from vm_service.domain.ownership import Mark, Sighting, Standing, by_hand, standing
-from vm_service.domain.program import CHANGES, PowerState
+from vm_service.domain.program import CHANGES, Kind, PowerState
 from vm_service.domain.sentences import ending
 from vm_service.domain.telling import Entry, announcement, begin, step_changed
 from vm_service.domain.trouble import Trouble, Verdict
@@ -73,7 +73,13 @@ class Job:
         description = self.mark.describe(spec.ports)
         place = replace(home, node=node)
         return Order(
-            vmid=vmid, place=place, name=spec.name, description=description, plan=spec.plan, net=net
+            vmid=vmid,
+            place=place,
+            name=spec.name,
+            description=description,
+            plan=spec.plan,
+            net=net,
+            onboot=True if self.machine.kind is Kind.DEPLOY else None,
         )
 
     @property

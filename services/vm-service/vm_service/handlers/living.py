@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from vm_service.domain.ownership import Sighting
 from vm_service.domain.program import Kind, PowerState
 from vm_service.domain.trouble import Trouble
 from vm_service.domain.vm import Power
@@ -16,7 +17,7 @@ from vm_service.handlers.power import (
     switch_on,
 )
 from vm_service.handlers.proof import ours
-from vm_service.handlers.waiting import see_through
+from vm_service.handlers.waiting import see_through, wait
 
 TICK: Final = 1.0  # seconds by which an uptime may be rounded
 
@@ -26,7 +27,7 @@ OFF: Final = keeping(power="stopped", task=None, rebooting=False, boot_needed=Fa
 
 async def start(job: Job) -> Change:
     """Switch the VM on; one that runs already is as good."""
-    await ours(job)
+    await _come_up_with_node(job, await ours(job), on=True)
     if not (await seen(job)).running:
         await switch_on(job)
     return ON
@@ -34,26 +35,37 @@ async def start(job: Job) -> Change:
 
 async def shutdown(job: Job) -> Change:
     """Have the guest shut down; one that does not, in its time, has its power cut."""
-    await ours(job)
+    sighting = await ours(job)
     if (await seen(job)).running and not await persuade(job, _shutdown(job)):
         await job.remark("The guest did not shut down in its time: cutting its power")
         await switch_off(job)
     await see_off(job)
+    await _come_up_with_node(job, sighting, on=False)
     return OFF
 
 
 async def stop(job: Job) -> Change:
     """Cut the power without asking."""
-    await ours(job)
+    sighting = await ours(job)
     if (await seen(job)).running:
         await switch_off(job)
     await see_off(job)
+    await _come_up_with_node(job, sighting, on=False)
     return OFF
+
+
+async def _come_up_with_node(job: Job, sighting: Sighting, *, on: bool) -> None:
+    """Have the VM stand after a reboot of its node as its owner left it."""
+    if sighting.onboot is on:
+        return
+    upid = await job.tools.hypervisor.set_onboot(*job.machine.place, on=on)
+    if upid is not None:
+        await wait(job, upid)
 
 
 async def reboot(job: Job) -> Change:
     """Have the VM booted after the step began; for a resize, only if anything waits for that."""
-    await ours(job)
+    await _come_up_with_node(job, await ours(job), on=True)
     power = await seen(job)
     if _is_done(job, power):
         return ON

@@ -147,6 +147,7 @@ def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
         description=str(config.get("description") or ""),
         lock=str(lock) if lock else None,
         disk=_system_disk(config),
+        onboot=str(config.get("onboot")) == "1",
     )
 
 

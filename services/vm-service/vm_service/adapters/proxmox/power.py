@@ -46,6 +46,11 @@ class ProxmoxPower:
         """Push the reset button."""
         return await self._switch(node, vmid, "reset")
 
+    async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
+        """Have the VM come up with its node, or not."""
+        answer = await self._client.post(vm_path(node, vmid, "config"), onboot=on)
+        return None if answer is None else read(UPID, answer)
+
     async def _switch(self, node: str, vmid: int, verb: str, **form: object) -> str:
         path = vm_path(node, vmid, f"status/{verb}")
         return read(UPID, await self._client.post(path, **form))
