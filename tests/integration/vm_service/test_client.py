@@ -51,6 +51,7 @@ async def trouble_of(call: Awaitable[object]) -> Trouble:
         http(b"596 Broken pipe", b""),
         http(b"502 Bad Gateway", b"<html>"),
         http(b"302 Found\r\nLocation: https://127.0.0.1:1/", b""),
+        http(b"302 Found", b'{"data": "fine"}'),
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{",
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from common.contracts.hypervisor import HypervisorSettings
 from vm_service.adapters.live import Connection, LiveHypervisor
 from vm_service.domain.settings_in_force import InForce
-from vm_service.domain.trouble import Trouble
+from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed
 
 
@@ -115,6 +115,15 @@ async def test_without_settings_it_says_what_to_do(live: LiveHypervisor):
         await live.inventory()
 
     assert "yard settings hypervisor set" in (trouble.value.remedy or "")
+
+
+async def test_settings_that_cannot_be_opened_for_now_end_nothing(live: LiveHypervisor):
+    live.use(InForce(source="stored", revision=1))
+
+    with pytest.raises(Trouble, match="cannot be opened") as trouble:
+        await live.inventory()
+
+    assert trouble.value.verdict is Verdict.UNKNOWN
 
 
 def test_what_is_reserved_follows_the_settings(live: LiveHypervisor):

@@ -63,6 +63,12 @@ class LiveHypervisor:
     @asynccontextmanager
     async def _lent(self) -> AsyncGenerator[Pingable]:
         connection = self._connection
+        if connection is None and self._in_force.source == "stored":
+            raise Trouble(
+                Verdict.UNKNOWN,
+                "the stored settings of the hypervisor cannot be opened",
+                "give gateway and vm-service the SPAWNYARD_HYPERVISOR_KEY_FILE they had before",
+            )
         if connection is None:
             raise Trouble(
                 Verdict.REFUSED,

@@ -70,13 +70,11 @@ class Job:
         if net is None:
             text = f"no network holds the server's address {self.machine.address}"
             raise Trouble(Verdict.REFUSED, text, "put it back into the hypervisor's settings")
-        description = self.mark.describe(spec.ports)
-        place = replace(home, node=node)
         return Order(
             vmid=vmid,
-            place=place,
+            place=replace(home, node=node),
             name=spec.name,
-            description=description,
+            description=self.mark.describe(spec.ports),
             plan=spec.plan,
             net=net,
             onboot=True if self.machine.kind is Kind.DEPLOY else None,
@@ -85,10 +83,8 @@ class Job:
     @property
     def is_late(self) -> bool:
         """Tell whether a change has used up its time; a deployment's end the gateway decides."""
-        machine = self.machine
-        if machine.kind not in CHANGES or machine.deadline is None:
-            return False
-        return self.tools.now() >= machine.deadline
+        deadline = self.machine.deadline if self.machine.kind in CHANGES else None
+        return deadline is not None and self.tools.now() >= deadline
 
     def age(self) -> timedelta:
         """How long the step has been going on, restarts included."""

@@ -1,6 +1,7 @@
 """The guest agent, through Proxmox: what a guest says about itself, which may be anything."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.domain.host_key import HOST_KEY_FILE
 from vm_service.domain.trouble import Trouble, Verdict
 
-AT_ONCE: Final = 2  # each unanswered call holds one of Proxmox's three workers for 3 s
+AT_ONCE: Final = 2  # on each node: an unanswered call holds one of its three workers for 3 s
 LONGEST: Final = 4096
 FEW: Final = 256
 
@@ -20,11 +21,11 @@ class ProxmoxAgent:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(AT_ONCE))
 
     async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
         """Return what the guest claims to be its addresses."""
-        async with self._turns:
+        async with self._turns[node]:
             await self._client.post(vm_path(node, vmid, "agent/ping"))
             answer = await self._client.get(vm_path(node, vmid, "agent/network-get-interfaces"))
         try:
@@ -35,7 +36,7 @@ class ProxmoxAgent:
 
     async def guest_host_key(self, node: str, vmid: int) -> str:
         """Return the text of the guest's SSH host key file."""
-        async with self._turns:
+        async with self._turns[node]:
             answer = await self._client.get(
                 vm_path(node, vmid, "agent/file-read"), file=HOST_KEY_FILE
             )

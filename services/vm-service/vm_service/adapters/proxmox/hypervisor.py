@@ -49,11 +49,13 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
     async def _is_free(self, vmid: int) -> bool:
         """Ask the whole cluster; the only question about VMs that any token may ask."""
         try:
-            await self._client.get("cluster/nextid", vmid=vmid)
+            answer = await self._client.get("cluster/nextid", vmid=vmid)
         except Trouble as trouble:
             if trouble.verdict is Verdict.TAKEN:
                 return False
             raise
+        if str(answer) != str(vmid):
+            raise Trouble(Verdict.UNKNOWN, f"Proxmox does not say whether VM id {vmid} is free")
         return True
 
     async def _node_of(self, vmid: int) -> str | None:

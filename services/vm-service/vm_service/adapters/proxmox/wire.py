@@ -87,7 +87,7 @@ class _Session:
             allow_redirects=False,
             timeout=(CONNECT, seconds),
         ) as response:
-            if response.is_redirect:
+            if 300 <= response.status_code < 400:  # noqa: PLR2004  HTTP's own numbers
                 raise Silence(f"Proxmox answered {response.status_code} {response.reason}")
             return _Answer(response.status_code, response.reason, _body(response, until=until))
 
