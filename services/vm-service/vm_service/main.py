@@ -170,7 +170,8 @@ def _environment(settings: Settings) -> HypervisorSettings | None:
     told, ca_file = settings.hypervisor(), settings.proxmox_ca_file
     if told is None or ca_file is None:
         return told
-    return told.model_copy(update={"ca_pem": ca_file.read_text()})
+    fields = told.model_dump() | {"ca_pem": ca_file.read_text()}
+    return HypervisorSettings.model_validate(fields)  # a copy would take anything for a CA
 
 
 @asynccontextmanager

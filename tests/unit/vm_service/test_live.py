@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import HttpUrl, SecretStr
 
 from common.contracts.hypervisor import HypervisorSettings
 from vm_service.adapters.live import Connection, LiveHypervisor
 from vm_service.domain.settings_in_force import InForce
 from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed
+from vm_service.main import live_hypervisor
+from vm_service.settings import Settings
 
 
 @dataclass
@@ -132,3 +136,23 @@ def test_what_is_reserved_follows_the_settings(live: LiveHypervisor):
 
     assert live.in_force.vmids.first == 900_000
     assert live.in_force.addresses.networks == settings("one").networks
+
+
+async def test_a_file_that_holds_no_ca_is_told_at_the_start(tmp_path: Path):
+    key, ca = tmp_path / "key.pub", tmp_path / "ca.pem"
+    key.write_text("ssh-ed25519 AAAA")
+    ca.write_text("nonsense")
+    told = Settings(
+        database_url=SecretStr("sqlite+aiosqlite://"),
+        proxmox_url=HttpUrl("https://127.0.0.1:8006"),
+        proxmox_token_id="yard@pve!yard",
+        proxmox_token_secret=SecretStr("secret"),
+        proxmox_ca_file=ca,
+        ssh_public_key_file=key,
+        reach="url",
+        reach_url="https://127.0.0.1/{vmid}",
+    )
+
+    with pytest.raises(ValueError, match="no certificate in PEM"):
+        async with live_hypervisor(told):
+            pass

@@ -12,7 +12,6 @@ from common.contracts.servers import Plan
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
 from vm_service.domain.settings_in_force import InForce
-from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed, Order, Power, TaskState
 from vm_service.ports import Hypervisor
 
@@ -63,18 +62,8 @@ class LiveHypervisor:
     @asynccontextmanager
     async def _lent(self) -> AsyncGenerator[Pingable]:
         connection = self._connection
-        if connection is None and self._in_force.source == "stored":
-            raise Trouble(
-                Verdict.UNKNOWN,
-                "the stored settings of the hypervisor cannot be opened",
-                "give gateway and vm-service the SPAWNYARD_HYPERVISOR_KEY_FILE they had before",
-            )
         if connection is None:
-            raise Trouble(
-                Verdict.REFUSED,
-                "no hypervisor is set up",
-                "an administrator sets one: ./yard settings hypervisor set --file FILE",
-            )
+            raise self._in_force.lack
         connection.calls += 1
         try:
             yield connection.hypervisor

@@ -11,6 +11,7 @@ from common.contracts.hypervisor import (
     HypervisorWish,
 )
 from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.domain.trouble import Trouble, Verdict
 
 CHANGED: Final = "hypervisor_settings_changed"
 NOT_SET: Final = "hypervisor_not_set"
@@ -39,6 +40,21 @@ class InForce:
     revision: int = 0
     settings: HypervisorSettings | None = None
     shown: ClusterSettings | None = None  # what is stored, if its secret could not be opened
+
+    @property
+    def lack(self) -> Trouble:
+        """Return what there is to say while nothing counts; a key may come back."""
+        if self.source == "stored":
+            return Trouble(
+                Verdict.UNKNOWN,
+                "the stored settings of the hypervisor cannot be opened",
+                "give gateway and vm-service the SPAWNYARD_HYPERVISOR_KEY_FILE they had before",
+            )
+        return Trouble(
+            Verdict.REFUSED,
+            "no hypervisor is set up",
+            "an administrator sets one: ./yard settings hypervisor set --file FILE",
+        )
 
     @property
     def vmids(self) -> VmidRange:
