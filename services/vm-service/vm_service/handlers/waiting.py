@@ -11,7 +11,7 @@ from vm_service.ports import TaskState
 
 ATTENTION: Final = 1.0  # seconds between two looks at the record
 FIRST_POLL: Final = 0.02
-POLL_GROWTH: Final = 1.08  # so that a task's end is noticed within a twelfth of its time
+POLL_GROWTH: Final = 1.05  # so that a task's end is noticed within a twentieth of its time
 GROWTH: Final = 1.2  # of pauses between questions to a guest: a silent one costs a worker 3 s
 LONGEST_POLL: Final = 5.0
 TASK_LIMIT: Final = 600.0
