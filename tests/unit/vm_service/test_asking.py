@@ -1,6 +1,7 @@
 """What is asked of Proxmox, and what an answer proves."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import JsonValue
@@ -9,7 +10,14 @@ from tests.unit.vm_service.test_config import SITE
 from vm_service.adapters.proxmox.agent import AT_ONCE, ProxmoxAgent
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.hypervisor import Proxmox
+from vm_service.adapters.proxmox.tasks import ProxmoxTasks
+from vm_service.domain.placement import Place
 from vm_service.domain.trouble import Trouble, Verdict
+
+UPIDS = [f"UPID:pve:0000000{n}:00000000:00000000:qmclone:9000:yard@pve!test:" for n in (1, 2)]
+TEMPLATES = "create full clone of drive ide2 (vmdata:9000/vm-9000-cloudinit.qcow2)"
+FORMATTING = "Formatting '/var/lib/vz/images/900001/vm-900001-disk-0.qcow2', fmt=qcow2"
+PLACE = Place(node="pve", template=9000, template_node="pve")
 
 
 class Terse(Client):
@@ -50,6 +58,40 @@ class Dozing(Client):
 
     async def get(self, path: str, /, **query: object) -> JsonValue:
         return {"result": [{"ip-addresses": [{"ip-address": "10.0.0.9"}]}]}
+
+
+class Logs(Client):
+    """Lists two clone tasks of ours, and counts how often it is asked for their logs."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, list[str]] = {UPIDS[0]: [], UPIDS[1]: [FORMATTING]}
+        self.asked: list[str] = []
+
+    async def get(self, path: str, /, **query: object) -> JsonValue:
+        if path.endswith("/status"):
+            return {"status": "running"}
+        if not path.endswith("/log"):
+            return [{"upid": upid, "starttime": 1} for upid in UPIDS]
+        upid = path.split("/")[3]
+        self.asked.append(upid)
+        return [{"n": 1, "t": TEMPLATES}, *({"n": 2, "t": line} for line in self.lines[upid])]
+
+
+async def test_a_task_is_asked_once_what_it_makes_and_again_until_it_has_told():
+    logs = Logs()
+    tasks = ProxmoxTasks(logs, token_id="yard@pve!test")
+
+    async def found(vmid: int) -> str | None:
+        return await tasks.find_clone(PLACE, vmid, since=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert await found(9000) is None
+    assert await found(900_000) is None
+    assert await found(900_001) == UPIDS[1]
+    assert logs.asked.count(UPIDS[1]) == 1
+
+    logs.lines[UPIDS[0]] = ["creating a clone of VM 9000 with ID 900000"]
+    assert await found(900_000) == UPIDS[0]
+    assert logs.asked.count(UPIDS[1]) == 1
 
 
 async def test_silent_guests_of_one_node_keep_nobody_waiting_on_another():

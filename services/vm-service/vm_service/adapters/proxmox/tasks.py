@@ -13,7 +13,9 @@ from vm_service.domain.vm import TaskState
 
 CLOCKS_DIFFER: Final = 900  # seconds our clock and Proxmox's may be apart
 LOST_AND_FOUND: Final = 200  # tasks looked through
+MOST_KNOWN: Final = 1000  # tasks of which it is remembered what they make
 
+_MAKES: Final = re.compile(r"with ID (\d+)\b|\bvm-(\d+)-|unable to create VM (\d+)\b")
 _PERCENT: Final = re.compile(r"\((\d+(?:\.\d+)?)%\)")
 
 
@@ -23,6 +25,7 @@ class ProxmoxTasks:
     def __init__(self, client: Client, *, token_id: str) -> None:
         self._client = client
         self._token_id = token_id
+        self._made: dict[str, frozenset[str]] = {}  # by task: what a log has told does not change
 
     async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
         """Tell how a task is doing."""
@@ -67,8 +70,17 @@ class ProxmoxTasks:
         return upid.split(":")[7:8] == [self._token_id]
 
     async def _makes(self, upid: str, vmid: int) -> bool:
-        pattern = re.compile(rf"with ID {vmid}\b|\bvm-{vmid}-|unable to create VM {vmid}\b")
-        return any(pattern.search(line) for line in await self._log(upid))
+        if upid not in self._made:
+            source = upid.split(":")[6]
+            told = frozenset(
+                "".join(groups) for line in await self._log(upid) for groups in _MAKES.findall(line)
+            )
+            if not told - {source}:
+                return False  # it has not told yet
+            while len(self._made) >= MOST_KNOWN:
+                self._made.pop(next(iter(self._made)))
+            self._made[upid] = told - {source}
+        return str(vmid) in self._made[upid]
 
     async def _progress(self, upid: str) -> float | None:
         shares = [match[1] for line in await self._log(upid) if (match := _PERCENT.search(line))]
