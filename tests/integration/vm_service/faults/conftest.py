@@ -20,6 +20,7 @@ from tests.lab_invariants import doubles, strangers, touched
 from vm_service.adapters.proxmox import client as client_module
 from vm_service.adapters.sweep_sql import SqlLedger
 from vm_service.domain import breaker as breaker_module
+from vm_service.domain import patience as patience_module
 from vm_service.domain.sweep import Rules
 from vm_service.handlers import bringing_up as bringing_up_module
 from vm_service.handlers import waiting as waiting_module
@@ -96,7 +97,8 @@ def no_real_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PAUSES", (0.001,) * len(client_module.PAUSES))
     monkeypatch.setattr(breaker_module, "FIRST_REST", 0.005)
     monkeypatch.setattr(breaker_module, "LONGEST_REST", 0.02)
-    # Fewer looks into the database and at guests that are silent.
+    # Fewer looks into the database and at guests that are silent, fewer tries in half an hour.
+    monkeypatch.setattr(patience_module, "LONGEST_PAUSE", 30.0)
     monkeypatch.setattr(waiting_module, "ATTENTION", 10.0)
     monkeypatch.setattr(bringing_up_module, "LONGEST_LOOK", 20.0)
 
