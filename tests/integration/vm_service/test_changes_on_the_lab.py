@@ -238,7 +238,7 @@ async def test_a_machine_that_is_gone_is_a_failure_with_its_own_remedy(
     assert [fact.operation_id for fact in await service.said(VMDeleted)] == ["op_3"]
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -256,7 +256,7 @@ async def test_a_life_of_changes_survives_one_fault_in_six(
     for number, kind in enumerate(life, start=2):
         spec = BIGGER if number > 4 else SPEC
         await ask(service, kind, operation=f"op_{number}", spec=spec)
-        await service.go()
+        await service.go(within=100)
 
     assert await service.said(VMFailed) == [], await told(service)
     kinds = [f.kind for f in await service.said(VMReady)]

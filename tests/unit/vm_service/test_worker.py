@@ -499,6 +499,23 @@ class TestRemoving:
         assert stage(world) is Stage.GONE
         assert world.time.seconds < 60
 
+    async def test_nobody_is_told_to_destroy_what_was_never_seen_to_be_ours(self, world: FakeWorld):
+        world.hypervisor.before = KillAt(world, 3, after=False)  # before a clone is made
+        with pytest.raises(Killed):
+            await run(world)
+
+        def fail(name: str) -> None:
+            if name == "look":
+                raise Trouble(Verdict.FAULT, "something strange")
+
+        world.hypervisor.before = fail
+        await ask_removal(world)
+
+        await run(world)
+
+        [fact] = world.memory.facts(VMRemovalBlocked)
+        assert "qm destroy" not in fact.remedy
+
     async def test_what_an_older_version_has_placed_is_placed_again_before_it_is_made(
         self, world: FakeWorld
     ):

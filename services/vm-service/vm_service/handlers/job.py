@@ -194,7 +194,6 @@ class Job:
             entry.facts.append(fact)
 
     def _by_hand(self) -> str | None:
-        """Return the command that removes what we cannot remove."""
-        if not self.machine.is_being_removed or not self.machine.vmid:
-            return None
-        return by_hand(*self.machine.place)
+        """Return the command that removes what we cannot remove, if it was ever seen to be ours."""
+        machine = self.machine
+        return by_hand(*machine.place) if machine.is_being_removed and machine.owned else None
