@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from proxmox_lab.actions import status
+from proxmox_lab.api.storage import room
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal
@@ -68,7 +69,16 @@ async def of_node(call: Call) -> list[dict[str, Any]]:
     return [{"time": time} | figures for time in _times(call)]
 
 
+async def of_storage(call: Call) -> list[dict[str, Any]]:
+    """Figures of a storage, as far as its node has it."""
+    found = call.lab.site.storage(call.text("storage"))
+    now = room(call, found)
+    figures = {"total": now["total"], "used": now["used"]}
+    return [{"time": time} | figures for time in _times(call)]
+
+
 ROUTES: Final[Mapping[str, Handler]] = {
     "GET /nodes/{node}/rrddata": of_node,
+    "GET /nodes/{node}/storage/{storage}/rrddata": of_storage,
     "GET /nodes/{node}/qemu/{vmid}/rrddata": of_machine,
 }

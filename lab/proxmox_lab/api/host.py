@@ -8,6 +8,7 @@ from proxmox_lab.http.outgoing import Text
 
 _VIRTIO: Final = {"0x1041": "network device", "0x1042": "block device", "0x1044": "RNG"}
 _CLASSES: Final = {"0x1041": "0x020000", "0x1042": "0x018000", "0x1044": "0xffff00"}
+_NEWEST_QEMU: Final = {False: 9, True: 10}
 _NAMES: Final = (
     "aplinfo", "apt", "capabilities", "ceph", "certificates", "config", "disks", "dns", "execute",
     "firewall", "hardware", "hosts", "journal", "lxc", "migrateall", "netstat", "network", "qemu",
@@ -63,6 +64,28 @@ async def processor_types(call: Call) -> list[dict[str, Any]]:
     return [m | ({"abstract": 1} if modern and "x86-64-v" in str(m["name"]) else {}) for m in shown]
 
 
+async def capabilities(_: Call) -> list[dict[str, str]]:
+    """Name what a node can tell of its abilities."""
+    return [{"name": "qemu"}]
+
+
+async def qemu_capabilities(call: Call) -> list[dict[str, str]]:
+    """Name what its QEMU can tell."""
+    names = ("cpu", "cpu-flags", "machines", "migration")
+    shown = names if call.lab.release.is_modern else ("cpu", "machines")
+    return [{"name": name} for name in shown]
+
+
+async def machine_types(call: Call) -> list[dict[str, str]]:
+    """List a few machine types of the made-up QEMU, the newest first."""
+    newest = _NEWEST_QEMU[call.lab.release.is_modern]
+    return [
+        {"id": f"pc-{kind}-{newest}.{minor}", "type": kind, "version": f"{newest}.{minor}"}
+        for kind in ("i440fx", "q35")
+        for minor in (2, 1, 0)
+    ]
+
+
 async def subscription(_: Call) -> dict[str, Any]:
     """Tell that nobody pays for this."""
     return {"status": "notfound", "message": "There is no subscription key"}
@@ -85,7 +108,10 @@ ROUTES: Final[Mapping[str, Handler]] = {
     "GET /nodes/{node}/config": settings,
     "GET /nodes/{node}/hardware/pci": pci,
     "GET /nodes/{node}/hardware/usb": nothing,
+    "GET /nodes/{node}/capabilities": capabilities,
+    "GET /nodes/{node}/capabilities/qemu": qemu_capabilities,
     "GET /nodes/{node}/capabilities/qemu/cpu": processor_types,
+    "GET /nodes/{node}/capabilities/qemu/machines": machine_types,
     "GET /nodes/{node}/subscription": subscription,
     "GET /nodes/{node}/aplinfo": nothing,
     "GET /nodes/{node}/services": nothing,

@@ -18,7 +18,7 @@ _FORMATS: Final[tuple[dict[str, int], str]] = (
 async def storages(call: Call) -> list[dict[str, Any]]:
     """List the node's storages with their room."""
     shown = [
-        {"storage": name, **_room(call, storage)} | _fraction(storage)
+        {"storage": name, **room(call, storage)} | _fraction(storage)
         for name, storage in visible(call).items()
         if _is_wanted(call, name, storage)
     ]
@@ -50,7 +50,8 @@ def _is_wanted(call: Call, name: str, storage: Storage) -> bool:
     return all(checks)
 
 
-def _room(call: Call, storage: Storage) -> dict[str, Any]:
+def room(call: Call, storage: Storage) -> dict[str, Any]:
+    """Tell what a storage holds and how much; nothing is free while it is disabled."""
     total = call.lab.site.host.disk
     used = total if storage.full else total // 8
     known = {
@@ -79,7 +80,7 @@ async def storage_status(call: Call) -> dict[str, Any]:
     found = call.lab.site.storages.get(call.text("storage"))
     if found is None or not found.is_on(call.lab.site.node):
         raise invalid({"storage": "No such storage."})
-    return _room(call, found)
+    return room(call, found)
 
 
 ROUTES: Final[Mapping[str, Handler]] = {

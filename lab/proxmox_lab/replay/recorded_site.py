@@ -18,6 +18,7 @@ _DEPLOYER: Final = [
     "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.Console", "VM.PowerMgmt",
     "VM.Snapshot", "VM.Snapshot.Rollback",
 ]  # fmt: skip
+_LATER: Final = ("extra", "guest", "noagent", "sshkeys", "backup")  # made after the main one
 _TOKENS: Final = {
     "root@pam": {"full": (6, False, 0), "sep": (7, True, 0)},
     "deployer@pve": {"app": (1, False, 0), "old": (2, False, LONG_AGO), "sep": (3, True, 0)},
@@ -56,7 +57,7 @@ def recorded_site(*, major: int, source: str) -> Site:
     )
     site = Site(rules)
     blank, debian = _blank(), _debian()
-    if source not in ("main", "flow"):
+    if source in _LATER:
         blank.config["description"] = "via ticket"
     if (major, source) == (9, "guest"):
         debian.config["description"] = "x"

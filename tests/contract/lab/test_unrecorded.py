@@ -4,6 +4,7 @@ import pytest
 from proxmoxer.core import ResourceException
 
 from proxmox_lab.release import nearest
+from proxmox_lab.replay.recorded_site import recorded_site
 from tests.contract.lab.conftest import Site
 from tests.contract.lab.persons import House
 from tests.contract.lab.test_proxmoxer import clone
@@ -138,3 +139,28 @@ async def test_an_unknown_node_is_looked_up_where_there_is_no_resolver(
 )
 def test_the_nearest_release_is_near(version: str, played: str) -> None:
     assert nearest(version).short == played
+
+
+def test_a_session_of_an_unknown_source_begins_at_the_site_as_it_was_laid_out() -> None:
+    site = recorded_site(major=9, source="somebody")
+
+    assert "description" not in site.machines[9000].config
+    assert site.machines.keys() == {9000, 9001}
+
+
+async def test_a_form_finds_the_machine_types_it_offers(house: House) -> None:
+    _, _, named = await house.root.ask("GET", "/nodes/pve/capabilities/qemu")
+    _, _, found = await house.root.ask("GET", "/nodes/pve/capabilities/qemu/machines")
+
+    assert {"name": "machines"} in named["data"]
+    assert {tuple(kind) for kind in found["data"]} == {("id", "type", "version")}
+    assert {kind["type"] for kind in found["data"]} == {"i440fx", "q35"}
+
+
+async def test_a_storage_has_figures_over_time(house: House) -> None:
+    path = "/nodes/pve/storage/{}/rrddata"
+    _, _, body = await house.root.ask("GET", path.format("local"), timeframe="hour")
+    missing = await house.root.ask("GET", path.format("nosuch"), timeframe="hour")
+
+    assert set(body["data"][-1]) == {"time", "total", "used"}
+    assert missing[0] == 500
