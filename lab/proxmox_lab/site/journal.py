@@ -21,9 +21,17 @@ class Journal:
     def append(self, line: str) -> None:
         """Write one more line."""
         if self._descriptor is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            self._descriptor = os.open(self._file, flags, 0o600)
+            self._descriptor = self._open()
         self.appended += os.write(self._descriptor, f"{line}\n".encode())
+
+    def _open(self) -> int:
+        """Open the file at its end; a line that was cut short is ended there."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        descriptor = os.open(self._file, flags, 0o600)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            os.write(descriptor, b"\n")
+        return descriptor
 
     def sweep(self, lines: Iterable[str]) -> None:
         """Let the file hold these lines only."""
