@@ -167,6 +167,16 @@ def test_what_cannot_be_removed_comes_with_the_exact_command():
     assert orphan.command == f"qm unlock {VMID} && qm destroy {VMID}"
 
 
+def test_a_broken_clone_that_our_token_cannot_see_comes_with_the_command_too():
+    why = replace(record("srv_1", Life.BLOCKED), failure="the clone was broken off")
+
+    orphan = told(judged("", why, hidden=True), ripe=True)
+
+    assert orphan.verdict == "cleanup_blocked"
+    assert orphan.command == f"qm unlock {VMID} && qm destroy {VMID}"
+    assert f"look first: qm config {VMID}" in orphan.reason
+
+
 def test_nobody_is_told_to_destroy_what_took_the_place_of_a_vm_of_ours():
     why = replace(
         record("srv_1", Life.BLOCKED), failure="it no longer carries our mark", remedy="put it back"

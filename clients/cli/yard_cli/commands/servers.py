@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from common.contracts.ids import new_id
 from yard_cli.client.api import Gateway
-from yard_cli.client.models import Operation
+from yard_cli.client.models import Operation, Server
 from yard_cli.commands import options
 from yard_cli.commands.asked import Manner, ask
 from yard_cli.commands.target import with_gateway
@@ -46,6 +46,11 @@ def deploy(  # noqa: PLR0913, PLR0917  each is an option of the command
     ask(Manner(url=url, data=data, follow=follow, as_json=as_json), request)
 
 
+def _way_in(server: Server) -> str:
+    """Return where players connect, while there is somebody to answer."""
+    return server.connect or "" if server.phase == "running" else ""
+
+
 def servers(
     url: options.Url = None, data: options.Data = None, as_json: options.Json = False
 ) -> None:
@@ -54,5 +59,5 @@ def servers(
     if as_json:
         show_json(found)
         return
-    rows = [(one.name, one.game, one.phase, one.connect or "", one.id) for one in found]
+    rows = [(one.name, one.game, one.phase, _way_in(one), one.id) for one in found]
     show_table(("NAME", "GAME", "PHASE", "CONNECT", "ID"), rows, what="servers")

@@ -11,6 +11,7 @@ from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.errors import NotAuthenticated
 from gateway.domain.user import User
 from gateway.handlers import users
+from gateway.handlers.hypervisor import check_admin
 from gateway.ports.accounts import Passwords, Tokens
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.questions import Questions
@@ -83,3 +84,8 @@ async def authenticated(
 
 
 Caller = Annotated[Authenticated, Depends(authenticated)]
+
+
+def only_admins(caller: Caller) -> None:
+    """Let administrators through. Raises ``AdminOnly`` for everybody else."""
+    check_admin(caller.user)

@@ -5,16 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 
 from common.contracts.orphans import SweepReport, SweepWish
-from gateway.api.dependencies import Caller, Gateway
+from gateway.api.dependencies import Gateway, only_admins
 from gateway.handlers import orphans
-from gateway.handlers.hypervisor import check_admin
 
-
-def _only_admins(caller: Caller) -> None:
-    check_admin(caller.user)
-
-
-router = APIRouter(prefix="/v1/orphans", tags=["orphans"], dependencies=[Depends(_only_admins)])
+router = APIRouter(prefix="/v1/orphans", tags=["orphans"], dependencies=[Depends(only_admins)])
 
 
 @router.get("")

@@ -7,17 +7,12 @@ from pydantic import BaseModel, Field, field_validator
 
 from common.contracts.hypervisor import ClusterSettings, Diagnosis, Finding
 from common.contracts.sealed import is_sealed
-from gateway.api.dependencies import Caller, Gateway
+from gateway.api.dependencies import Gateway, only_admins
 from gateway.handlers import hypervisor
 from gateway.handlers.hypervisor import Wanted
 
-
-def _only_admins(caller: Caller) -> None:
-    hypervisor.check_admin(caller.user)
-
-
 router = APIRouter(
-    prefix="/v1/settings/hypervisor", tags=["settings"], dependencies=[Depends(_only_admins)]
+    prefix="/v1/settings/hypervisor", tags=["settings"], dependencies=[Depends(only_admins)]
 )
 
 

@@ -45,7 +45,8 @@ class Proof(StrEnum):
     MARKED = "marked"  # our mark, and nothing in the way
     LOCKED = "locked"  # our mark, and a lock
     HALF = "half"  # a clone under way or broken off: nobody's name is on it yet
-    FOREIGN = "foreign"  # no mark, somebody else's, a template, or hidden from us
+    FOREIGN = "foreign"  # no mark, somebody else's, or a template
+    HIDDEN = "hidden"  # something is there, and our token may not see it
     ABSENT = "absent"  # there is no VM (any more)
 
 
@@ -85,16 +86,19 @@ RULINGS: Final[Mapping[tuple[Claim, Proof], Ruling]] = {
     (Claim.BLOCKED, Proof.LOCKED): Ruling.BLOCKED,
     (Claim.BLOCKED, Proof.HALF): Ruling.BLOCKED,
     (Claim.BLOCKED, Proof.FOREIGN): Ruling.BLOCKED,
+    (Claim.BLOCKED, Proof.HIDDEN): Ruling.BLOCKED,
     (Claim.GONE, Proof.MARKED): Ruling.DELETE,
     (Claim.GONE, Proof.LOCKED): Ruling.BLOCKED,
     (Claim.GONE, Proof.HALF): Ruling.BLOCKED,
     (Claim.GONE, Proof.FOREIGN): Ruling.FOREIGN,
+    (Claim.GONE, Proof.HIDDEN): Ruling.FOREIGN,
     **{(Claim.ELSEWHERE, proof): Ruling.FOREIGN for proof in _SEEN},
     **{(Claim.NAMELESS, proof): Ruling.FOREIGN for proof in _SEEN},
     (Claim.NOTHING, Proof.MARKED): Ruling.DELETE,
     (Claim.NOTHING, Proof.LOCKED): Ruling.BLOCKED,
     (Claim.NOTHING, Proof.HALF): Ruling.FOREIGN,
     (Claim.NOTHING, Proof.FOREIGN): Ruling.FOREIGN,
+    (Claim.NOTHING, Proof.HIDDEN): Ruling.FOREIGN,
 }
 
 
@@ -135,7 +139,9 @@ def proof_of(listed: Listed | None, sighting: Sighting | None, *, install: str) 
     """Judge what a VM shows; only an exact mark of ours, at its place, counts."""
     if sighting is None:
         return Proof.ABSENT
-    if sighting.hidden or (listed is not None and listed.template):
+    if sighting.hidden:
+        return Proof.HIDDEN
+    if listed is not None and listed.template:
         return Proof.FOREIGN
     mark = mark_of(sighting.description)
     if mark is not None and mark.install == install:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from vm_service.domain.machine import Machine
+from vm_service.domain.program import Kind
 
 BEGINNINGS: Final[Mapping[str, str]] = {
     "reserve": "Reserving a VM id and an address",
@@ -13,10 +14,13 @@ BEGINNINGS: Final[Mapping[str, str]] = {
     "start": "Starting VM {vmid}",
     "address": "Waiting for the guest of VM {vmid} to answer at {address}",
     "shutdown": "Asking the guest of VM {vmid} to shut down",
-    "reboot": "Restarting VM {vmid}, unless that is not needed",
+    "reboot": "Restarting VM {vmid}",
     "stop": "Stopping the VM",
     "destroy": "Removing the VM and its disks",
     "observe": "Letting go of VM {vmid}, looking how it stands",
+}
+OF_KIND: Final[Mapping[tuple[Kind, str], str]] = {
+    (Kind.RESIZE, "reboot"): "Restarting VM {vmid}, if its new shape needs it",
 }
 ENDINGS: Final[Mapping[str, str]] = {
     "reserve": "Reserved VM {vmid} with address {address} on node {node}",
@@ -36,7 +40,8 @@ ENDINGS: Final[Mapping[str, str]] = {
 def beginning(machine: Machine) -> str:
     """Return the sentence that opens the step the machine is about to take."""
     assert machine.step is not None
-    return _filled(BEGINNINGS[machine.step], machine)
+    sentence = OF_KIND.get((machine.kind, machine.step)) or BEGINNINGS[machine.step]
+    return _filled(sentence, machine)
 
 
 def ending(step: str, machine: Machine) -> str:

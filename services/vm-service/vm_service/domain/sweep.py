@@ -105,6 +105,9 @@ def _reason(found: Finding) -> str:
     if found.claim is Claim.BLOCKED and found.record and found.record.failure:
         if found.proof is Proof.FOREIGN and found.record.remedy:
             return f"{found.record.failure}; {found.record.remedy}"
+        if found.proof is Proof.HIDDEN:
+            look = f"our token cannot see it, so look first: qm config {found.vmid}"
+            return f"{found.record.failure}; {look}"
         return found.record.failure
     if found.claim is Claim.ABANDONED:
         return "its deployment failed, and nobody asked to keep it"
@@ -164,4 +167,5 @@ _GENERAL: Final[Mapping[Proof, str]] = {
     Proof.HALF: "a clone that was broken off is locked, and an API token cannot unlock it",
     Proof.ABSENT: "there is no such VM any more",
     Proof.FOREIGN: "it does not carry the mark of this installation",
+    Proof.HIDDEN: "our token may not see it",
 }
