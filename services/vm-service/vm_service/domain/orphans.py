@@ -77,16 +77,14 @@ EVERYBODYS: Final = frozenset({"spawnyard", "a-name-of-its-own"})
 
 _ALL: Final = tuple(Proof)
 _SEEN: Final = tuple(proof for proof in Proof if proof is not Proof.ABSENT)
+_IN_THE_WAY: Final = (Proof.LOCKED, Proof.HALF, Proof.FOREIGN, Proof.HIDDEN)
 RULINGS: Final[Mapping[tuple[Claim, Proof], Ruling]] = {
     **{(claim, Proof.ABSENT): Ruling.EXPLAINED for claim in Claim},
     **{(Claim.LIVING, proof): Ruling.EXPLAINED for proof in _ALL},
     **{(Claim.ABANDONED, proof): Ruling.RESUME for proof in _ALL},
     (Claim.BLOCKED, Proof.ABSENT): Ruling.RESUME,
     (Claim.BLOCKED, Proof.MARKED): Ruling.RESUME,
-    (Claim.BLOCKED, Proof.LOCKED): Ruling.BLOCKED,
-    (Claim.BLOCKED, Proof.HALF): Ruling.BLOCKED,
-    (Claim.BLOCKED, Proof.FOREIGN): Ruling.BLOCKED,
-    (Claim.BLOCKED, Proof.HIDDEN): Ruling.BLOCKED,
+    **{(Claim.BLOCKED, proof): Ruling.BLOCKED for proof in _IN_THE_WAY},
     (Claim.GONE, Proof.MARKED): Ruling.DELETE,
     (Claim.GONE, Proof.LOCKED): Ruling.BLOCKED,
     (Claim.GONE, Proof.HALF): Ruling.BLOCKED,
