@@ -108,3 +108,23 @@ async def test_silent_guests_of_one_node_keep_nobody_waiting_on_another():
     for task in asked:
         task.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
+
+
+class Removing(Client):
+    """Notes what is removed, and with which parameters."""
+
+    def __init__(self) -> None:
+        self.removed: list[tuple[str, dict[str, object]]] = []
+
+    async def delete(self, path: str, /, **query: object) -> JsonValue:
+        self.removed.append((path, query))
+        return UPIDS[0]
+
+
+async def test_a_vm_goes_with_all_that_mentions_it_and_with_disks_nobody_refers_to():
+    client = Removing()
+
+    await Proxmox(client, SITE).destroy("pve", 900_000)
+
+    wanted: dict[str, object] = {"purge": True, "destroy-unreferenced-disks": True}
+    assert client.removed == [("nodes/pve/qemu/900000", wanted)]
