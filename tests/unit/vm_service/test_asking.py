@@ -116,7 +116,7 @@ class Removing(Client):
     def __init__(self) -> None:
         self.removed: list[tuple[str, dict[str, object]]] = []
 
-    async def delete(self, path: str, /, **query: object) -> JsonValue:
+    async def delete(self, path: str, **query: object) -> JsonValue:
         self.removed.append((path, query))
         return UPIDS[0]
 
