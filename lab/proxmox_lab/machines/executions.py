@@ -39,6 +39,11 @@ class Executions:
             return {"exited": 1, "exitcode": 127, "err-data": str(run.exception())}
         return _shown(run.result())
 
+    async def ended(self) -> None:
+        """Wait until no command runs."""
+        if self._running:
+            await asyncio.wait(self._running.values())
+
     async def close(self) -> None:
         """Stop waiting for whatever still runs."""
         for run in self._running.values():

@@ -17,7 +17,6 @@ from proxmox_lab.machines import config
 from proxmox_lab.replay.comparison import difference
 from proxmox_lab.replay.meanwhile import TASK_WAIT, let_happen
 from proxmox_lab.replay.moments import Moments
-from proxmox_lab.replay.recorded_guests import COMMAND_TIME
 from proxmox_lab.replay.recorded_lab import SPEED, recorded_lab
 from proxmox_lab.replay.records import Record, sessions
 
@@ -98,7 +97,7 @@ class _Player:
         await self._make_up(record)
         target = self._renamed(record.target)
         if record.has_exited:
-            await asyncio.sleep(COMMAND_TIME * 2)
+            await self._lab.executions.ended()
         if record.is_final_status or record.note.endswith("(task log)"):
             await self._ended(target)
         found = await self._ask_of_moments(record, target)

@@ -3,10 +3,14 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from proxmox_lab.guests.hollow import HollowGuest, HollowGuests
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface
+from proxmox_lab.guests.simulated.agent import GuestAgent
+from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
+from proxmox_lab.guests.simulated.inside import hardware_of, open_inside
 
 COMMAND_TIME: Final = 0.25  # how long a command runs in a guest
 _COMMANDS: Final = ("guest-ping", "guest-exec", "guest-info")
@@ -45,7 +49,6 @@ class RecordedGuest(HollowGuest):
         super().__init__()
         self._config = config
         self._asked = 0
-        self._files: dict[str, bytes] = {}
 
     @property
     def _is_real(self) -> bool:
@@ -65,26 +68,28 @@ class RecordedGuest(HollowGuest):
             ),
         ]
 
+    @cached_property
+    def _agent(self) -> GuestAgent:
+        """The inside of a simulated guest, as cloud-init has left it."""
+        inside = open_inside(self._config.directory, powered=lambda: self.running)
+        inside.machine.hardware = hardware_of(self._config, loopback="127.0.0.1")
+        run_cloud_init(inside.machine, self._config)
+        inside.writer.close()  # a session is short, nothing has to outlive it
+        inside.agent.up = True
+        return inside.agent
+
     async def agent_exec(self, command: Sequence[str], stdin: bytes) -> ExecResult:
-        known: dict[tuple[str, ...], ExecResult] = {
-            ("hostname",): ExecResult(exit_code=0, out=b"e2e-guest\n"),
-            ("cat",): ExecResult(exit_code=0, out=stdin),
-            ("sh", "-c", "echo out; echo err >&2; exit 3"): ExecResult(
-                exit_code=3, out=b"out\n", err=b"err\n"
-            ),
-            ("sh", "-c", "sleep 2; echo done"): ExecResult(exit_code=0, out=b"done\n"),
-        }
-        result = known.get(tuple(command))
-        if result is None:
+        result = await self._agent.execute(command, stdin)
+        if result.err.endswith(f"sh: 1: {command[0]}: not found\n".encode()):
             raise GuestFailure(f"Failed to execute child process “{command[0]}”")
         await asyncio.sleep(COMMAND_TIME)
         return result
 
     async def agent_read_file(self, path: str) -> bytes:
-        return self._files[path] if path in self._files else await super().agent_read_file(path)
+        return self._agent.read_file(path)
 
     async def agent_write_file(self, path: str, content: bytes) -> None:
-        self._files[path] = content
+        self._agent.write_file(path, content)
 
     async def agent_ask(self, command: str, arguments: Mapping[str, object]) -> object:
         cores = range(self._config.cores)

@@ -29,6 +29,14 @@ async def test_scripts_say_what_sh_would_say(bench: Bench, text: str, said: str)
     assert (await bench.sh(text)).out.decode() == said
 
 
+async def test_a_script_ends_where_it_says_so_with_its_code(bench: Bench) -> None:
+    ended = await bench.sh("echo out; echo err >&2; exit 3; echo never")
+    inner = await bench.sh("(exit 4) || echo inner; false; exit")
+
+    assert (ended.code, ended.out, ended.err) == (3, b"out\n", b"err\n")
+    assert (inner.code, inner.out) == (1, b"inner\n")
+
+
 async def test_ansible_s_temporary_directory_is_made_once_and_for_its_owner_alone(
     bench: Bench,
 ) -> None:

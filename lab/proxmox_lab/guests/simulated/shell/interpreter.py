@@ -49,6 +49,8 @@ class Interpreter:
                 session.sink(outcome)
             else:
                 out, err = out + outcome.out, err + outcome.err
+            if session.ended:
+                break
         return Outcome(code=code, out=out, err=err)
 
     async def _pipeline(self, pipeline: Pipeline, session: Session) -> tuple[Outcome, Session]:
@@ -90,6 +92,9 @@ class Interpreter:
     ) -> tuple[Outcome, Session]:
         if words[0] == "umask" and len(words) > 1:
             return Outcome(), replace(before, umask=int(words[1], 8))
+        if words[0] == "exit":
+            code = words[1] if len(words) > 1 else before.variables.get("?", "0")
+            return Outcome(code=int(code) & 0xFF), replace(before, ended=True)
         if words[0] == "cd":
             target = session.path(words[1]) if len(words) > 1 else session.home()
             if not session.machine.files.is_directory(target):

@@ -35,6 +35,7 @@ class Session:
     stdin: Input = field(default_factory=Input)
     variables: dict[str, str] = field(default_factory=dict[str, str])
     umask: int = 0o022
+    ended: bool = False  # by ``exit``
     # where output goes at once: a caller may wait for a line before it sends its input
     sink: Callable[["Outcome"], None] | None = None
 
