@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.contracts.base import now
+from vm_service.domain.pace import Pace
 from vm_service.handlers.turns import Turns
 from vm_service.ports import AddressProbe, Hypervisor, Reach
 
@@ -25,6 +26,7 @@ class Tools:
     probe: AddressProbe | None = None
     tofu: bool = False
     grace: float = 120.0
+    pace: Pace = field(default_factory=Pace)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = now

@@ -10,10 +10,7 @@ from vm_service.handlers.job import Job
 from vm_service.ports import TaskState
 
 ATTENTION: Final = 1.0  # seconds between two looks at the record
-FIRST_POLL: Final = 0.02
-POLL_GROWTH: Final = 1.05  # so that a task's end is noticed within a twentieth of its time
 GROWTH: Final = 1.2  # of pauses between questions to a guest: a silent one costs a worker 3 s
-LONGEST_POLL: Final = 5.0
 TASK_LIMIT: Final = 600.0
 QUICK_LIMIT: Final = 45.0  # of one that only switches; Proxmox gives a start 30 seconds
 LISTED: Final = 10.0  # seconds after which every task is known to Proxmox
@@ -54,20 +51,20 @@ async def wait_for_end(
     job: Job, upid: str, *, limit: float = TASK_LIMIT, with_progress: bool = False
 ) -> TaskState:
     """Wait until a task has ended, well or badly."""
-    started, delay, told = job.tools.clock(), FIRST_POLL, 0.0
+    started, told = job.tools.clock(), 0.0
     while True:
         age = job.tools.clock() - started
         curious = with_progress and age > QUICK
         state = await _state(job, upid, with_progress=curious, patient=age < LISTED)
         if not state.running:
+            job.tools.pace.ended(upid, age=age)
             return state
         if age > limit:
             raise Overdue(Verdict.REFUSED, f"the task did not end within {limit:.0f} s: {upid}")
         if state.progress is not None and state.progress >= told + NEWS:
             told = state.progress
             await job.progress(told)
-        await pause(job, delay)
-        delay = min(delay * POLL_GROWTH, LONGEST_POLL)
+        await pause(job, job.tools.pace.pause(upid, age=age))
 
 
 async def has_ended(job: Job, upid: str) -> bool:
@@ -95,13 +92,13 @@ async def see_through(job: Job, upid: str) -> None:
 
     Whoever comes next would otherwise look at a power that is about to change.
     """
-    delay, until = FIRST_POLL, job.tools.clock() + QUICK_LIMIT
-    while job.tools.clock() < until:
+    started, pace = job.tools.clock(), job.tools.pace
+    while (age := job.tools.clock() - started) < QUICK_LIMIT:
         state = await _state(job, upid, with_progress=False, patient=True)
         if not state.running:
+            pace.ended(upid, age=age)
             return await _judge(job, state)
-        await job.tools.sleep(delay)
-        delay = min(delay * POLL_GROWTH, ATTENTION)
+        await job.tools.sleep(min(pace.pause(upid, age=age), ATTENTION))
     return await wait(job, upid)
 
 
