@@ -2,7 +2,7 @@
 
 Asking all the time would notice an end at once, and keep Proxmox's few workers busy with
 answers. So a task is mostly left alone until shortly before the quickest of its kind was done:
-a few looks in between, each after twice the time, notice one that is much quicker.
+a few looks in between notice one that is quicker.
 """
 
 from collections import defaultdict, deque
@@ -10,7 +10,8 @@ from typing import Final
 
 REMEMBERED: Final = 8  # tasks of a kind
 EARLY: Final = 0.95  # of the shortest time such a task took
-FIRST: Final = 1 / 8  # of it, after which a task is looked at for the first time
+FIRST: Final = 0.25  # of that, after which a task is looked at for the first time
+GROWTH: Final = 0.3  # of its age, to the next look in between
 SHARE: Final = 0.04  # of a task's age, by which its end may be noticed late
 FINEST: Final = 0.01  # seconds
 LONGEST: Final = 3.0
@@ -27,7 +28,7 @@ class Pace:
     def pause(self, upid: str, *, age: float) -> float:
         """Return the seconds until a task that has been waited for so long is asked again."""
         due = EARLY * min(self._took[_kind(upid)], default=0.0)
-        wanted = min(due - age, max(age, due * FIRST)) if age < due else age * SHARE
+        wanted = min(due - age, max(age * GROWTH, due * FIRST)) if age < due else age * SHARE
         return min(max(wanted, FINEST), LONGEST)
 
     def ended(self, upid: str, *, age: float) -> None:
