@@ -51,11 +51,18 @@ def park(machine: Machine, key: str) -> None:
 def detach(machine: Machine, key: str, *, force: bool) -> None:
     """Take a drive out; its volume goes with ``force`` or when it was parked already."""
     volume = config.volume_of(machine.config[key])
+    _refuse_protected(machine, key, volume)
     if force or key.startswith("unused"):
         del machine.config[key]
         machine.volumes.pop(volume, None)
     else:
         park(machine, key)
+
+
+def _refuse_protected(machine: Machine, key: str, volume: str) -> None:
+    if machine.config.get("protection") == "1":
+        what = f"unused disk '{volume}'" if key.startswith("unused") else f"drive '{key}'"
+        raise Refusal(f"can't remove {what} - protection mode enabled")
 
 
 def _seed(lab: Lab, machine: Machine, key: str, storage: str) -> str:

@@ -67,6 +67,11 @@ async def availability(call: Call) -> list[dict[str, Any]]:
     return shown
 
 
+async def availability_index(_: Call) -> list[dict[str, str]]:
+    """Name what is told of high availability."""
+    return [{"name": "current"}, {"name": "manager_status"}]
+
+
 async def zones(call: Call) -> list[dict[str, Any]]:
     """List the node's zones: the one that its bridges make up."""
     seen = call.lab.rights.has(
@@ -84,6 +89,7 @@ ROUTES: Final[Mapping[str, Handler]] = {
     "GET /cluster": index,
     "GET /cluster/log": log,
     "GET /cluster/config/nodes": members,
+    "GET /cluster/ha/status": availability_index,
     "GET /cluster/ha/status/current": availability,
     "GET /cluster/ha/resources": nothing,
     "GET /cluster/replication": nothing,

@@ -86,6 +86,11 @@ async def machine_types(call: Call) -> list[dict[str, str]]:
     ]
 
 
+async def migration(_: Call) -> dict[str, int]:
+    """Tell what a move of a running machine could rely on."""
+    return {"has-dbus-vmstate": 1}
+
+
 async def subscription(_: Call) -> dict[str, Any]:
     """Tell that nobody pays for this."""
     return {"status": "notfound", "message": "There is no subscription key"}
@@ -112,6 +117,7 @@ ROUTES: Final[Mapping[str, Handler]] = {
     "GET /nodes/{node}/capabilities/qemu": qemu_capabilities,
     "GET /nodes/{node}/capabilities/qemu/cpu": processor_types,
     "GET /nodes/{node}/capabilities/qemu/machines": machine_types,
+    "GET /nodes/{node}/capabilities/qemu/migration": migration,
     "GET /nodes/{node}/subscription": subscription,
     "GET /nodes/{node}/aplinfo": nothing,
     "GET /nodes/{node}/services": nothing,

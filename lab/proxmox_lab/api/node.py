@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from proxmox_lab.call import Call, Handler, Lab
 from proxmox_lab.machines.config import memory_of
+from proxmox_lab.refusal import invalid
 
 _KERNEL: Final = "6.8.0-lab"
 _BUILD: Final = "#1 SMP PREEMPT_DYNAMIC @0"
@@ -103,6 +104,15 @@ async def network(call: Call) -> list[dict[str, Any]]:
     return bridges if call.text("type") else [*bridges, dict(_PLAIN)]
 
 
+async def interface(call: Call) -> dict[str, Any]:
+    """Tell about one interface, whose name the caller knows."""
+    name, bridges = call.text("iface"), call.lab.site.host.bridges
+    found = {key: _bridge(key, cidr) for key, cidr in bridges.items()} | {"dummy0": dict(_PLAIN)}
+    if name not in found:
+        raise invalid({"iface": "interface does not exist"})
+    return {key: value for key, value in found[name].items() if key != "iface"}
+
+
 def _bridge(name: str, cidr: str) -> dict[str, Any]:
     address, _, mask = cidr.partition("/")
     return {
@@ -129,4 +139,5 @@ ROUTES: Final[Mapping[str, Handler]] = {
     "GET /nodes/{node}/version": version,
     "GET /nodes/{node}/time": time,
     "GET /nodes/{node}/network": network,
+    "GET /nodes/{node}/network/{iface}": interface,
 }

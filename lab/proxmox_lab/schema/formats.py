@@ -15,6 +15,7 @@ _HOTPLUG: Final = {"network", "disk", "cpu", "memory", "usb", "cloudinit"}
 _CONTENT: Final = {
     "images", "rootdir", "vztmpl", "iso", "backup", "snippets", "none", "import",
 }  # fmt: skip
+_EMAIL: Final = re.compile(r"^[\w+~-]+(\.[\w+~-]+)*@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$")
 _STARTUP: Final = re.compile(r"^(order=)?\d+$|^(up|down)=\d+$")
 _CPU_TYPES: Final = re.compile(
     r"^(host|max|kvm(32|64)|qemu(32|64)|486|athlon|coreduo|core2duo|pentium\d?|phenom"
@@ -32,6 +33,8 @@ def complaint(name: str, value: str, formats: Mapping[str, Rule]) -> str | None:
     rule = formats.get(name)
     if rule is None or rule["kind"] == "property-string":
         return None
+    if rule["kind"] == "opt":
+        return complaint(str(rule["of"]), value, formats) if value else None
     if rule["kind"] == "list":
         return _list_complaint(str(rule["of"]), value, formats)
     if "regex" not in rule or re.search(_perl(str(rule["regex"])), value):
@@ -125,6 +128,9 @@ CODED: Final[Mapping[str, Check]] = {
     "pve-ipv6-config": _either(
         lambda v: v in ("auto", "dhcp", "manual") or _ipv6_cidr(v),
         "value does not look like a valid ipv6 network configuration\n",
+    ),
+    "email": _either(
+        lambda v: _EMAIL.match(v) is not None, "value does not look like a valid email address\n"
     ),
     "address-list": lambda _: None,  # words and commas were accepted by the real one
     "pve-storage-content": _content,

@@ -164,3 +164,45 @@ async def test_a_storage_has_figures_over_time(house: House) -> None:
 
     assert set(body["data"][-1]) == {"time", "total", "used"}
     assert missing[0] == 500
+
+
+async def test_a_protected_machine_keeps_its_disks(house: House) -> None:
+    await house.root.ask("POST", VM, vmid="801", scsi0="vmdata:1", scsi1="vmdata:1")
+    await house.root.ask("PUT", f"{VM}/801/config", delete="scsi1")
+    await house.root.ask("PUT", f"{VM}/801/config", protection="1")
+    unused = house.lab.site.cluster[801].config["unused0"]
+
+    drive = await house.root.ask("PUT", f"{VM}/801/config", delete="scsi0")
+    parked = await house.root.ask("PUT", f"{VM}/801/unlink", idlist="unused0")
+
+    assert drive[:2] == (500, "can't remove drive 'scsi0' - protection mode enabled")
+    assert parked[:2] == (500, f"can't remove unused disk '{unused}' - protection mode enabled")
+    assert {"scsi0", "unused0"} <= house.lab.site.cluster[801].config.keys()
+
+
+async def test_a_users_address_has_to_look_like_one(house: House) -> None:
+    wrong = await house.root.ask("POST", "/access/users", userid="a@pve", email="nobody")
+    right = await house.root.ask("POST", "/access/users", userid="a@pve", email="a.b+c@d.example")
+    none = await house.root.ask("PUT", "/access/users/a@pve", email="")
+
+    text = "invalid format - value does not look like a valid email address\n"
+    assert wrong[2]["errors"] == {"email": text}
+    assert (right[0], none[0]) == (200, 200)
+
+
+async def test_an_interface_is_told_by_its_name(house: House) -> None:
+    _, _, listed = await house.root.ask("GET", "/nodes/pve/network")
+    _, _, found = await house.root.ask("GET", "/nodes/pve/network/vmbr0")
+    _, _, missing = await house.root.ask("GET", "/nodes/pve/network/vmbr77")
+
+    assert {"iface": "vmbr0"} | found["data"] in listed["data"]
+    assert missing["errors"] == {"iface": "interface does not exist"}
+
+
+async def test_what_an_index_names_can_be_read(house: House) -> None:
+    status, _, found = await house.root.ask("GET", "/cluster/ha/status")
+    moves = await house.root.ask("GET", "/nodes/pve/capabilities/qemu/migration")
+
+    assert status == 200
+    assert {"name": "current"} in found["data"]
+    assert moves[2]["data"] == {"has-dbus-vmstate": 1}
