@@ -6,6 +6,7 @@ from typing import Final
 from proxmox_lab.actions import power
 from proxmox_lab.actions.power import refuse_locked
 from proxmox_lab.call import Lab
+from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.site.things import Machine, Snapshot, Volume
@@ -52,7 +53,7 @@ async def take(
         for key, volume in disks(machine.config):
             task.say(f"snapshotting 'drive-{key}' ({volume})")
         await task.spend(TAKE)
-        await lab.guesthouse.snapshot(machine, name)
+        await _note_disks(lab, machine, name, state)
         machine.snapshots[name] = Snapshot(
             config={k: v for k, v in machine.config.items() if _is_kept(k)},
             snaptime=int(lab.clock.now()),
@@ -62,6 +63,14 @@ async def take(
         )
         machine.config["parent"] = name
         lab.store.save_machine(machine)
+
+
+async def _note_disks(lab: Lab, machine: Machine, name: str, state: str | None) -> None:
+    try:
+        await lab.guesthouse.snapshot(machine, name)
+    except GuestFailure:
+        machine.volumes.pop(state or "", None)
+        raise
 
 
 def _is_kept(key: str) -> bool:

@@ -14,6 +14,7 @@ from proxmox_lab.guests.simulated.inside import hardware_of, open_inside
 
 COMMAND_TIME: Final = 0.25  # how long a command runs in a guest
 _COMMANDS: Final = ("guest-ping", "guest-exec", "guest-info")
+_LACKING: Final[Mapping[bool, str]] = {False: "savevm-start", True: "query-savevm"}
 _DISK: Final = {
     "dev": "/dev/sda2", "bus-type": "scsi", "bus": 0, "target": 0, "unit": 0,
     "pci-controller": {"domain": 0, "bus": 1, "slot": 1, "function": 0},
@@ -112,7 +113,22 @@ class RecordedGuest(HollowGuest):
 
 
 class RecordedGuests(HollowGuests):
-    """Makes the recorded site's guests."""
+    """Makes the recorded site's guests, whose QEMU has not what Proxmox adds to it."""
+
+    def __init__(self, *, modern: bool) -> None:
+        self._lacking = _LACKING[modern]
+        self._made: dict[int, RecordedGuest] = {}
 
     async def create(self, config: GuestConfig) -> RecordedGuest:
-        return RecordedGuest(config)
+        self._made[config.vmid] = RecordedGuest(config)
+        return self._made[config.vmid]
+
+    async def adopt(self, config: GuestConfig) -> RecordedGuest:
+        return await self.create(config)
+
+    async def snapshot(self, config: GuestConfig, name: str) -> None:
+        """Fail while the machine runs, as the recorded QEMU did."""
+        await super().snapshot(config, name)
+        if self._made[config.vmid].running:
+            why = f"The command {self._lacking} has not been found"
+            raise GuestFailure(f"VM {config.vmid} qmp command '{self._lacking}' failed - {why}")

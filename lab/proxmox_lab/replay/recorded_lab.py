@@ -23,9 +23,9 @@ SPEED: Final = 8.0
 async def recorded_lab(release: str, source: str) -> AsyncGenerator[tuple[Lab, str]]:
     """Open a lab of its own for a session; gives it with the address it answers at."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(
-            data=Path(folder), guests=RecordedGuests(), release=nearest(release), speed=SPEED
-        )
+        played = nearest(release)
+        guests = RecordedGuests(modern=played.is_modern)
+        plan = Plan(data=Path(folder), guests=guests, release=played, speed=SPEED)
         store = Store(plan.data)
         store.save_all(recorded_site(major=plan.release.major, source=source))
         faults = Faults()

@@ -32,7 +32,6 @@ ALLOWED: Final[Mapping[tuple[str, str, int], str]] = {
     ("9.2.11", "main", 577): _CLEANUP,
     ("9.2.11", "main", 592): _CLEANUP,
     ("9.2.11", "main", 594): _CLEANUP,
-    ("9.2.11", "main", 665): _NO_PATCHES,
     ("9.2.11", "main", 675): _NO_PATCHES,
 }
 

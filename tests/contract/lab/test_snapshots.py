@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from proxmoxer.core import ResourceException
 
+from proxmox_lab.guests.port import GuestConfig, GuestFailure
 from tests.contract.lab.conftest import Site
 from tests.contract.lab.test_proxmoxer import clone
 
@@ -123,3 +124,20 @@ async def test_a_raw_disk_has_no_snapshots(site: Site, machine: Any) -> None:
     text = await ended(site, machine.snapshot.post, snapname="one")
 
     assert text == "snapshot feature is not available"
+
+
+async def test_a_snapshot_that_fails_leaves_no_volume_for_the_memory(
+    site: Site, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(config: GuestConfig, name: str) -> None:
+        raise GuestFailure(f"no {name} of {config.vmid}")
+
+    assert await ended(site, machine.status.start.post) == "OK"
+    volumes = set(site.lab.site.machine(VMID).volumes)
+    monkeypatch.setattr(site.guests, "snapshot", broken)
+
+    text = await ended(site, machine.snapshot.post, snapname="live", vmstate=1)
+
+    assert text == f"no live of {VMID}"
+    assert set(site.lab.site.machine(VMID).volumes) == volumes
+    assert await tree(site, machine) == {"current": None}
