@@ -1,8 +1,10 @@
 """Making a machine from nothing."""
 
 import uuid
+from contextlib import suppress
 from typing import Final
 
+from proxmox_lab.actions import keys
 from proxmox_lab.actions.drive_change import attach
 from proxmox_lab.call import Call
 from proxmox_lab.machines import config, values
@@ -14,6 +16,16 @@ from proxmox_lab.tasks.task import Task
 _NOT_KEPT: Final = frozenset(
     {"node", "vmid", "pool", "start", "storage", "archive", "force", "unique", "bwlimit"}
 )
+
+
+def refuse_keys(call: Call, pool: str | None) -> None:
+    """Refuse what the caller may not set; rights on the pool are as good as on the machine."""
+    for key in (key for key in call.parameters if key not in _NOT_KEPT):
+        if pool:
+            with suppress(Refusal):
+                keys.may_change(call, key, call.text(key), path=f"/pool/{pool}")
+                continue
+        keys.may_change(call, key, call.text(key))
 
 
 async def create(call: Call, task: Task) -> None:

@@ -32,11 +32,11 @@ _HOST_DEVICE: Final = re.compile(r"^(hostpci|usb|serial)\d+$")
 _BRIDGE: Final = re.compile(r"bridge=([^,]+)")
 
 
-def may_change(call: Call, key: str, value: str | None) -> None:
-    """Refuse a key the caller may not set or delete."""
+def may_change(call: Call, key: str, value: str | None, *, path: str = "") -> None:
+    """Refuse a key the caller may not set or delete; the rights count on ``/vms/{vmid}``."""
     if call.caller.is_root:
         return
-    path, rights = f"/vms/{call.vmid}", call.lab.rights
+    path, rights = path or f"/vms/{call.vmid}", call.lab.rights
     if key in _ROOT_ONLY:
         raise Refusal(f"only root can set '{key}' config")
     if _HOST_DEVICE.match(key) and not (value or "").startswith(("mapping=", "socket", "spice")):

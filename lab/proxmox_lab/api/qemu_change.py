@@ -7,7 +7,7 @@ from proxmox_lab.access.permission import need
 from proxmox_lab.actions import change, removal
 from proxmox_lab.actions.change import Change
 from proxmox_lab.actions.clone import clone, is_none, taken
-from proxmox_lab.actions.creation import create, exists
+from proxmox_lab.actions.creation import create, exists, refuse_keys
 from proxmox_lab.actions.drive_copy import Order
 from proxmox_lab.actions.power import known, refuse_locked
 from proxmox_lab.call import Call, Handler
@@ -176,13 +176,14 @@ async def request_creation(call: Call) -> str:
         raise forbidden()
     if call.text("archive"):
         raise Refusal(f"volume '{call.text('archive')}' does not exist")
-    if call.vmid in call.lab.site.cluster:
-        raise exists(call.lab.site, call.vmid)
     for key in call.parameters:
         if config.DRIVE.match(key):
             storage = config.volume_of(call.text(key)).partition(":")[0]
             if storage not in ("none", "cdrom"):
                 _refuse_storage(call, storage)
+    refuse_keys(call, pool)
+    if call.vmid in call.lab.site.cluster:
+        raise exists(call.lab.site, call.vmid)
     return call.start("qmcreate", lambda task: create(call, task))
 
 

@@ -206,3 +206,24 @@ async def test_what_an_index_names_can_be_read(house: House) -> None:
     assert status == 200
     assert {"name": "current"} in found["data"]
     assert moves[2]["data"] == {"has-dbus-vmstate": 1}
+
+
+async def test_making_a_machine_takes_the_rights_to_its_settings(house: House) -> None:
+    await house.root.ask("POST", "/access/users", userid="ann@pve")
+    await house.root.ask("POST", "/access/roles", roleid="Maker", privs="VM.Allocate")
+    await house.root.ask("POST", "/access/roles", roleid="Cook", privs="VM.Allocate,VM.Config.CPU")
+    await house.root.ask("PUT", "/access/acl", path="/vms", users="ann@pve", roles="Maker")
+    await house.root.ask("POST", "/pools", poolid="kitchen")
+    await house.root.ask("PUT", "/access/acl", path="/pool/kitchen", users="ann@pve", roles="Cook")
+    ann = house.person("ann@pve")
+
+    refused = await ann.ask("POST", VM, vmid="801", cores="2")
+    root_only = await ann.ask("POST", VM, vmid="801", args="-foo")
+    pooled = await ann.ask("POST", VM, vmid="802", cores="2", pool="kitchen")
+    elsewhere = await ann.ask("POST", VM, vmid="803", memory="64", pool="kitchen")
+    bare = await ann.ask("POST", VM, vmid="804")
+
+    assert refused[:2] == (403, "Permission check failed (/vms/801, VM.Config.CPU)")
+    assert root_only[:2] == (500, "only root can set 'args' config")
+    assert elsewhere[:2] == (403, "Permission check failed (/vms/803, VM.Config.Memory)")
+    assert (pooled[0], bare[0]) == (200, 200)
