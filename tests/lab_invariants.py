@@ -39,9 +39,18 @@ def _let_go(bearers: Mapping[str, set[int]], vmid: int) -> None:
 
 
 def touched(entries: Entries, decoys: Iterable[int], *, by: str) -> Entries:
-    """Return what somebody (a token's id) did to machines that are not theirs."""
+    """Return what somebody (a token's id) did to machines that are not theirs.
+
+    A clone into an id that is taken is refused by Proxmox: it touches nobody.
+    """
     watched = set(decoys)
-    return [entry for entry in entries if entry["vmid"] in watched and entry["by"] == by]
+    return [
+        entry
+        for entry in entries
+        if entry["vmid"] in watched
+        and entry["by"] == by
+        and entry["detail"].get("type") != "qmclone"
+    ]
 
 
 def strangers(entries: Entries) -> set[int]:

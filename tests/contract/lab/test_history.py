@@ -36,7 +36,9 @@ async def test_a_machines_life_is_told_with_names_and_tasks(site: Site) -> None:
         "qmclone", "qmstart", "qmstop", "qmdestroy",
     ]  # fmt: skip
     assert living(told) == set()
-    assert touched(told, {900000}, by=TOKEN) == told
+    assert touched(told, {900000}, by=TOKEN) == [
+        entry for entry in told if entry["detail"].get("type") != "qmclone"
+    ]
 
 
 async def test_strangers_are_in_it_and_it_survives_a_restart(open_lab: Opened) -> None:
