@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
@@ -20,6 +19,8 @@ from vm_service.domain.network import AddressBook, VmidRange
 from vm_service.domain.ownership import Disk, Sighting
 from vm_service.domain.placement import Place
 from vm_service.domain.program import Stage
+from vm_service.domain.promises import Load, Share, loads
+from vm_service.domain.survey import Node, Room, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Listed, Order, Power, TaskState
 from vm_service.handlers.tools import Tools
@@ -83,9 +84,9 @@ class FakeMachines:
         address = str(net.address.ip) if net.address else None
         return replace(machine, vmid=vmid, net=net, address=address)
 
-    async def per_node(self) -> Mapping[str, int]:
+    async def used(self, *, but: str) -> Mapping[str, Load]:
         living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
-        return Counter(row.node for row in living if row.node)
+        return loads(_share(row) for row in living if row.node and row.server_id != but)
 
     async def addresses(self, *, but: str) -> AbstractSet[str]:
         living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
@@ -93,6 +94,18 @@ class FakeMachines:
 
     async def burn(self, vmid: int, *, reason: str) -> None:
         self.burnt[vmid] = reason
+
+
+def _share(machine: Machine) -> Share:
+    assert machine.node is not None
+    return Share(
+        node=machine.node,
+        kind=machine.kind,
+        stage=machine.stage,
+        power=machine.power,
+        machines=1,
+        memory=machine.spec.plan.memory_mib if machine.spec else 0,
+    )
 
 
 @dataclass(slots=True)
@@ -226,6 +239,7 @@ class FakeHypervisor:
         self.agent_silent_for = 2
         self.host_key = HOST_KEY + " root@guest\n"
         self.node = "pve"
+        self.memory: Room | None = None  # of its only node; none: hidden from us
         self.clock: Callable[[], float] = lambda: 0.0
         self.guest_polls = 1  # of a task that waits for the guest
 
@@ -242,9 +256,11 @@ class FakeHypervisor:
         self.tasks[upid] = FakeTask(kind, vmid, **kw)
         return upid
 
-    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
-        async with self._call("place"):
-            return Place(node=self.node, template=9000, template_node=self.node)
+    async def survey(self) -> tuple[Survey, Wishes]:
+        async with self._call("survey"):
+            node = Node(name=self.node, memory=self.memory)
+            template = Template(vmid=9000, node=self.node)
+            return Survey(nodes=(node,), templates=(template,)), Wishes()
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         async with self._call("look"):

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Protocol
 
 from common.contracts.base import Message
-from common.contracts.servers import Endpoint, Plan, Port
+from common.contracts.servers import Endpoint, Port
 from vm_service.domain.machine import Machine
 from vm_service.domain.orphans import Record
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
+from vm_service.domain.promises import Load
+from vm_service.domain.survey import Survey, Wishes
 from vm_service.domain.sweep import SweepState
 from vm_service.domain.vm import Listed, Order, Power, TaskState
 
@@ -22,8 +24,8 @@ class Hypervisor(Protocol):
     Verbs that start a task return its UPID; none when nothing had to be done.
     """
 
-    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
-        """Choose where a new VM goes; ``used`` counts our living machines per node."""
+    async def survey(self) -> tuple[Survey, Wishes]:
+        """Return what the cluster looks like, and what the settings wish of a place."""
         ...
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
@@ -122,8 +124,8 @@ class Machines(Protocol):
         """
         ...
 
-    async def per_node(self) -> Mapping[str, int]:
-        """Count the living machines on each node."""
+    async def used(self, *, but: str) -> Mapping[str, Load]:
+        """Tell what of ours is on each node, but for one server; nobody reserves meanwhile."""
         ...
 
     async def addresses(self, *, but: str) -> AbstractSet[str]:

@@ -187,7 +187,7 @@ async def test_a_removal_wins_over_everything_and_only_what_was_seen_gone_is_giv
         assert isinstance(said[-1], VMDeleted)
     async with copies.work() as tx:
         assert await tx.machines.addresses(but="") == set()
-        assert await tx.machines.per_node() == {}
+        assert await tx.machines.used(but="") == {}
 
 
 async def test_the_address_of_a_vm_that_would_not_go_is_not_given_out_again(copies: Copies):

@@ -9,6 +9,8 @@ import pytest
 
 from common.contracts.events import VMFailed, VMReady
 from common.contracts.hypervisor import Network
+from tests.fakes import root_shell
+from tests.fakes.vm_service import SPEC
 from tests.integration.vm_service.conftest import Opened, Service, Site, service_of
 from vm_service.domain.settings_in_force import InForce
 from vm_service.settings import Settings
@@ -87,6 +89,33 @@ async def test_where_nothing_fits_every_node_is_named_with_its_reason(open_site:
             [failed] = await service.said(VMFailed)
             assert failed.step == "reserve"
             assert all(f"{name}: drained" in failed.reason for name in names)
+
+
+def let_see_memory(site: Site) -> None:
+    """Have figures of memory told, which our role does not show by default."""
+    root_shell.run(site.lab.site, "pveum role add YardNode --privs Sys.Audit")
+    who = "--users spawnyard@pve --tokens 'spawnyard@pve!yard'"
+    root_shell.run(site.lab.site, f"pveum acl modify /nodes --roles YardNode {who}")
+
+
+async def test_no_node_is_promised_more_memory_than_it_has(open_site: Opened):
+    plan, servers = SPEC.plan.memory_mib << 20, [f"srv_{number}" for number in range(12)]
+    async with open_site(nodes=2) as site, service_of(site.settings) as service:
+        let_see_memory(site)
+        for host in site.lab.site.nodes.values():
+            host.memory = 8 << 30  # half a GiB of it is the host's own
+        for server in servers:
+            await service.want(server)
+        await asyncio.gather(*(service.go(server) for server in servers))
+
+        nodes = Counter(fact.node for fact in await service.said(VMReady))
+        assert nodes == dict.fromkeys(site.lab.site.nodes, (8 << 30) // plan - 1)
+        failed = await service.said(VMFailed)
+        assert len(failed) == len(servers) - nodes.total()
+        for fact in failed:
+            assert fact.step == "reserve"
+            assert all(f"{name}: " in fact.reason for name in nodes)
+            assert "2.0 GiB needed" in fact.reason
 
 
 async def test_what_the_cluster_holds_is_listed(site: Site, service: Service):

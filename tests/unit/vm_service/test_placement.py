@@ -6,7 +6,8 @@ import pytest
 
 from common.contracts.servers import Plan
 from vm_service.domain.placement import Place, choose
-from vm_service.domain.promises import RECORDED, Promises
+from vm_service.domain.program import Kind, PowerState, Stage
+from vm_service.domain.promises import Load, Share, loads
 from vm_service.domain.survey import Node, Room, Store, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble, Verdict
 
@@ -57,11 +58,16 @@ TABLE = {
         at("b"),
     ),
     "of two alike the template's own": (shared(node("b"), node("a")), Wishes(), {}, at("a")),
-    "the node with fewer of ours": (shared(node("a"), node("b")), Wishes(), {"a": 3}, at("b")),
+    "the node with fewer of ours": (
+        shared(node("a"), node("b")),
+        Wishes(),
+        {"a": Load(machines=3)},
+        at("b"),
+    ),
     "a node never used before": (
         shared(node("a"), node("b"), node("c")),
         Wishes(),
-        {"a": 1, "b": 1},
+        {"a": Load(machines=1), "b": Load(machines=1)},
         at("c"),
     ),
     "a template of the node's own": (
@@ -111,7 +117,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("survey", "wishes", "used", "place"), TABLE.values(), ids=TABLE)
-def test_the_best_place_is(survey: Survey, wishes: Wishes, used: dict[str, int], place: Place):
+def test_the_best_place_is(survey: Survey, wishes: Wishes, used: dict[str, Load], place: Place):
     assert choose(PLAN, survey, wishes, used=used) == place
 
 
@@ -178,22 +184,67 @@ def test_nodes_that_are_away_may_come_back():
     assert trouble.value.verdict is Verdict.UNKNOWN
 
 
+def load(machines: int, *, running: int = 0) -> Load:
+    """``running`` of so many machines of the plan have power; the others are on their way."""
+    memory = PLAN.memory_mib
+    return Load(machines=machines, running=memory * running, promised=memory * (machines - running))
+
+
 def test_many_at_once_are_spread_though_the_figures_of_memory_lag_behind():
-    survey, used = shared(node("a", 40), node("b", 32), node("c", 36)), dict[str, int]()
+    survey, used = shared(node("a", 60), node("b", 52), node("c", 56)), dict[str, int]()
     for _ in range(30):
-        name = choose(PLAN, survey, Wishes(), used=used).node
+        so_far = {name: load(count) for name, count in used.items()}
+        name = choose(PLAN, survey, Wishes(), used=so_far).node
         used[name] = used.get(name, 0) + 1
 
     assert set(used) == {"a", "b", "c"}
     assert max(used.values()) <= 2 * min(used.values())
 
 
-def test_a_place_just_given_counts_until_the_records_show_it():
-    now = 0.0
-    promises = Promises(clock=lambda: now)
-    promises.add("a")
+def test_a_node_is_never_promised_more_than_it_has():
+    survey, used = shared(node("a", 11), node("b", 8)), dict[str, int]()
+    with pytest.raises(Trouble) as trouble:
+        for _ in range(30):
+            so_far = {name: load(count) for name, count in used.items()}
+            name = choose(PLAN, survey, Wishes(), used=so_far).node
+            used[name] = used.get(name, 0) + 1
 
-    assert promises.added_to({"a": 1, "b": 1}) == {"a": 2, "b": 1}
+    assert used == {"a": 5, "b": 4}
+    assert trouble.value.text.endswith(
+        "a: 11.0 GiB of memory free, 2.0 GiB needed, 10.0 GiB promised to VMs not started yet; "
+        "b: 8.0 GiB of memory free, 2.0 GiB needed, 8.0 GiB promised to VMs not started yet"
+    )
 
-    now = RECORDED + 0.1
-    assert promises.added_to({"a": 2, "b": 1}) == {"a": 2, "b": 1}
+
+def test_what_our_running_vms_were_given_is_theirs_though_they_do_not_use_it_yet():
+    survey = shared(node("a", 50))
+    choose(PLAN, survey, Wishes(), used={"a": load(31, running=30)})
+
+    with pytest.raises(Trouble, match=r"a: 64.0 GiB of its 64.0 GiB of memory are given"):
+        choose(PLAN, survey, Wishes(), used={"a": load(32, running=30)})
+
+
+def test_a_node_whose_memory_is_promised_loses_against_one_that_looks_fuller():
+    survey = shared(node("a", 60), node("b", 50))
+
+    place = choose(PLAN, survey, Wishes(), used={"a": load(15), "b": load(15, running=15)})
+
+    assert place.node == "b"
+
+
+STANDING: dict[str, tuple[Kind, Stage, PowerState, Load]] = {
+    "placed": (Kind.DEPLOY, Stage.WORKING, "unknown", Load(machines=1, promised=2048)),
+    "started": (Kind.DEPLOY, Stage.WORKING, "running", Load(machines=1, running=2048)),
+    "failed before": (Kind.DEPLOY, Stage.FAILED, "unknown", Load(machines=1)),
+    "off": (Kind.STOP, Stage.OFF, "stopped", Load(machines=1)),
+    "started again": (Kind.START, Stage.WORKING, "stopped", Load(machines=1, promised=2048)),
+    "going": (Kind.REMOVE, Stage.WORKING, "running", Load(machines=1, running=2048)),
+}
+
+
+@pytest.mark.parametrize(("kind", "stage", "power", "takes"), STANDING.values(), ids=STANDING)
+def test_a_machine_takes_memory_that_is(kind: Kind, stage: Stage, power: PowerState, takes: Load):
+    share = Share(node="a", kind=kind, stage=stage, power=power, machines=1, memory=2048)
+
+    assert loads([share]) == {"a": takes}
+    assert loads([share, share])["a"].machines == 2

@@ -1,6 +1,6 @@
 """The hypervisor that counts now: exchanged under way, while calls end where they began."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from common.contracts.hypervisor import HypervisorSettings
-from common.contracts.servers import Plan
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
 from vm_service.domain.settings_in_force import InForce
+from vm_service.domain.survey import Survey, Wishes
 from vm_service.domain.vm import Listed, Order, Power, TaskState
 from vm_service.ports import Hypervisor
 
@@ -88,10 +88,10 @@ class LiveHypervisor:
         async with self._lent() as now:
             await now.ping()
 
-    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
-        """Choose where a new VM goes."""
+    async def survey(self) -> tuple[Survey, Wishes]:
+        """Return what the cluster looks like."""
         async with self._lent() as now:
-            return await now.place(plan, used=used)
+            return await now.survey()
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         """See what is there."""

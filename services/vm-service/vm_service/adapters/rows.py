@@ -3,14 +3,16 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, func, select
 
 from common.contracts.base import now
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
+from vm_service.adapters.tables import machines
 from vm_service.domain.machine import Failure, Machine
 from vm_service.domain.placement import UNRECORDED, Place
 from vm_service.domain.program import Kind, Stage
+from vm_service.domain.promises import Share
 
 
 def columns(machine: Machine) -> dict[str, object]:
@@ -76,6 +78,33 @@ def machine_of(row: Row[Any]) -> Machine:
         host_keys=tuple(row.host_keys),
         endpoint=Endpoint.model_validate(row.endpoint) if row.endpoint else None,
         failure=Failure(**row.failure) if row.failure else None,
+    )
+
+
+def shares(*, but: str) -> Select[*tuple[Any, ...]]:
+    """Return the question how the living machines of each node stand, but for one server."""
+    memory = func.sum(machines.c.spec["plan"]["memory_mib"].as_integer())
+    alike = (machines.c.node, machines.c.kind, machines.c.stage, machines.c.power)
+    return (
+        select(*alike, func.count().label("machines"), memory.label("memory"))
+        .where(
+            machines.c.stage != Stage.GONE.value,
+            machines.c.node.is_not(None),
+            machines.c.server_id != but,
+        )
+        .group_by(*alike)
+    )
+
+
+def share_of(row: Row[Any]) -> Share:
+    """Return one answer to the question."""
+    return Share(
+        node=row.node,
+        kind=Kind(row.kind),
+        stage=Stage(row.stage),
+        power=row.power,
+        machines=row.machines,
+        memory=row.memory or 0,
     )
 
 

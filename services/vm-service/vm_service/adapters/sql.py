@@ -15,11 +15,12 @@ from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
 from common.db.upsert import add_if_absent
 from common.db.work import UnitOfWork
-from vm_service.adapters.rows import columns, machine_of
+from vm_service.adapters.rows import columns, machine_of, share_of, shares
 from vm_service.adapters.tables import burnt_vmids, machines
 from vm_service.domain.machine import Machine
 from vm_service.domain.network import AddressBook, VmidRange
 from vm_service.domain.program import Kind, Stage
+from vm_service.domain.promises import Load, loads
 
 _RESERVATIONS: Final = 7_264_019_339  # any number; copies of the service reserve one by one
 
@@ -60,10 +61,7 @@ class SqlMachines:
 
     async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
         """Return the machine with a VM id and an address that no living one has."""
-        if self._session.get_bind().dialect.name == "postgresql":
-            await self._session.execute(
-                text("SELECT pg_advisory_xact_lock(:n)"), {"n": _RESERVATIONS}
-            )
+        await self._wait_in_line()
         vmid = machine.vmid or await self._free_vmid()
         net = self._addresses.assign(
             hint=vmid - self._vmids.first,
@@ -72,14 +70,17 @@ class SqlMachines:
         address = str(net.address.ip) if net.address else None
         return replace(machine, vmid=vmid, net=net, address=address)
 
-    async def per_node(self) -> Mapping[str, int]:
-        """Count the living machines on each node."""
-        query = (
-            select(machines.c.node, func.count().label("machines"))
-            .where(machines.c.stage != Stage.GONE.value, machines.c.node.is_not(None))
-            .group_by(machines.c.node)
-        )
-        return {row.node: row.machines for row in await self._session.execute(query)}
+    async def _wait_in_line(self) -> None:
+        """Keep other copies from reserving until this transaction ends."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            await self._session.execute(
+                text("SELECT pg_advisory_xact_lock(:n)"), {"n": _RESERVATIONS}
+            )
+
+    async def used(self, *, but: str) -> Mapping[str, Load]:
+        """Tell what of ours is on each node, but for one server; nobody reserves meanwhile."""
+        await self._wait_in_line()
+        return loads(share_of(row) for row in await self._session.execute(shares(but=but)))
 
     async def addresses(self, *, but: str) -> AbstractSet[str]:
         """Return the addresses of all living machines but that of one server."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.contracts.servers import Plan
+from vm_service.domain.promises import Load
 from vm_service.domain.survey import Node, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble, Verdict
 
@@ -44,12 +45,12 @@ class Place:
     storage: str | None = None
 
 
-def choose(plan: Plan, survey: Survey, wishes: Wishes, *, used: Mapping[str, int]) -> Place:
-    """Return the best place. ``used``: our machines per node. Raises with a reason per node."""
+def choose(plan: Plan, survey: Survey, wishes: Wishes, *, used: Mapping[str, Load]) -> Place:
+    """Return the best place. ``used``: what of ours is on each node. Raises with reasons."""
     fit: list[tuple[float, Place]] = []
     reasons: dict[str, str] = {}
     for node in sorted(survey.nodes, key=lambda one: one.name):
-        for place, reason in _looked_at(node, plan, survey, wishes):
+        for place, reason in _looked_at(node, used.get(node.name, Load()), plan, survey, wishes):
             if place is None:
                 reasons.setdefault(node.name, reason)
             else:
@@ -60,10 +61,10 @@ def choose(plan: Plan, survey: Survey, wishes: Wishes, *, used: Mapping[str, int
 
 
 def _looked_at(
-    node: Node, plan: Plan, survey: Survey, wishes: Wishes
+    node: Node, load: Load, plan: Plan, survey: Survey, wishes: Wishes
 ) -> Iterator[tuple[Place | None, str]]:
     """Give the places a node offers, or the reasons why it offers none."""
-    reason = _unfit(node, plan, wishes)
+    reason = _unfit(node, wishes) or _no_memory(node, load, plan)
     if reason is not None:
         yield None, reason
         return
@@ -81,16 +82,31 @@ def _place(template: Template, node: Node, wishes: Wishes) -> Place:
     )
 
 
-def _unfit(node: Node, plan: Plan, wishes: Wishes) -> str | None:
-    needed = plan.memory_mib * MIB
+def _unfit(node: Node, wishes: Wishes) -> str | None:
     if wishes.allowed and node.name not in wishes.allowed:
         return "not among the nodes that may be used"
     if node.name in wishes.drained:
         return "drained"
     if not node.online:
         return OFFLINE
-    if node.memory is not None and node.memory.free < needed:
-        return f"{_gib(node.memory.free)} of memory free, {_gib(needed)} needed"
+    return None
+
+
+def _no_memory(node: Node, load: Load, plan: Plan) -> str | None:
+    """Tell what keeps the plan's memory from fitting.
+
+    What is promised is not seen in the figures yet; what a VM was given it may take any time.
+    """
+    if node.memory is None:
+        return None
+    needed, promised = plan.memory_mib * MIB, load.promised * MIB
+    ours = load.running * MIB + promised
+    if node.memory.free - promised < needed:
+        text = f"{_gib(node.memory.free)} of memory free, {_gib(needed)} needed"
+        return f"{text}, {_gib(promised)} promised to VMs not started yet" if promised else text
+    if node.memory.total - ours < needed:
+        text = f"{_gib(ours)} of its {_gib(node.memory.total)} of memory are given to our VMs"
+        return f"{text}, {_gib(needed)} needed"
     return None
 
 
@@ -128,14 +144,17 @@ def _target(template: Template, wishes: Wishes) -> str | None:
     return next(iter(template.storages), None)
 
 
-def _score(place: Place, plan: Plan, survey: Survey, used: Mapping[str, int]) -> float:
+def _score(place: Place, plan: Plan, survey: Survey, used: Mapping[str, Load]) -> float:
     node = next(one for one in survey.nodes if one.name == place.node)
-    memory = node.memory.share_after(plan.memory_mib * MIB) if node.memory else UNKNOWN
+    load = used.get(place.node, Load())
+    taken = (plan.memory_mib + load.promised) * MIB
+    memory = node.memory.share_after(taken) if node.memory else UNKNOWN
     template = next(one for one in survey.templates if one.vmid == place.template)
     name = place.storage or next(iter(template.storages), "")
     store = survey.store(place.node, name)
     disk = store.room.share_after(plan.disk_gib * GIB) if store and store.room else UNKNOWN
-    spread = 1 - used.get(place.node, 0) / (1 + max(used.values(), default=0))
+    most = max((one.machines for one in used.values()), default=0)
+    spread = 1 - load.machines / (1 + most)
     near = AT_HOME if place.node == place.template_node else 0.0
     return MEMORY * memory + SPREAD * spread + STORAGE * disk + near
 

@@ -1,27 +1,47 @@
-"""Places that were just given: neither our records nor Proxmox's figures show them yet."""
+"""What our machines take of a node: some have its memory, to others it is only promised."""
 
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-RECORDED: Final = 5.0  # seconds after which a place that was given stands in our records
+from vm_service.domain.program import Kind, PowerState, Stage
+
+BRINGING_UP: Final = frozenset({Kind.DEPLOY, Kind.START})
 
 
-@dataclass(slots=True)
-class Promises:
-    """Who asks at the same time as others has to be told of them, or all go to one node."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What of ours is on one node. Memory in MiB: ``running`` of VMs that have power.
 
-    clock: Callable[[], float] = time.monotonic
-    _given: deque[tuple[float, str]] = field(default_factory=deque[tuple[float, str]])
+    ``promised`` is that of VMs on their way to it; Proxmox's figures do not show it yet.
+    """
 
-    def add(self, node: str) -> None:
-        """Remember that a place on the node was given away."""
-        self._given.append((self.clock(), node))
+    machines: int = 0
+    running: int = 0
+    promised: int = 0
 
-    def added_to(self, used: Mapping[str, int]) -> Mapping[str, int]:
-        """Return our machines per node; some count twice for a moment, on every node alike."""
-        while self._given and self.clock() - self._given[0][0] > RECORDED:
-            self._given.popleft()
-        return Counter(used) + Counter(node for _, node in self._given)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Living machines of one node that stand alike. ``memory``: of all their plans, in MiB."""
+
+    node: str
+    kind: Kind
+    stage: Stage
+    power: PowerState
+    machines: int
+    memory: int
+
+
+def loads(shares: Iterable[Share]) -> Mapping[str, Load]:
+    """Add up what is on each node; a VM that is off, and left so, takes no memory."""
+    found: dict[str, Load] = {}
+    for share in shares:
+        load = found.get(share.node, Load())
+        coming = share.kind in BRINGING_UP and share.stage is Stage.WORKING
+        found[share.node] = Load(
+            machines=load.machines + share.machines,
+            running=load.running + (share.memory if share.power == "running" else 0),
+            promised=load.promised + (share.memory if share.power != "running" and coming else 0),
+        )
+    return found

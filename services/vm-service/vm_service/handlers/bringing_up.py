@@ -6,6 +6,7 @@ from typing import Final
 from vm_service.domain.host_key import HOST_KEY_FILE, host_key
 from vm_service.domain.machine import Machine
 from vm_service.domain.ownership import Standing, by_hand
+from vm_service.domain.placement import choose
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.addresses import believed, ensure_free_address
 from vm_service.handlers.home import SETTLING, home_of
@@ -26,13 +27,13 @@ class NotOurs(Exception):
 
 
 async def reserve(job: Job) -> Change:
-    """Choose a node; the id and the address are taken in the transaction that records it."""
-    async with job.work() as tx:
-        used = await tx.machines.per_node()
-    home = await job.tools.hypervisor.place(job.machine.wanted.plan, used=used)
+    """Look around; node, id and address are chosen in the transaction that records them."""
+    survey, wishes = await job.tools.hypervisor.survey()
     hosts = await job.tools.hypervisor.host_addresses()
 
     async def change(tx: Work, machine: Machine) -> Machine:
+        used = await tx.machines.used(but=machine.server_id)
+        home = choose(machine.wanted.plan, survey, wishes, used=used)
         placed = await keeping(node=home.node, home=home)(tx, machine)
         return await tx.machines.reserve(placed, avoid=hosts)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from vm_service.domain.placement import UNRECORDED, Place
+from vm_service.domain.placement import UNRECORDED, Place, choose
 from vm_service.handlers.job import Job
 
 SETTLING: Final = 2.0  # seconds after which a task that was started is listed for certain
@@ -14,7 +14,7 @@ async def home_of(job: Job) -> Place:
     home = job.machine.home
     assert home is not None
     if home.template == UNRECORDED:
-        found = await job.tools.hypervisor.place(job.machine.wanted.plan, used={})
+        found = choose(job.machine.wanted.plan, *await job.tools.hypervisor.survey(), used={})
         home = replace(found, node=home.node)
         await job.note(home=home)
     return home

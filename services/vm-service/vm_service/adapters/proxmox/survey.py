@@ -2,17 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Final
 
-from common.contracts.servers import Plan
 from vm_service.adapters.proxmox.answers import CONFIG, RESOURCES, Resource, read, storages
 from vm_service.adapters.proxmox.census import ProxmoxCensus
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.adapters.proxmox.site import Site
-from vm_service.domain.placement import Place, choose
-from vm_service.domain.promises import Promises
 from vm_service.domain.survey import Node, Room, Store, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble
 
@@ -34,18 +30,14 @@ class ProxmoxSurvey(ProxmoxCensus):
             full=site.settings.clone == "full",
             storage=site.settings.storage,
         )
-        self._promises = Promises()
         self._looking = asyncio.Lock()
         self._survey: tuple[float, Survey] | None = None
         self._templates: Aged | None = None
 
-    async def place(self, plan: Plan, *, used: Mapping[str, int]) -> Place:
-        """Choose where a new VM goes; ``used`` counts our living machines per node."""
+    async def survey(self) -> tuple[Survey, Wishes]:
+        """Return what the cluster looks like, and what the settings wish of a place."""
         async with self._looking:
-            survey = await self._fresh()
-        place = choose(plan, survey, self._wishes, used=self._promises.added_to(used))
-        self._promises.add(place.node)
-        return place
+            return await self._fresh(), self._wishes
 
     def forget_templates(self) -> None:
         """Look for the templates anew the next time."""
