@@ -5,14 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from proxmox_lab.refusal import Refusal, forbidden
+from proxmox_lab.schema.names import user_name
 from proxmox_lab.schema.table import Method
 from proxmox_lab.site.rights import Caller, Rights
 from proxmox_lab.site.site import Rules
 
 _PLACE: Final = re.compile(r"\{([^}]+)\}")
-_SHORTEST: Final = 3  # characters of a user's name with its realm
-_LONGEST: Final = 64
-_USER_ID: Final = re.compile(r"^[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+$")
 _MODIFIERS: Final = (
     ("/storage/", "Datastore.Allocate"),
     ("/vms/", "VM.Allocate"),
@@ -49,13 +47,10 @@ def need_any(rights: Rights, caller: Caller, path: str, *privileges: str) -> Non
 
 
 def user_id(text: str) -> str:
-    """Return the user's name, or refuse one without a realm."""
-    if len(text) < _SHORTEST:
-        raise Refusal(f"user name '{text}' is too short")
-    if len(text) > _LONGEST:
-        raise Refusal(f"user name '{text}' is too long ({len(text)} > {_LONGEST})")
-    if not _USER_ID.match(text):
-        raise Refusal(f"value '{text}' does not look like a valid user name")
+    """Return the user's name, or refuse one that cannot be one."""
+    wrong = user_name(text)
+    if wrong:
+        raise Refusal(wrong.rstrip())
     return text
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxmox_lab.api.backups import refuse_root_only
 from proxmox_lab.call import Call, Handler
 from proxmox_lab.machines.config import typed
 from proxmox_lab.refusal import VERIFICATION_FAILED, Refusal, invalid
@@ -34,6 +35,7 @@ async def job(call: Call) -> dict[str, Any]:
 
 async def create_job(call: Call) -> None:
     """Keep a job. Whether its storage can do it is not asked."""
+    refuse_root_only(call)
     known = call.lab.site.rules.backup_jobs
     name = call.text("id") or f"backup-{secrets.token_hex(4)}-{secrets.token_hex(2)}"
     if name in known:
@@ -45,6 +47,7 @@ async def create_job(call: Call) -> None:
 
 async def change_job(call: Call) -> None:
     """Change a job."""
+    refuse_root_only(call)
     found = _job(call)
     gone = set(re.split(r"[,;\s]+", call.text("delete")))
     changed = {key: value for key, value in found.items() if key not in gone} | _given(call)

@@ -28,8 +28,27 @@ async def defaults(call: Call) -> dict[str, Any]:
     return shown if call.lab.release.is_modern else shown | {"notification-policy": "always"}
 
 
+def refuse_root_only(call: Call) -> None:
+    """Refuse what only root may say of a backup, and what takes a right over the whole site."""
+    if call.caller.is_root:
+        return
+    for name in ("tmpdir", "dumpdir", "script"):
+        if name in call.parameters:
+            raise invalid({name: "Only root may set this option."})
+    if call.parameters.keys() & {"bwlimit", "ionice", "performance"}:
+        need(call.lab.rights, call.caller, "/", "Sys.Modify")
+
+
+def _refuse_elsewhere(call: Call) -> None:
+    """Refuse what makes sense at a terminal alone."""
+    if call.switch("stdout"):
+        raise invalid({"stdout": "option is only allowed on the command line interface."})
+
+
 async def back_up(call: Call) -> str:
     """Fail to back machines up, in the background."""
+    _refuse_elsewhere(call)
+    refuse_root_only(call)
     if not any(call.text(key) for key in ("vmid", "all", "pool")):
         raise invalid({"vmid": "property is missing"})
     storage = call.text("storage")

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from proxmox_lab.api import firewall_names as names
-from proxmox_lab.api.firewall import CLUSTER, ON_CLUSTER, ON_MACHINE, Topic, Wall, mounted
+from proxmox_lab.api.firewall import (
+    CLUSTER,
+    HOST,
+    ON_CLUSTER,
+    ON_CONTAINER,
+    ON_MACHINE,
+    ON_NODE,
+    Topic,
+    Wall,
+    mounted,
+)
 from proxmox_lab.call import Handler
 from proxmox_lab.machines.firewall_rules import MACROS
 from proxmox_lab.refusal import Refusal, invalid
@@ -49,7 +59,8 @@ async def macros(_: Wall) -> list[dict[str, Any]]:
 async def index(wall: Wall) -> list[dict[str, str]]:
     """Name what there is to a firewall."""
     own = ("groups", "macros") if wall.of == CLUSTER else ("log",)
-    shown = ("rules", "aliases", "ipset", "refs", "options", *own)
+    named = () if wall.of == HOST else ("aliases", "ipset", "refs")
+    shown = ("rules", *named, "options", *own)
     return [{"name": name} for name in shown]
 
 
@@ -78,5 +89,7 @@ _GROUPS: Final[Mapping[str, Topic]] = {
 }
 ROUTES: Final[Mapping[str, Handler]] = {
     **mounted(_NAMES | _GROUPS, CLUSTER, ON_CLUSTER),
+    **mounted({"GET ": index}, HOST, ON_NODE),
     **mounted(_NAMES, "vm", ON_MACHINE),
+    **mounted(_NAMES, "ct", ON_CONTAINER),
 }

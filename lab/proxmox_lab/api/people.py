@@ -10,6 +10,7 @@ from proxmox_lab.call import Call, Handler
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.site.people import User, hashed
 
+REALMS: Final = ("pam", "pve")
 _PROPERTIES: Final = ("firstname", "lastname", "email", "comment", "keys")
 
 
@@ -36,7 +37,10 @@ def _seen(call: Call) -> Iterable[tuple[str, User]]:
 
 
 def _listed(call: Call, name: str, user: User) -> dict[str, Any]:
-    shown = _properties(user) | {"userid": name, "realm-type": name.rpartition("@")[2]}
+    realm = name.rpartition("@")[2]
+    shown = (
+        _properties(user) | {"userid": name} | ({"realm-type": realm} if realm in REALMS else {})
+    )
     if call.switch("full"):
         shown["groups"] = ",".join(_groups_of(call, name))
         if user.tokens:
@@ -70,10 +74,9 @@ async def create_user(call: Call) -> None:
     name, rules = call.text("userid"), call.lab.site.rules
     if name in rules.users:
         raise Refusal(f"create user failed: user '{name}' already exists")
-    realm = name.rpartition("@")[2]
-    if realm not in ("pam", "pve"):
-        raise Refusal(f"create user failed: domain '{realm}' does not exist")
-    password = call.text("password")
+    realm, password = name.rpartition("@")[2], call.text("password")
+    if password and realm not in REALMS:
+        raise Refusal(f"create user failed: auth domain '{realm}' does not exist")
     made = User(password_hash=hashed(password) if password else None)
     join_groups(call, name, failing="create user failed")
     rules.users[name] = made

@@ -129,8 +129,8 @@ async def delete_pool(call: Call) -> None:
     """Remove an empty pool."""
     found, name = _pool(call, failing="delete pool failed: "), call.text("poolid")
     inside = [
-        *(f"contains VM {vmid}" for vmid in sorted(found.machines)),
-        *(f"contains storage {storage}" for storage in found.storages),
+        *(f"contains VM {v}" for v in sorted(found.machines) if v in call.lab.site.cluster),
+        *(f"contains storage '{s}'" for s in found.storages if s in call.lab.site.storages),
         *(f"contains pool {n}" for n in call.lab.site.rules.pools if n.startswith(f"{name}/")),
     ]
     if inside:

@@ -45,7 +45,7 @@ async def create_role(call: Call) -> None:
     """Make a role; unknown privileges are refused, those of another release too."""
     name = call.text("roleid")
     if name.upper().startswith("PVE"):
-        text = "cannot use role ID which starts with the (case-insensitive) 'PVE' namespace"
+        text = "cannot use role ID starting with the (case-insensitive) 'PVE' namespace"
         raise invalid({"roleid": text})
     if name in _known(call):
         raise Refusal(f"create role failed: role '{name}' already exists")
@@ -73,10 +73,10 @@ async def delete_role(call: Call) -> None:
 
 def _refuse_special(call: Call, failing: str, what: str) -> None:
     name = call.text("roleid")
+    if name in built_in_roles(call.lab.release.major):
+        raise Refusal(f"auto-generated role '{name}' cannot be {what}")
     if name not in _known(call):
         raise Refusal(f"{failing}: role '{name}' does not exist")
-    if name in built_in_roles(call.lab.release.major):
-        raise Refusal(f"{failing}: auto-generated role '{name}' cannot be {what}")
 
 
 def _privileges(call: Call, *, failing: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxmox_lab.api import (
+    absences,
     access,
     agent,
     backup_jobs,
@@ -16,8 +17,8 @@ from proxmox_lab.api import (
     datacenter,
     disks,
     figures,
-    firewall,
     firewall_groups,
+    firewall_rules,
     groups,
     host,
     node,
@@ -40,6 +41,7 @@ from proxmox_lab.call import Handler
 ROUTES: Final[Mapping[str, Handler]] = {
     name: handler
     for topic in (
+        absences,
         access,
         agent,
         backup_jobs,
@@ -52,8 +54,8 @@ ROUTES: Final[Mapping[str, Handler]] = {
         datacenter,
         disks,
         figures,
-        firewall,
         firewall_groups,
+        firewall_rules,
         groups,
         host,
         node,

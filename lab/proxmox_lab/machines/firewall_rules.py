@@ -4,6 +4,7 @@ import ipaddress
 from typing import Final
 
 from proxmox_lab.refusal import invalid
+from proxmox_lab.schema.firewall_formats import ICMP, ICMP6
 from proxmox_lab.site.firewall import Firewall, Rule
 
 _ACTIONS: Final = ("ACCEPT", "DROP", "REJECT")
@@ -25,7 +26,7 @@ class Check:
     def __init__(self, rule: Rule, own: Firewall, cluster: Firewall, *, of: str) -> None:
         self._rule = rule
         self._firewalls = (own, cluster)
-        self._of = of  # cluster, vm or group
+        self._of = of  # cluster, host, vm, ct or group
 
     def run(self) -> None:
         """Refuse the rule with the first thing that is wrong with it."""
@@ -49,7 +50,7 @@ class Check:
         name = self._rule.get("iface", "")
         if name and self._of == "group":
             raise invalid({"type": "parameter -i not allowed for this rule type"})
-        if name and self._of == "vm" and not (name[:3] == "net" and name[3:].isdigit()):
+        if name and self._of in ("vm", "ct") and not (name[:3] == "net" and name[3:].isdigit()):
             raise invalid({"iface": "value does not match the regex pattern 'net\\d+'"})
 
     def _macro(self) -> None:
@@ -72,13 +73,16 @@ class Check:
                 raise invalid({port: f"protocol '{protocol}' does not support ports"})
 
     def _icmp(self) -> None:
-        if self._rule.get("icmp-type"):
-            protocol = self._rule.get("proto")
-            if not protocol:
-                raise invalid({"proto": _NEEDS.format("icmp-type")})
-            if protocol not in _ICMP:
-                text = f"protocol '{protocol}' does not support icmp-type"
-                raise invalid({"icmp-type": text})
+        kind, protocol = self._rule.get("icmp-type"), self._rule.get("proto", "")
+        if not kind:
+            return
+        if protocol not in _ICMP:
+            raise invalid({"proto": _NEEDS.format("icmp-type")})
+        if self._rule.get("dport"):
+            text = "'icmp-type' cannot be specified together with 'dport'"
+            raise invalid({"icmp-type": text})
+        if kind not in (ICMP if _ICMP[protocol] == 4 else ICMP6):
+            raise invalid({"icmp-type": f"invalid icmp-type '{kind}' for proto '{protocol}'"})
 
     def _addresses(self) -> None:
         for name in ("source", "dest"):

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from proxmox_lab.schema.firewall_formats import FIREWALL
+from proxmox_lab.schema.names import NAMES, Check
 from proxmox_lab.schema.table import Rule
-
-Check = Callable[[str], str | None]
 
 _LIST: Final = re.compile(r"[,;\s]+")
 _HOTPLUG: Final = {"network", "disk", "cpu", "memory", "usb", "cloudinit"}
@@ -139,5 +138,9 @@ CODED: Final[Mapping[str, Check]] = {
     "pve-startup-order": _startup,
     "pve-volume-id-or-qm-path": _volume(("none", "cdrom")),
     "pve-volume-id-or-absolute-path": _volume(()),
+    "CIDR": _either(
+        lambda v: _ipv4_cidr(v) or _ipv6_cidr(v), "value does not look like a valid CIDR network\n"
+    ),
+    **NAMES,
     **FIREWALL,
 }

@@ -63,7 +63,7 @@ async def test_roles_are_made_changed_and_removed_but_not_the_built_in_ones(hous
     assert gone[0] == 200
     assert refusals == [
         "create role failed: invalid privilege 'VM.Monitor'",
-        "delete role failed: auto-generated role 'PVEAdmin' cannot be deleted",
+        "auto-generated role 'PVEAdmin' cannot be deleted",
         "role 'Looker' does not exist",
     ]
 
