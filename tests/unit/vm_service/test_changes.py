@@ -18,8 +18,9 @@ from common.contracts.events import (
     VMReady,
     VMStopped,
 )
+from common.contracts.hypervisor import Assignment
 from common.contracts.servers import ServerSpec
-from tests.fakes.vm_service import GIB, SPEC, START, FakeVM, FakeWorld, Killed
+from tests.fakes.vm_service import GIB, NETWORK, SPEC, START, FakeVM, FakeWorld, Killed
 from vm_service.domain.machine import planned
 from vm_service.domain.program import Kind, Stage
 from vm_service.domain.trouble import Trouble, Verdict
@@ -29,12 +30,13 @@ from vm_service.handlers.worker import work_on_machine
 FIRST = 900_000
 LATER = START + timedelta(days=1)
 BIGGER = SPEC.model_copy(update={"plan": SPEC.plan.model_copy(update={"cores": 4, "disk_gib": 16})})
+LAN = NETWORK.model_copy(update={"mode": "dhcp"})
 ALL = ["start", "stop", "restart", "kill", "resize", "reconfigure"]
 LOCKED = f"can't lock file '/var/lock/qemu-server/lock-{FIRST}.conf' - got timeout"
 
 
-async def run(world: FakeWorld) -> None:
-    await work_on_machine("srv_1", work=world.memory, tools=world.tools)
+async def run(world: FakeWorld, server: str = "srv_1") -> None:
+    await work_on_machine(server, work=world.memory, tools=world.tools)
 
 
 async def ask(
@@ -116,6 +118,54 @@ class TestAfterARebootOfTheNode:
         await run(world)
 
         assert "set_onboot" not in world.hypervisor.calls
+
+
+class TestAnAddressByDHCP:
+    @pytest.mark.parametrize("kind", ["stop", "kill"])
+    async def test_it_is_free_for_others_while_its_guest_is_off_and_claimed_again_at_a_start(
+        self, kind: Change
+    ):
+        world = FakeWorld()
+        world.memory.machines.network = LAN
+        for server in ("srv_1", "srv_2"):
+            world.machines[server] = planned(
+                server_id=server, operation_id="op_1", spec=SPEC, deadline=LATER
+            )
+        await run(world)
+        leased = world.machines["srv_1"].address
+        await ask(world, kind)
+        await run(world)
+        assert world.machines["srv_1"].address is None
+
+        await run(world, "srv_2")
+        assert world.machines["srv_2"].address == leased
+
+        vm_of(world).address = "10.77.9.10"  # the lease is another's, so it is given another
+        await ask(world, "start", operation="op_3")
+        await run(world)
+        assert world.machines["srv_1"].address == "10.77.9.10"
+        assert world.memory.facts(VMReady)[-1].endpoint.address == "10.77.9.10"
+
+    async def test_it_stays_claimed_while_its_guest_runs(self, world: FakeWorld):
+        world.machines["srv_1"] = replace(
+            world.machines["srv_1"], net=Assignment(network=LAN), address="10.77.9.9"
+        )
+        vm_of(world).address = "10.77.9.9"
+
+        await ask(world, "restart")
+        await call_off(world)
+        await run(world)
+
+        assert world.machines["srv_1"].address == "10.77.9.9"
+
+    async def test_one_that_was_given_out_stays_with_its_server(self, world: FakeWorld):
+        given = world.machines["srv_1"].address
+
+        await ask(world, "stop")
+        await run(world)
+
+        assert given is not None
+        assert world.machines["srv_1"].address == given
 
 
 class TestStop:

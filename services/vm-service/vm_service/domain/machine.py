@@ -144,6 +144,12 @@ def begun(machine: Machine, *, at: datetime) -> Machine:
     return replace(machine, attempt=1, since=at)
 
 
+def seen_off(machine: Machine) -> Machine:
+    """Return the machine without power; an address that it was only lent is free for others."""
+    lent = machine.net is not None and machine.net.network.mode == "dhcp"
+    return replace(machine, power="stopped", address=None if lent else machine.address)
+
+
 def given_up(machine: Machine, *, reason: str, remedy: str | None) -> Machine:
     """Return the machine stopped where it is: blocked on its way out, else failed."""
     assert machine.step is not None

@@ -1,7 +1,9 @@
 """The steps that change a machine's power. Each looks, acts, looks again, and may be repeated."""
 
+from dataclasses import replace
 from typing import Final
 
+from vm_service.domain.machine import Machine, seen_off
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.program import Kind, PowerState
 from vm_service.domain.trouble import Trouble
@@ -18,11 +20,16 @@ from vm_service.handlers.power import (
 )
 from vm_service.handlers.proof import ours
 from vm_service.handlers.waiting import see_through, wait
+from vm_service.ports import Work
 
 TICK: Final = 1.0  # seconds by which an uptime may be rounded
 
 ON: Final = keeping(power="running", task=None, rebooting=False, boot_needed=False)
-OFF: Final = keeping(power="stopped", task=None, rebooting=False, boot_needed=False)
+
+
+async def off(_tx: Work, machine: Machine) -> Machine:
+    """Record that the VM is off."""
+    return replace(seen_off(machine), task=None, rebooting=False, boot_needed=False)
 
 
 async def start(job: Job) -> Change:
@@ -41,7 +48,7 @@ async def shutdown(job: Job) -> Change:
         await switch_off(job)
     await see_off(job)
     await _come_up_with_node(job, sighting, on=False)
-    return OFF
+    return off
 
 
 async def stop(job: Job) -> Change:
@@ -51,7 +58,7 @@ async def stop(job: Job) -> Change:
         await switch_off(job)
     await see_off(job)
     await _come_up_with_node(job, sighting, on=False)
-    return OFF
+    return off
 
 
 async def _come_up_with_node(job: Job, sighting: Sighting, *, on: bool) -> None:
@@ -121,7 +128,11 @@ async def observe(job: Job) -> Change:
         return keeping(power="unknown")
     await ours(job)
     power = await seen(job)
-    return keeping(power="running" if power.running else "stopped")
+    return keeping(power="running") if power.running else _seen_off
+
+
+async def _seen_off(_tx: Work, machine: Machine) -> Machine:
+    return seen_off(machine)
 
 
 async def last_look(job: Job) -> PowerState:
