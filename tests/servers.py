@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PATIENCE = 100.0  # seconds in which a server has to be up, on a machine with other things to do
 NATS_SERVER = Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
@@ -43,6 +44,14 @@ def end(process: subprocess.Popen[bytes], *, number: int = signal.SIGTERM) -> No
             process.wait(10)
 
 
+def tries(pause: float) -> Iterator[None]:
+    """Come again and again, with pauses, until patience is at its end."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        yield
+        time.sleep(pause)
+
+
 @dataclass
 class NatsServer:
     """A nats-server with JetStream on disk; it may be killed and started again on its port."""
@@ -71,12 +80,11 @@ class NatsServer:
 
     def _wait_for_port(self, process: subprocess.Popen[bytes]) -> int:
         ports = self.directory / f"nats-server_{process.pid}.ports"
-        for _ in range(1000):
+        for _ in tries(0.01):
             if ports.exists() and (text := ports.read_text()):
                 return int(json.loads(text)["nats"][0].rsplit(":", 1)[1])
             assert process.poll() is None, (self.directory / "nats.log").read_text()
-            time.sleep(0.01)
-        raise TimeoutError("nats-server did not start")
+        raise TimeoutError((self.directory / "nats.log").read_text())
 
     @property
     def url(self) -> str:
@@ -126,13 +134,12 @@ class PostgresServer:
             log=self.directory / "postgres.log",
             user=user,
         )
-        for _ in range(300):
+        for _ in tries(0.05):
             ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"]
             if subprocess.run(ready, check=False).returncode == 0:
                 return self
             assert self.process.poll() is None, (self.directory / "postgres.log").read_text()
-            time.sleep(0.05)
-        raise TimeoutError("PostgreSQL did not start")
+        raise TimeoutError((self.directory / "postgres.log").read_text())
 
     def _unprivileged(self) -> str | None:
         """PostgreSQL refuses to run as root: use nobody and hand the folder over."""
