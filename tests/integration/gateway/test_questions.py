@@ -31,14 +31,14 @@ async def test_an_answer_comes_back(bus: Bus) -> None:
         return body + b"!"
 
     async with answering(bus, answer):
-        said = await BusQuestions(bus).ask("hypervisor.get", b"well", timeout=5)
+        said = await BusQuestions(bus).ask("hypervisor.get", b"well", timeout=60)
 
     assert said == b"well!"
 
 
 async def test_where_nobody_is_it_says_when_to_come_again(bus: Bus) -> None:
     with pytest.raises(ServiceAway, match="vm-service is not there") as away:
-        await BusQuestions(bus).ask("hypervisor.get", b"", timeout=5)
+        await BusQuestions(bus).ask("hypervisor.get", b"", timeout=60)
 
     assert away.value.retry_after > 0
 
@@ -52,7 +52,7 @@ async def test_a_refusal_keeps_its_field_and_its_remedy(bus: Bus) -> None:
 
     async with answering(bus, refuse):
         with pytest.raises(HypervisorSettingsRefused, match="no pool") as refused:
-            await BusQuestions(bus).ask("hypervisor.get", b"", timeout=5)
+            await BusQuestions(bus).ask("hypervisor.get", b"", timeout=60)
 
     assert refused.value.remedy == "make it"
     assert [fault.pointer for fault in refused.value.faults] == ["/pool"]
@@ -64,6 +64,6 @@ async def test_a_fault_of_the_other_side_is_told_as_such(bus: Bus) -> None:
 
     async with answering(bus, fail):
         with pytest.raises(AnswerFailed) as failed:
-            await BusQuestions(bus).ask("hypervisor.get", b"", timeout=5)
+            await BusQuestions(bus).ask("hypervisor.get", b"", timeout=60)
 
     assert "42" not in f"{failed.value.detail}{failed.value.remedy}"

@@ -61,7 +61,7 @@ class Yard:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(100):
                 out, _ = await process.communicate()
         except TimeoutError:
             process.kill()
@@ -94,7 +94,7 @@ def _environment(yard: Yard, known_hosts: Path) -> dict[str, str]:
 
 
 async def until_it_answers(guest: SimulatedGuest) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 reach = guest.reach()

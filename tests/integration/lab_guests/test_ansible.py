@@ -18,7 +18,7 @@ from mcstatus import JavaServer
 
 from tests.integration.lab_guests.conftest import PLAYBOOKS, ROOT, Yard, until_it_answers
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 JAR = b"not really a jar" * 5_000
@@ -64,7 +64,7 @@ async def ask(host: str, port: int, question: bytes) -> bytes:
     transport, answers = await loop.create_datagram_endpoint(Datagrams, remote_addr=(host, port))
     try:
         transport.sendto(question)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             return await answers.received.get()
     finally:
         transport.close()
@@ -109,9 +109,9 @@ async def test_teeworlds_tells_the_name_it_was_given(yard: Yard) -> None:
     loop = asyncio.get_running_loop()
     transport, answers = await loop.create_datagram_endpoint(Datagrams, remote_addr=(host, 8303))
     transport.sendto(request)
-    theirs = (await asyncio.wait_for(answers.received.get(), 3))[8:12]
+    theirs = (await asyncio.wait_for(answers.received.get(), 30))[8:12]
     transport.sendto(b"\x21" + theirs + token + b"\xff\xff\xff\xffgie3\x07")
-    told = await asyncio.wait_for(answers.received.get(), 3)
+    told = await asyncio.wait_for(answers.received.get(), 30)
     transport.close()
     assert told[18:].split(b"\0")[1].decode() == name
 
@@ -154,7 +154,7 @@ async def test_minecraft_is_fetched_from_the_mirror_and_tells_its_status(
     second = await yard.play(guest, locked_playbooks / "site.yml", "-e", given)
 
     assert (recap(first)[1], recap(second)) == (0, (0, 0)), first
-    server = JavaServer(guest.reach().public_host, 25565, timeout=3)
+    server = JavaServer(guest.reach().public_host, 25565, timeout=30)
     status = await server.async_status()
     assert (status.motd.to_plain(), status.players.max) == ("Grüße \\ {x}", 7)
     assert status.version.name == "1.21.8 (simulated)"

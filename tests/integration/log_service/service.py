@@ -66,7 +66,7 @@ class Service:
     async def start(self) -> "Service":
         self.process = spawn_with(self.environment, log=self.log)
         async with httpx.AsyncClient(trust_env=False) as http:
-            for _ in range(200):
+            for _ in range(1000):
                 assert self.process.poll() is None, self.log.read_text()
                 try:
                     answer = await http.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5)
@@ -85,7 +85,7 @@ class Service:
         """Ask it to stop; return its exit code."""
         assert self.process is not None
         self.process.terminate()
-        return await asyncio.to_thread(self.process.wait, 15)
+        return await asyncio.to_thread(self.process.wait, 60)
 
     @asynccontextmanager
     async def watching(

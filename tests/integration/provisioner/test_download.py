@@ -22,7 +22,7 @@ from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 JAR = b"not a jar, but exactly these bytes"
 MOTD = ' spaced "quoted" \\back x=1 # é {{ x }}'

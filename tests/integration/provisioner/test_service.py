@@ -23,7 +23,7 @@ from tests.servers import NatsServer
 
 CANARY = "canary-4d2a-geheim"
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 class Service:
@@ -211,7 +211,7 @@ async def test_a_secret_reaches_the_guest_s_file_and_nothing_else(
     await service.kill(signal.SIGTERM)
     guest = tmp_path / "lab"
     kept = _files(tmp_path, Path(service.settings["RUNS_DIR"]))
-    assert not [p for p in kept if guest not in p.parents and CANARY.encode() in p.read_bytes()]
+    assert not [p for p in kept if guest not in p.parents and CANARY.encode() in _content(p)]
     assert envelope in (tmp_path / "provisioner.db").read_bytes().decode(errors="replace")
 
 
@@ -236,6 +236,12 @@ def _playing(service: Service) -> list[Path]:
             if folder.name != str(own) and mark in (folder / "cmdline").read_bytes():
                 found.append(folder)
     return found
+
+
+def _content(path: Path) -> bytes:
+    with suppress(FileNotFoundError):  # the bus lives, and puts its files in order
+        return path.read_bytes()
+    return b""
 
 
 def _files(*folders: Path) -> list[Path]:

@@ -25,7 +25,7 @@ from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 GAMES = GameFolders(PLAYBOOKS)
 UGLY = "{{ lookup('pipe', 'touch /tmp/pwned') }} \"quoted\" 'single' \\back $(id) #; %s {% raw %} é"

@@ -19,7 +19,7 @@ from tests.connections import recorded
 from tests.fakes.provisioner import SERVER, FakeProvisioner, vm_ready
 from tests.integration.provisioner.conftest import Site
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 LONGEST = 600.0
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHgkjKwjQEhicRQlDQCGgc3XiLocJxkfxxWbtx9WpAMn x"

@@ -152,7 +152,7 @@ class Service:
             RemovalRequested(server_id=server_id, operation_id=operation_id, reason="deleted")
         )
 
-    async def go(self, server_id: str = "srv_1", *, within: float = 25) -> None:
+    async def go(self, server_id: str = "srv_1", *, within: float = 100) -> None:
         async with asyncio.timeout(within):
             await work_on_machine(server_id, work=self.work, tools=self.tools)
 

@@ -34,7 +34,7 @@ async def sessions(database_url: str) -> AsyncIterator[Sessions]:
 
 
 async def until(work: UnitOfWork[SqlWork], server: str, stage: Stage) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while True:
             async with work() as tx:
                 machine = await tx.machines.get(server)

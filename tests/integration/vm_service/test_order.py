@@ -95,7 +95,7 @@ class Copies:
         return [events.decode(row.body.encode()) for row in rows if row.subject[:4] == "evt."]
 
     async def until_quiet(self) -> None:
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(100):
             while await due_machines(self.sessions, 1) or any(self.busy.values()):
                 await asyncio.sleep(0.05)
 

@@ -26,7 +26,7 @@ from tests.fakes.vm_service import SPEC
 from tests.integration.vm_service.conftest import Opened, Site
 from tests.servers import NatsServer, end, spawn
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 class Process:
@@ -107,7 +107,7 @@ async def say(bus: Bus, event: Event) -> None:
     )
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 100) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
@@ -148,7 +148,7 @@ async def test_it_tells_how_it_is_and_drains_when_asked(site: Site, bus: Bus, pr
                 return {}
             return answer.json()["checks"]
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while set((await checks()).values()) != {"ok"}:
                 await asyncio.sleep(0.1)
         assert set(await checks()) == {"database", "messages", "hypervisor"}
