@@ -35,6 +35,8 @@ class Answering:
         self.directory = directory
         self._certificate = Certificate(directory, host="127.0.0.1")
         self.asked: list[bytes] = []
+        self.connections = 0
+        self.keeps_open = False  # for whoever has more to ask
         self.port = 0
         self.say: Say = self.answer(http(b"200 OK", FINE))
 
@@ -59,9 +61,13 @@ class Answering:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             self.asked.append(await reader.readuntil(b"\r\n\r\n"))
             await self.say(writer)
+            while self.keeps_open:
+                self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+                await self.say(writer)
         writer.close()
 
     @asynccontextmanager
