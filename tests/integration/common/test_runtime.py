@@ -31,6 +31,7 @@ app = FastAPI()
 
 @app.get("/slow")
 async def slow():
+    print("asked", flush=True)
     await asyncio.sleep(1)
     return "done"
 
@@ -62,7 +63,7 @@ async def service(*, port: int, life: float) -> AsyncGenerator[asyncio.subproces
 
 
 async def serving(port: int) -> None:
-    async with asyncio.timeout(15), httpx.AsyncClient(trust_env=False) as client:
+    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
         while True:
             try:
                 await client.get(f"http://127.0.0.1:{port}/docs")
@@ -76,9 +77,10 @@ async def test_on_sigterm_open_requests_end_and_every_cleanup_line_runs() -> Non
     port = free_port()
     async with service(port=port, life=60) as process:
         await serving(port)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             slow = asyncio.ensure_future(client.get(f"http://127.0.0.1:{port}/slow"))
-            await asyncio.sleep(0.3)
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"asked\n"
             process.send_signal(signal.SIGTERM)
 
             assert (await slow).json() == "done"
