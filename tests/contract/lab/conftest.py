@@ -37,7 +37,7 @@ class Site:
         return await asyncio.to_thread(ask, **parameters)
 
     async def finished(self, upid: str) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 status = await self.call(self.api.nodes(upid.split(":")[1]).tasks(upid).status.get)
                 if status["status"] == "stopped":

@@ -78,7 +78,7 @@ async def test_a_kill_in_the_middle_of_a_clone_leaves_no_half_made_machine(tmp_p
 
 
 async def appears(file: Path, text: str) -> bool:
-    for _ in range(200):
+    for _ in range(3000):
         if text in file.read_text():
             return True
         await asyncio.sleep(0.01)

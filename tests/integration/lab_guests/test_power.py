@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from proxmox_lab.guests.port import GuestFailure
+from proxmox_lab.guests.simulated import SimulatedGuests
 from proxmox_lab.guests.simulated.loopback import addresses
 from tests.integration.lab_guests.conftest import HOST_KEY, Yard, other_lab, until_it_answers
 
@@ -27,6 +28,7 @@ async def ssh(yard: Yard, guest, command: str, **more) -> asyncssh.SSHCompletedP
 
 
 async def test_a_guest_boots_and_its_agent_answers_before_ssh_does(yard: Yard) -> None:
+    yard.guests = SimulatedGuests(yard.folder, boot_seconds=5)  # so that we look in between
     guest = await yard.guests.create(yard.config)
     assert not guest.running
     assert not await guest.agent_ping()
@@ -35,7 +37,7 @@ async def test_a_guest_boots_and_its_agent_answers_before_ssh_does(yard: Yard) -
     assert guest.running
     with pytest.raises(GuestFailure, match="QEMU guest agent is not running"):
         await guest.agent_read_file(HOST_KEY)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await guest.agent_ping():
             await asyncio.sleep(0.005)
     with pytest.raises(OSError, match="Connect call failed"):
@@ -147,14 +149,19 @@ async def test_twice_is_once_for_every_verb(yard: Yard) -> None:
 
 async def test_a_guest_can_restart_itself(yard: Yard) -> None:
     guest = await yard.start()
-    before = (await ssh(yard, guest, "cat /proc/sys/kernel/random/boot_id")).stdout
 
+    async def boot_id() -> str:
+        with contextlib.suppress(OSError, asyncssh.Error, GuestFailure):
+            return str((await ssh(yard, guest, "cat /proc/sys/kernel/random/boot_id")).stdout)
+        return ""
+
+    before = await boot_id()
     with contextlib.suppress(asyncssh.Error):
         await ssh(yard, guest, "sudo -n reboot")
-    await asyncio.sleep(0.4)
-    await until_it_answers(guest)
 
-    assert (await ssh(yard, guest, "cat /proc/sys/kernel/random/boot_id")).stdout != before
+    async with asyncio.timeout(60):
+        while await boot_id() in ("", before):
+            await asyncio.sleep(0.02)
 
 
 async def test_a_destroyed_guest_does_not_come_back(yard: Yard) -> None:

@@ -15,7 +15,12 @@ from yard_cli.stack.process import ProcessSpec
 from yard_cli.stack.supervisor import News, Supervisor
 
 SLEEP = "import time; time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(60)
+"""
 
 
 def a_process(folder: Path, code: str, *, name: str = "worker", **more: object) -> ProcessSpec:
@@ -23,7 +28,7 @@ def a_process(folder: Path, code: str, *, name: str = "worker", **more: object) 
         name=name,
         command=(sys.executable, "-S", "-c", code),
         log_file=folder / f"{name}.log",
-        patience=0.3,
+        patience=3.0,
         **more,  # pyright: ignore[reportArgumentType]  each test knows its own
     )
 
@@ -36,7 +41,7 @@ def lives(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-async def until(holds: Callable[[], bool], *, within: float = 5.0) -> None:
+async def until(holds: Callable[[], bool], *, within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while not holds():
             await asyncio.sleep(0.02)
@@ -80,13 +85,13 @@ async def test_leaving_ends_every_process_even_a_stubborn_one(tmp_path: Path):
     specs = [a_process(tmp_path, SLEEP, name="soft"), a_process(tmp_path, STUBBORN, name="hard")]
     async with Supervisor(specs, tell=news.append) as supervisor:
         await supervisor.wait_until_ready(timeout=5)
-        await asyncio.sleep(0.3)
+        await until(lambda: "deaf" in (tmp_path / "hard.log").read_text())
         pids = [keeper.pid for keeper in supervisor.keepers if keeper.pid]
         began = time.monotonic()
 
     assert len(pids) == 2
     assert not any(map(lives, pids))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50  # of the 60 they would live
     assert {(said.process, said.what) for said in news} >= {("soft", "stopped"), ("hard", "killed")}
 
 
@@ -111,7 +116,7 @@ async def test_a_process_that_never_gets_going_ends_the_wait_with_its_last_words
     spec = a_process(tmp_path, "raise SystemExit('no such database')", is_ready=never)
     async with Supervisor([spec]) as supervisor:
         with pytest.raises(Failure) as refusal:
-            await supervisor.wait_until_ready(timeout=10)
+            await supervisor.wait_until_ready(timeout=60)
 
     assert "worker does not start" in refusal.value.reason
     assert "no such database" in refusal.value.details
