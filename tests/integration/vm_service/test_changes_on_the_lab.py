@@ -107,15 +107,16 @@ async def test_a_guest_that_ignores_the_button_is_switched_off(site: Site, servi
 
 
 async def test_a_kill_does_not_wait_for_a_shutdown_that_hangs(site: Site, service: Service):
-    service.tools = replace(service.tools, grace=60.0)
+    # The lab's clock runs twenty times as fast as ours: the guest has 90 seconds to obey.
+    service.tools = replace(service.tools, grace=1800.0)
     guest(site).deaf = True
-    await ask(service, "stop")
+    await ask(service, "stop", minutes=60)
     async with asyncio.TaskGroup() as tasks:
         work = tasks.create_task(service.go())
         while not site.tasks("qmshutdown"):
             await asyncio.sleep(0.01)
         await ask(service, "kill", operation="op_3")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await work
 
     assert [f.operation_id for f in await service.said(VMStopped)] == ["op_3"]
