@@ -26,6 +26,7 @@ MODULES = {
     "lab": "proxmox_lab",
     "nats": "nats-server",
 }
+PATIENCE = 60.0  # seconds: an answer may be slow where many things go on; it must come, though
 TERMINAL = {"succeeded", "failed", "cancelled"}
 
 
@@ -83,6 +84,10 @@ class Stack:
         )
         return f"{'https' if service == 'lab' else 'http'}://127.0.0.1:{self.base + offset}"
 
+    def _client(self, service: str, **options: Any) -> httpx.AsyncClient:
+        url = self.url(service)
+        return httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE, **options)
+
     async def start(self) -> None:
         options = ["--data", str(self.data), "--port-base", str(self.base)]
         self.data.mkdir(parents=True, exist_ok=True)
@@ -93,7 +98,7 @@ class Stack:
             )  # fmt: skip
         await self.ready()
 
-    async def ready(self, *services: str, within: float = 60) -> None:
+    async def ready(self, *services: str, within: float = 120) -> None:
         for service in services or ("gateway", "vm-service", "provisioner", "log-service"):
             await eventually(lambda s=service: self._is_ready(s), within=within)
 
@@ -139,16 +144,14 @@ class Stack:
         secrets = json.loads((self.data / "secrets.json").read_text())
         person = {"username": secrets["username"], "password": secrets["password"]}
         first = {"setup_token": secrets["setup_token"], **person}
-        async with httpx.AsyncClient(base_url=self.url("gateway"), trust_env=False) as client:
+        async with self._client("gateway") as client:
             await client.post("/v1/setup", json=first)
             answer = await client.post("/v1/auth/login", json=person)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async with httpx.AsyncClient(
-            base_url=self.url("gateway"), trust_env=False, timeout=20
-        ) as client:
+        async with self._client("gateway") as client:
             headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
             return await client.request(method, path, headers=headers, **options)
 
@@ -163,13 +166,15 @@ class Stack:
     async def server(self, id: str) -> dict[str, Any]:
         return (await self.call("GET", f"/v1/servers/{id}")).json()
 
-    async def at_step(self, id: str, step: str, *, within: float = 60) -> None:
-        """Wait until a step of an operation has begun."""
+    async def at_step(self, id: str, step: str, *, within: float = 120) -> None:
+        """Wait until a step of an operation has begun; it may be over before we look."""
 
         async def begun() -> bool:
             operation = await self.operation(id)
+            if any(s["name"] == step and s["started_at"] for s in operation["steps"]):
+                return True
             assert operation["state"] not in TERMINAL, operation
-            return any(s["name"] == step and s["started_at"] for s in operation["steps"])
+            return False
 
         await eventually(begun, within=within, every=0.02)
 
@@ -183,9 +188,9 @@ class Stack:
     async def log(self, id: str) -> list[dict[str, Any]]:
         """Read an operation's whole log from the log-service."""
         ticket = (await self.call("POST", f"/v1/operations/{id}/log-tickets")).json()
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with self._client("log-service") as client:
             answer = await client.get(
-                f"{self.url('log-service')}/v1/operations/{id}/log",
+                f"/v1/operations/{id}/log",
                 headers={"Authorization": f"Bearer {ticket['ticket']}"},
                 params={"limit": 1000},
             )
@@ -194,9 +199,7 @@ class Stack:
 
     async def lab(self, method: str, path: str, **options: Any) -> Any:
         trust = ssl.create_default_context(cafile=self.data / "lab/tls/ca.pem")
-        async with httpx.AsyncClient(
-            base_url=self.url("lab"), verify=trust, trust_env=False
-        ) as client:
+        async with self._client("lab", verify=trust) as client:
             answer = await client.request(method, path, **options)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None

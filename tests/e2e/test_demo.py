@@ -13,7 +13,7 @@ import pytest
 from proxmox_lab.template.required_tools import missing_tools, remedy
 from tests.stack import ROOT, free_base, processes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 async def yard(*arguments: str, data: Path, port_base: int | None = None) -> tuple[int, str, str]:
@@ -67,7 +67,7 @@ async def test_without_once_everything_stays_up_until_ctrl_c(tmp_path: Path) -> 
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while b"stays up" not in await process.stdout.readline():
             assert process.returncode is None
 
@@ -78,7 +78,7 @@ async def test_without_once_everything_stays_up_until_ctrl_c(tmp_path: Path) -> 
     assert "teeworlds" in listed
 
     process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(100):
         await process.communicate()
     assert process.returncode == 0
     assert _commands(tmp_path) == []
@@ -122,12 +122,12 @@ async def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
         "./yard", "up", "--data", str(tmp_path), "--port-base", str(free_base()),
         cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not any("log_service" in name for name in _commands(tmp_path)):
             await asyncio.sleep(0.2)
 
     process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(100):
         await process.wait()
 
     assert processes(str(tmp_path), under=1) == []

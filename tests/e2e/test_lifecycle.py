@@ -13,7 +13,7 @@ from tests.stack import Stack, eventually
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
@@ -110,7 +110,7 @@ async def test_cancelled_anywhere_the_vm_is_gone(stack: Stack, step: str) -> Non
 
     answer = await stack.call("POST", f"/v1/operations/{operation['id']}/cancel")
     assert answer.status_code == 202, answer.text
-    ended = await stack.finished(operation["id"], within=30)
+    ended = await stack.finished(operation["id"])
 
     assert ended["state"] == "cancelled"
     assert {vm["vmid"] for vm in await stack.vms()} == before

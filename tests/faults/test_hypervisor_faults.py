@@ -12,7 +12,7 @@ from tests.stack import Stack
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
@@ -44,7 +44,7 @@ async def deployed(stack: Stack, **fault: Any) -> dict[str, Any]:
     """Deploy once under a fault, and return how that ended; the fault is over then."""
     await stack.lab("POST", "/lab/faults", json=fault)
     operation = await stack.deploy(name=str(fault["preset"]))
-    ended = await stack.finished(operation["id"], within=100)
+    ended = await stack.finished(operation["id"], within=300)
     await stack.lab("DELETE", "/lab/faults")
     return ended
 

@@ -1,7 +1,6 @@
 """Kill -9 whatever you like in the middle of a deployment: it still ends well, once."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.stack import Stack, eventually, processes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -27,12 +26,12 @@ async def stack(tmp_path: Path) -> AsyncGenerator[Stack]:
 
 async def ends_well(stack: Stack, operation: dict[str, Any]) -> dict[str, Any]:
     """The operation succeeds, there is exactly one VM, and its log has no gap."""
-    ended = await stack.finished(operation["id"], within=150)
+    ended = await stack.finished(operation["id"], within=240)
     assert ended["state"] == "succeeded", ended
     server = await stack.server(operation["server_id"])
     assert server["phase"] == "running"
     assert len(await stack.vms()) == 1
-    await eventually(lambda: _is_complete(stack, operation["id"]), within=20)
+    await eventually(lambda: _is_complete(stack, operation["id"]), within=60)
     return ended
 
 
@@ -73,7 +72,7 @@ async def test_provisioner_killed_in_mid_playbook(stack: Stack) -> None:
             await asyncio.sleep(0.05)
 
     counting = asyncio.ensure_future(count_playbooks())
-    await eventually(lambda: _runs_playbook(stack), within=30, every=0.02)
+    await eventually(lambda: _runs_playbook(stack), within=100, every=0.02)
     stack.kill("provisioner")
     await ends_well(stack, operation)
     over.set()
@@ -125,9 +124,9 @@ async def test_the_bus_may_lose_everything_it_holds(stack: Stack) -> None:
 
     store = stack.data / "nats" / "store"
     stack.kill("nats")
-    shutil.rmtree(store, ignore_errors=True)
+    store.rename(store.with_name("lost"))  # whole and at once: it is started again very soon
 
-    ended = await stack.finished(operation["id"], within=150)
+    ended = await stack.finished(operation["id"], within=240)
     assert ended["state"] == "succeeded", ended
     assert len(await stack.vms()) == 1
 
