@@ -1,6 +1,8 @@
 """What is asked of Proxmox, and what an answer proves."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -108,6 +110,86 @@ async def test_silent_guests_of_one_node_keep_nobody_waiting_on_another():
     for task in asked:
         task.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
+
+
+class Deaf(Client):
+    """Guests that never answer, which is told when the test lets it; one is awake."""
+
+    def __init__(self, awake: int) -> None:
+        self.awake = f"/{awake}/"
+        self.asked: list[str] = []
+        self.time_is_up: list[asyncio.Event] = []
+
+    async def post(self, path: str, **form: object) -> JsonValue:
+        self.asked.append(path)
+        if self.awake not in path:
+            self.time_is_up.append(event := asyncio.Event())
+            await event.wait()
+            raise Trouble(Verdict.NOT_YET, "QEMU guest agent is not running")
+        return None
+
+    async def get(self, path: str, /, **query: object) -> JsonValue:
+        return {"result": [{"ip-addresses": [{"ip-address": "10.0.0.9"}]}]}
+
+    async def let_go_on(self) -> None:
+        """Tell of those that were asked that they do not answer; let whoever waits go on."""
+        events, self.time_is_up = self.time_is_up, []
+        for event in events:
+            event.set()
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+
+async def ask_on_and_on(agent: ProxmoxAgent, vmid: int) -> None:
+    while True:
+        with suppress(Trouble):
+            await agent.guest_addresses("pve", vmid)
+
+
+async def test_a_guest_that_boots_does_not_wait_for_a_crowd_that_never_answers():
+    client = Deaf(awake=900_100)
+    agent = ProxmoxAgent(client)
+    crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(20)]
+    while len(set(client.asked)) < len(crowd):
+        await client.let_go_on()
+
+    one = asyncio.create_task(agent.guest_addresses("pve", 900_100))
+    await client.let_go_on()
+
+    assert one.done()
+    assert await one == ["10.0.0.9"]
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+
+
+async def test_of_those_that_never_answer_none_is_forgotten():
+    client = Deaf(awake=0)
+    agent = ProxmoxAgent(client)
+    crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(5)]
+    for _ in range(50):
+        await client.let_go_on()
+
+    times = Counter(client.asked).values()
+    assert len(times) == len(crowd)
+    assert max(times) - min(times) <= 1
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+
+
+async def test_who_no_longer_wants_to_know_holds_no_turn():
+    client = Deaf(awake=900_100)
+    agent = ProxmoxAgent(client)
+    for _ in range(2):
+        crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(5)]
+        await client.let_go_on()
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+    async with asyncio.timeout(10):
+        assert await agent.guest_addresses("pve", 900_100) == ["10.0.0.9"]
 
 
 class Removing(Client):

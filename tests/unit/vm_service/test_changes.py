@@ -1,5 +1,6 @@
 """A machine that lives is changed: whatever happens, it stands as asked in the end."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -242,6 +243,27 @@ class TestStop:
         assert fact.operation_id == "op_3"
         assert world.time.seconds - asked_at[0] < 2.5
         assert "abort" in world.hypervisor.calls
+
+    async def test_a_kill_does_not_wait_until_a_guests_agent_has_had_its_turn(
+        self, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+    ):
+        waits = asyncio.Event()
+
+        async def in_line(_node: str, _vmid: int) -> list[str]:
+            waits.set()
+            return await asyncio.Event().wait() and []
+
+        monkeypatch.setattr(world.hypervisor, "guest_addresses", in_line)
+        await ask(world, "restart")
+        working = asyncio.create_task(run(world))
+        await waits.wait()
+
+        await ask(world, "kill", operation="op_3")
+        world.time.seconds += 5
+        await working
+
+        [fact] = world.memory.facts(VMStopped)
+        assert fact.operation_id == "op_3"
 
     async def test_a_task_that_may_not_be_stopped_keeps_no_kill_from_its_work(
         self, world: FakeWorld

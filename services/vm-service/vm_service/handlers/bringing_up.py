@@ -12,7 +12,7 @@ from vm_service.handlers.addresses import believed, ensure_free_address
 from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.lost_clone import lost_clone
-from vm_service.handlers.waiting import GROWTH, pause, turn, wait_for_end, warn
+from vm_service.handlers.waiting import GROWTH, heeding, pause, turn, wait_for_end, warn
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=5)
@@ -153,10 +153,11 @@ async def _introduction(job: Job) -> tuple[str, tuple[str, ...]] | None:
 
 async def _introduced(job: Job) -> tuple[str, tuple[str, ...]]:
     hypervisor = job.tools.hypervisor
-    address = await believed(job, await hypervisor.guest_addresses(*job.machine.place))
+    claimed = await heeding(job, hypervisor.guest_addresses(*job.machine.place))
+    address = await believed(job, claimed)
     if job.tools.tofu:
         return address, ()
-    key = host_key(await hypervisor.guest_host_key(*job.machine.place))
+    key = host_key(await heeding(job, hypervisor.guest_host_key(*job.machine.place)))
     if key is None:
         raise Trouble(Verdict.NOT_YET, f"{HOST_KEY_FILE} of the guest holds no host key")
     return address, (key,)

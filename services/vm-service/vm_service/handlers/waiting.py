@@ -1,13 +1,15 @@
 """How a job waits: for time to pass, for a task, for its turn; never through a change of plan."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.job import Job
 from vm_service.ports import TaskState
+
+T = TypeVar("T")
 
 ATTENTION: Final = 1.0  # seconds between two looks at the record
 GROWTH: Final = 1.2  # of pauses between questions to a guest: a silent one costs a worker 3 s
@@ -45,6 +47,19 @@ async def pause(job: Job, seconds: float) -> None:
     while (left := until - job.tools.clock()) > 0:
         await job.tools.sleep(min(left, ATTENTION))
         await attend(job)
+
+
+async def heeding(job: Job, answer: Awaitable[T]) -> T:
+    """Return an answer that may be long in coming, watching the record meanwhile."""
+    awaited = asyncio.ensure_future(answer)
+    try:
+        while not awaited.done():
+            await asyncio.wait({awaited}, timeout=ATTENTION)
+            if not awaited.done():
+                await attend(job)
+        return awaited.result()
+    finally:
+        awaited.cancel()
 
 
 async def wait_for_end(

@@ -1,11 +1,11 @@
 """The guest agent, through Proxmox: what a guest says about itself, which may be anything."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 from vm_service.adapters.proxmox.answers import FILE, INTERFACES, read
+from vm_service.adapters.proxmox.audience import Audience
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.domain.host_key import HOST_KEY_FILE
@@ -21,11 +21,11 @@ class ProxmoxAgent:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(AT_ONCE))
+        self._audiences = defaultdict[str, Audience](lambda: Audience(AT_ONCE))
 
     async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
         """Return what the guest claims to be its addresses."""
-        async with self._turns[node]:
+        async with self._audiences[node].turn(vmid):
             await self._client.post(vm_path(node, vmid, "agent/ping"))
             answer = await self._client.get(vm_path(node, vmid, "agent/network-get-interfaces"))
         try:
@@ -36,7 +36,7 @@ class ProxmoxAgent:
 
     async def guest_host_key(self, node: str, vmid: int) -> str:
         """Return the text of the guest's SSH host key file."""
-        async with self._turns[node]:
+        async with self._audiences[node].turn(vmid):
             answer = await self._client.get(
                 vm_path(node, vmid, "agent/file-read"), file=HOST_KEY_FILE
             )
