@@ -46,9 +46,14 @@ USER: Final = """\
         publish: {{ allow: [{publish}
         ] }}
         subscribe: {{ allow: [{subscribe}
-        ] }}
+        ] }}{answers}
       }}
     }}"""
+
+
+# One message to whoever asked, within the two minutes that are the server's default.
+ANSWERS: Final = """
+        allow_responses: true"""
 
 
 def render() -> str:
@@ -70,6 +75,7 @@ def _user(name: str, access: Access) -> str:
         variable=variable(name),
         publish=_subjects(access.publish),
         subscribe=_subjects(access.subscribe),
+        answers=ANSWERS if access.answers else "",
     )
 
 

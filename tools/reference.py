@@ -86,6 +86,7 @@ def _events_page() -> Iterator[str]:
     yield "| service | may publish | may subscribe |\n|---|---|---|\n"
     for service, access in topology.ACCESS.items():
         said = ", ".join(f"`{subject}`" for subject in access.publish)
+        said += ", one answer to each question" if access.answers else ""
         heard = ", ".join(f"`{subject}`" for subject in access.subscribe)
         yield f"| {service} | {said} | {heard} |\n"
 

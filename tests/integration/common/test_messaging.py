@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +299,7 @@ def guarded(tmp_path: Path) -> Generator[str]:
     """A server that lets each service do what the topology says; its URL."""
     users = ",\n".join(
         f'{{user: "{name}", password: "x", permissions: {{publish: {_list(access.publish)}, '
-        f"subscribe: {_list(access.subscribe)}}}}}"
+        f"subscribe: {_list(access.subscribe)}, allow_responses: {str(access.answers).lower()}}}}}"
         for name, access in topology.ACCESS.items()
     )
     config = f"authorization {{ users: [{users}] }}"
@@ -362,6 +363,32 @@ async def test_only_the_gateway_asks_and_nobody_overhears(guarded: str) -> None:
 
         assert answer == b"secret"
         assert overheard == []
+
+
+async def test_who_may_answer_says_nothing_unasked(guarded: str) -> None:
+    async def echo(body: bytes) -> bytes:
+        return body
+
+    heard: list[bytes] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message.data)
+
+    async with (
+        as_service(guarded, "gateway") as gateway,
+        as_service(guarded, "vm-service") as worker,
+        running(answer_questions(worker, "vm-service", {"echo": echo})),
+    ):
+        await gateway.client.subscribe("_INBOX_gateway.forged", cb=hear)
+        await gateway.client.flush()
+        await worker.client.publish("_INBOX_gateway.forged", b"unasked")
+        await worker.client.flush()
+
+        for number in range(3):
+            body = b"%d" % number
+            asked = partial(ask, gateway, "vm-service", "echo", body, timeout=1)
+            assert await _eventually(asked) == body
+        assert heard == []
 
 
 def _list(subjects: tuple[str, ...]) -> str:

@@ -42,10 +42,11 @@ class Durable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a service's NATS user may say and hear."""
+    """What a service's NATS user may say and hear. ``answers``: one reply to what it heard."""
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = False
 
 
 STREAMS: Final = (
@@ -105,6 +106,7 @@ def _worker(
     return Access(
         publish=(*says, *api, *acks, "dead.>", "$JS.API.INFO"),
         subscribe=(f"_INBOX_{service}.>", *hears),
+        answers=any(subject.startswith("ask.") for subject in hears),
     )
 
 
@@ -114,8 +116,7 @@ ACCESS: Final[Mapping[str, Access]] = {
     "vm-service": _worker(
         "vm-service",
         VM_SERVICE,
-        # The gateway's inbox takes the answers to its questions.
-        says=("evt.vm.>", "evt.operation.step_changed.>", "log.*", "_INBOX_gateway.>"),
+        says=("evt.vm.>", "evt.operation.step_changed.>", "log.*"),
         hears=("ask.vm-service.>",),
     ),
     "provisioner": _worker(
