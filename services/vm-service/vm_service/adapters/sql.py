@@ -99,9 +99,12 @@ class SqlMachines:
         return self._vmids.pick(newest=await self._newest(), taken=taken)
 
     async def _newest(self) -> int | None:
-        """Return the highest id ever given out or burnt."""
-        used = await self._session.scalar(select(func.max(machines.c.vmid)))
-        burnt = await self._session.scalar(select(func.max(burnt_vmids.c.vmid)))
+        """Return the highest id of the range that was ever given out or burnt."""
+        ours = self._vmids.first, self._vmids.last
+        used, burnt = [
+            await self._session.scalar(select(func.max(ids)).where(ids.between(*ours)))
+            for ids in (machines.c.vmid, burnt_vmids.c.vmid)
+        ]
         found = [vmid for vmid in (used, burnt) if vmid is not None]
         return max(found, default=None)
 
