@@ -27,6 +27,8 @@ from common.messaging.declare import declare, keep_declared
 from common.messaging.log_writer import log_writer
 from common.messaging.relay import Relay
 from tests.servers import NatsServer
+from tools import nats_conf as compose_conf
+from yard_cli.stack import nats_conf as yard_conf
 
 pytestmark = pytest.mark.integration
 
@@ -294,15 +296,25 @@ async def test_log_lines_are_gathered_and_arrive_in_order(bus: Bus) -> None:
         assert got == [str(n) for n in range(450)]
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Generator[str]:
-    """A server that lets each service do what the topology says; its URL."""
-    users = ",\n".join(
-        f'{{user: "{name}", password: "x", permissions: {{publish: {_list(access.publish)}, '
-        f"subscribe: {_list(access.subscribe)}, allow_responses: {str(access.answers).lower()}}}}}"
-        for name, access in topology.ACCESS.items()
+def of_compose() -> str:
+    """What the containers' server is told of its users."""
+    passwords = "".join(f'{compose_conf.variable(name)}: "x"\n' for name in topology.ACCESS)
+    return f"{passwords}authorization {{{compose_conf.render().partition('authorization {')[2]}"
+
+
+def of_yard() -> str:
+    """What ``yard up`` tells its own server of its users."""
+    passwords = dict.fromkeys(topology.ACCESS, "x")
+    text = yard_conf.render(
+        name="yard", host="127.0.0.1", port=1, store=Path("unused"), passwords=passwords
     )
-    config = f"authorization {{ users: [{users}] }}"
+    return f"accounts {{{text.partition('accounts {')[2]}"
+
+
+@pytest.fixture(params=[of_compose, of_yard])
+def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """A server that lets each service do what the topology says; its URL."""
+    config = request.param()
     server = NatsServer(directory=tmp_path / "nats", config=config).start()
     try:
         yield server.url
@@ -389,10 +401,6 @@ async def test_who_may_answer_says_nothing_unasked(guarded: str) -> None:
             asked = partial(ask, gateway, "vm-service", "echo", body, timeout=1)
             assert await _eventually(asked) == body
         assert heard == []
-
-
-def _list(subjects: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f'"{subject}"' for subject in subjects) + "]"
 
 
 async def _eventually(ask: Callable[[], Awaitable[Any]], *, within: float = 60) -> Any:

@@ -33,7 +33,8 @@ accounts {{
 USER: Final = """\
       {{ user: {user}, password: {password}, permissions: {{
           publish: {{ allow: {publish} }}
-          subscribe: {{ allow: {subscribe} }} }} }}"""
+          subscribe: {{ allow: {subscribe} }}
+          allow_responses: {answers} }} }}"""
 
 
 def render(*, name: str, host: str, port: int, store: Path, passwords: Mapping[str, str]) -> str:
@@ -54,6 +55,7 @@ def _user(user: str, password: str, access: Access) -> str:
         password=json.dumps(password),
         publish=_subjects(access.publish),
         subscribe=_subjects(access.subscribe),
+        answers=json.dumps(access.answers),
     )
 
 
