@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import text
 from common.contracts.events import VMReady
 from common.contracts.hypervisor import (
     SECRET_PLACE,
+    HypervisorSettings,
     HypervisorWish,
     SettingsPut,
     SettingsTest,
@@ -23,7 +24,8 @@ from common.security.sealing import new_key_line
 from proxmox_lab.site.people import hashed
 from tests.integration.vm_service.conftest import Service, Site, service_of
 from vm_service.api.questions import hypervisor_answers
-from vm_service.desk import Desk
+from vm_service.desk import Desk, Store, Stored
+from vm_service.domain.doctor.chart import Holdings
 from vm_service.domain.settings_in_force import InForce
 from vm_service.handlers import hypervisor_settings
 from vm_service.main import live_hypervisor, settings_desk
@@ -222,6 +224,44 @@ async def test_another_copy_follows_within_seconds(office: Office):
 
         assert other.in_force == office.in_force
         assert other.in_force.vmids.first == 903_000
+
+
+class Late:
+    """A store whose answers are as old as the question, by the time they come."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.found, self.go = asyncio.Event(), asyncio.Event()
+
+    async def find(self) -> Stored | None:
+        found = await self._store.find()
+        self.found.set()
+        await self.go.wait()
+        return found
+
+    async def save(self, settings: HypervisorSettings, *, over: int) -> int | None:
+        return await self._store.save(settings, over=over)
+
+    async def holdings(self) -> Holdings:
+        return await self._store.holdings()
+
+
+@pytest.mark.parametrize("was_stored", [False, True])
+async def test_a_look_begun_before_they_were_stored_does_not_bring_former_settings_back(
+    office: Office, was_stored: bool
+):
+    if was_stored:
+        await office.put(vmid_first=901_000)
+    late = Late(office.desk.store)
+    looking = asyncio.create_task(hypervisor_settings.refresh(replace(office.desk, store=late)))
+    await late.found.wait()
+    stored = await office.put(vmid_first=902_000)
+
+    late.go.set()
+    await looking
+
+    assert office.in_force.revision == stored["revision"]
+    assert office.in_force.vmids.first == 902_000
 
 
 async def test_two_who_store_at_once_do_not_overwrite_each_other(office: Office):

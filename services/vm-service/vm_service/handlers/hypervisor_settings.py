@@ -36,8 +36,10 @@ KEY_NEEDED: Final = (
 
 async def refresh(desk: Desk) -> None:
     """Use what is stored, or what the environment says; nothing happens if it is in use."""
-    stored = await desk.store.find()
     in_force = desk.live.in_force
+    stored = await desk.store.find()
+    if desk.live.in_force is not in_force:
+        return  # exchanged while we looked: what we have found may be older
     if stored is None:
         wanted = _of_environment(desk)
     elif in_force.source == "stored" and in_force.revision == stored.revision:
