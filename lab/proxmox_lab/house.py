@@ -1,10 +1,8 @@
 """The lab put together: site, tasks, guests and HTTP over one data directory."""
 
-import asyncio
 import fcntl
 import json
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from proxmox_lab.faults.fate import trouble
 from proxmox_lab.faults.guests import VexedGuests, address_of
 from proxmox_lab.guests.port import Guests
 from proxmox_lab.history.history import History
+from proxmox_lab.http.door import opened
 from proxmox_lab.http.exchange import Exchange
 from proxmox_lab.http.incoming import BODY_LIMIT
 from proxmox_lab.http.lines import Lines
@@ -45,7 +44,6 @@ from proxmox_lab.tasks.locks import Locks
 from proxmox_lab.tasks.tasks import Tasks
 
 GUESTS: Final = "guests"
-GOODBYE: Final = 1.0
 
 
 class DataInUse(Exception):
@@ -128,7 +126,7 @@ def application(
 async def running(plan: Plan) -> AsyncGenerator[Lab]:
     """Run a lab: guests that ran run again, then it answers; everything ends with the block."""
     plan.data.mkdir(parents=True, exist_ok=True)
-    with _sole_use(plan.data), _bound(plan.host, plan.port) as door:
+    with _sole_use(plan.data), _bound(plan.host, plan.port) as listener:
         faults = Faults()
         lab = build(plan, faults)
         certificate = Certificate(plan.data / "tls", host=plan.host)
@@ -138,7 +136,8 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
         try:
             await lab.guesthouse.wake(lab.site)
             _tell_address(plan)
-            async with _open(runner, door, certificate.context):
+            assert runner.server is not None
+            async with opened(listener, runner.server, certificate.context):
                 yield lab
         finally:
             await runner.cleanup()
@@ -155,22 +154,6 @@ def _tell_address(plan: Plan) -> None:
     host = f"[{plan.host}]" if ":" in plan.host else plan.host
     told = {"url": f"https://{host}:{plan.port}"}
     write_whole(plan.data / ADDRESS_FILE, json.dumps(told) + "\n")
-
-
-@asynccontextmanager
-async def _open(
-    runner: web.AppRunner, door: socket.socket, tls: ssl.SSLContext
-) -> AsyncGenerator[None]:
-    """Answer at the door; after a last answer nobody waits long for a client's goodbye."""
-    assert runner.server is not None
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        runner.server, sock=door, ssl=tls, ssl_shutdown_timeout=GOODBYE
-    )
-    try:
-        yield
-    finally:
-        server.close()
 
 
 @contextmanager
