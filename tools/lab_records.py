@@ -3,7 +3,6 @@
 import argparse
 import gzip
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +13,10 @@ from proxmox_lab.replay.records import template_path
 from proxmox_lab.schema.table import table_of
 
 HEADERS: Final = ("Authorization", "Cookie", "CSRFPreventionToken", "Content-Type")
-NOT_ASKED: Final = re.compile(r"plain HTTP on the TLS port")  # replays speak no TLS
 
 
 def is_in_use(raw: Mapping[str, Any]) -> bool:
     """Tell records of methods the lab answers, refusals of unknown ones among them."""
-    if NOT_ASKED.search(raw["note"]):
-        return False
     if raw["response"]["status"] == 501:  # noqa: PLR2004 (status)
         return True
     parts = template_path(raw["request"]["path"])

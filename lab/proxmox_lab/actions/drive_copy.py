@@ -11,7 +11,8 @@ from proxmox_lab.site.things import Machine, Volume
 from proxmox_lab.tasks.task import Task
 
 FULL: Final = 2.0
-NOTHING: Final = 1 << 20  # an image with less than this is copied at once
+EMPTY: Final = 0.2  # an empty disk is walked through all the same
+NOTHING: Final = 1 << 20  # an image with less than this is an empty one
 PROGRESS_STEPS: Final = 20
 
 
@@ -89,7 +90,7 @@ def formatting(path: str, size: int) -> str:
 
 async def transfer(task: Task, volume: Volume, bwlimit: int) -> None:
     """Take as long as a copy takes, and tell how far it is."""
-    whole, seconds = spoken(volume.size), FULL if volume.used > NOTHING else 0.0
+    whole, seconds = spoken(volume.size), FULL if volume.used > NOTHING else EMPTY
     if bwlimit:
         seconds = max(seconds, volume.size / 1024 / bwlimit)
     for step in range(PROGRESS_STEPS + 1):

@@ -118,15 +118,18 @@ async def roll_back(lab: Lab, vmid: int, task: Task, *, name: str, start: bool) 
 
 
 async def remove(lab: Lab, vmid: int, task: Task, *, name: str) -> None:
-    """Forget a snapshot; its children become its parent's."""
+    """Forget a snapshot; its children become its parent's. What fails half-way stays locked."""
     async with lab.locks.config(vmid, say=task.say):
         machine = lab.site.machine(vmid)
         if machine.is_template:
             raise Refusal("you can't delete a snapshot if vm is a template")
         found = find(machine, name)
         refuse_locked(machine)
+        machine.config["lock"], found.state = "snapshot-delete", "delete"
+        lab.store.save_machine(machine)
         await task.spend(TAKE)
         await lab.guesthouse.forget_snapshot(machine, name)
+        del machine.config["lock"]
         del machine.snapshots[name]
         machine.volumes.pop(found.vmstate or "", None)
         for other in machine.snapshots.values():

@@ -8,16 +8,18 @@ from proxmox_lab.actions.status import speak
 from proxmox_lab.call import Lab
 from proxmox_lab.site.broadcast import Told
 
-REMEMBERED: Final = 15  # changes of the site; the recorded daemon spoke every ten seconds
+REMEMBERED: Final = 30  # changes of the site; the recorded daemon spoke every ten seconds
 _HEARD: Final = re.compile(r"/(cluster/resources|pools/[^/]+)$")
 
 
 class Moments:
-    """Keeps what the daemons could have told after each record, and lets the lab say it again."""
+    """Keeps what the daemons could have told at any time, and lets the lab say it again."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, before: Told) -> None:
         self._lab = lab
         self._past: deque[Told] = deque(maxlen=REMEMBERED)
+        if before:
+            self._past.append({**speak(lab, float("inf")), **before})
 
     def pass_by(self) -> None:
         """Note how things are now."""

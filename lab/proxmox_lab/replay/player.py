@@ -1,32 +1,34 @@
 """Plays one session of records against a fresh lab and compares every answer."""
 
 import asyncio
-import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, cast
-from urllib.parse import quote, unquote
+from typing import Any, Final
+from urllib.parse import unquote
 
-from aiohttp import ClientError, ClientSession, TCPConnector
-from yarl import URL
+from aiohttp import ClientError
 
 from proxmox_lab.call import Lab
 from proxmox_lab.machines import config
 from proxmox_lab.replay.comparison import difference
+from proxmox_lab.replay.line import Line, line_to
 from proxmox_lab.replay.meanwhile import TASK_WAIT, let_happen
 from proxmox_lab.replay.moments import Moments
+from proxmox_lab.replay.names import UPID, Names
+from proxmox_lab.replay.recorded_guests import RecordedGuests
 from proxmox_lab.replay.recorded_lab import SPEED, recorded_lab
+from proxmox_lab.replay.recorded_site import told_before
 from proxmox_lab.replay.records import Record, sessions
 
 AT_ONCE: Final = 4  # sessions mostly wait
 STANDSTILL: Final = 0.001
-_UPID: Final = re.compile(r"UPID:[^/?&\s]+:")
+GLIMPSE: Final = 0.01  # seconds between two looks at how far a task has come
 _TICKET: Final = re.compile(r"PVE:([^:]+):([0-9A-F]{8})::SIGNATURE")
 _DIGEST: Final = re.compile(r"digest=([0-9a-f]{40})")
 _VMID: Final = re.compile(r"/qemu/(\d+)/")
-_NAMED: Final = frozenset({"digest", "ticket", "CSRFPreventionToken"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,9 @@ async def play(records: Sequence[Record], *, pve: str | None = None) -> list[Ver
 
 
 async def _session(release: str, source: str, records: list[Record]) -> list[Verdict]:
-    async with recorded_lab(release, source) as (lab, base), _client() as client:
-        player = _Player(lab, base, client)
+    async with recorded_lab(release, source) as (lab, place, guests), line_to(place) as line:
+        before = told_before(major=lab.release.major, source=source)
+        player = _Player(lab, guests, line, Moments(lab, before))
         return [
             Verdict(
                 pve=record.pve,
@@ -71,19 +74,16 @@ async def _session(release: str, source: str, records: list[Record]) -> list[Ver
         ]
 
 
-def _client() -> ClientSession:
-    return ClientSession(connector=TCPConnector(force_close=True), cookie_jar=None)
-
-
 class _Player:
     """Sends records, with recorded names replaced by this lab's own."""
 
-    def __init__(self, lab: Lab, base: str, client: ClientSession) -> None:
+    def __init__(self, lab: Lab, guests: RecordedGuests, line: Line, moments: Moments) -> None:
         self._lab = lab
-        self._base = base
-        self._client = client
-        self._names: dict[str, str] = {}
-        self._moments = Moments(lab)
+        self._guests = guests
+        self._line = line
+        self._names = Names()
+        self._moments = moments
+        self._speed = SPEED
         self._moments.pass_by()
 
     async def judge(self, record: Record) -> str | None:
@@ -94,15 +94,23 @@ class _Player:
             return f"it could not be played: {failed!r}"
 
     async def _play(self, record: Record) -> str | None:
+        if record.is_final_status or not record.is_glance:
+            self._pass_time(SPEED)
         await self._make_up(record)
-        target = self._renamed(record.target)
+        target = self._names.translated(record.target)
         if record.has_exited:
+            self._guests.end_commands()
             await self._lab.executions.ended()
         if record.is_final_status or record.note.endswith("(task log)"):
             await self._ended(target)
+            self._pass_time(STANDSTILL)  # until something is done again, however slow we are
         found = await self._ask_of_moments(record, target)
         self._moments.pass_by()
         return found
+
+    def _pass_time(self, speed: float) -> None:
+        self._speed = speed
+        self._lab.clock.run_at(speed)
 
     async def _ask_of_moments(self, record: Record, target: str) -> str | None:
         """Ask until an answer matches, while time stands still after the first."""
@@ -113,23 +121,18 @@ class _Player:
             if found[-1] is None:
                 break
             self._lab.clock.run_at(STANDSTILL)
-        self._lab.clock.run_at(SPEED)
+        self._lab.clock.run_at(self._speed)
         return found[0] if found[-1] else None
 
     async def _ask(self, record: Record, target: str) -> str | None:
-        body = self._renamed(record.body) if record.body else None
-        async with self._client.request(
-            record.method,
-            URL(self._base + target, encoded=True),
-            headers={k: self._renamed(v) for k, v in record.headers.items()},
-            data=body.encode() if body else None,
-            skip_auto_headers=("Content-Type",),
-        ) as response:
-            raw = await response.read()
-            found = _json(raw)
-            self._learn(record.json, found)
-            self._learn_pid(record, found)
-            return difference(record, response.status, response.reason or "", found)
+        headers = {name: self._names.translated(text) for name, text in record.headers.items()}
+        body = self._names.translated(record.body) if record.body else None
+        status, reason, found = await self._line.ask(
+            record.method, target, headers, body, at_door=record.was_sent_on
+        )
+        self._names.learn(record.json, found)
+        self._learn_pid(record, found)
+        return difference(record, status, reason, found)
 
     async def _make_up(self, record: Record) -> None:
         """Make up for what happened between the records: logins, clean-ups, digests read."""
@@ -151,35 +154,13 @@ class _Player:
             self._names[f"pid={record.json['data']['pid']}"] = f"pid={found['data']['pid']}"
 
     async def _ended(self, target: str) -> None:
-        upid = _UPID.search(unquote(target))
+        upid = UPID.search(unquote(target))
         task = self._lab.tasks.find(upid[0]) if upid else None
-        if task is not None and task.work is not None:
-            await asyncio.wait([task.work], timeout=TASK_WAIT)
-
-    def _renamed(self, text: str) -> str:
-        for old, new in self._names.items():
-            if old in text:
-                text = text.replace(old, new)
-            elif quote(old, safe="") in text:
-                text = text.replace(quote(old, safe=""), quote(new, safe=""))
-        return text
-
-    def _learn(self, recorded: object, found: object) -> None:
-        """Note which name of ours stands for which recorded one."""
-        if isinstance(recorded, dict) and isinstance(found, dict):
-            ours = cast("dict[str, Any]", found)
-            for key, value in cast("dict[str, Any]", recorded).items():
-                if key in _NAMED and isinstance(ours.get(key), str):
-                    self._names[str(value)] = ours[key]
-                else:
-                    self._learn(value, ours.get(key))
-        elif isinstance(recorded, str) and isinstance(found, str) and _UPID.fullmatch(recorded):
-            self._names[recorded] = found
-
-
-def _json(raw: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        return None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+        work = task and task.work
+        if not work:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TASK_WAIT):
+                while not work.done():
+                    await asyncio.wait([work], timeout=GLIMPSE)
+                    self._moments.pass_by()

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from proxmox_lab.guests.simulated.agent import GuestAgent
 from proxmox_lab.guests.simulated.cloud_init import run_cloud_init
 from proxmox_lab.guests.simulated.inside import hardware_of, open_inside
 
-COMMAND_TIME: Final = 0.25  # how long a command runs in a guest
+COMMAND_TIME: Final = 10.0  # seconds a command runs in a guest if nobody asks how it ended
 _COMMANDS: Final = ("guest-ping", "guest-exec", "guest-info")
 _LACKING: Final[Mapping[bool, str]] = {False: "savevm-start", True: "query-savevm"}
 _DISK: Final = {
@@ -46,9 +47,10 @@ _ANSWERS: Final[Mapping[str, Any]] = {
 class RecordedGuest(HollowGuest):
     """The one guest with an agent: it answers from the third question on and obeys."""
 
-    def __init__(self, config: GuestConfig) -> None:
+    def __init__(self, config: GuestConfig, at_work: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
         self._config = config
+        self._at_work = at_work
         self._asked = 0
 
     @property
@@ -83,7 +85,7 @@ class RecordedGuest(HollowGuest):
         result = await self._agent.execute(command, stdin)
         if result.err.endswith(f"sh: 1: {command[0]}: not found\n".encode()):
             raise GuestFailure(f"Failed to execute child process “{command[0]}”")
-        await asyncio.sleep(COMMAND_TIME)
+        await self._at_work()
         return result
 
     async def agent_read_file(self, path: str) -> bytes:
@@ -118,9 +120,22 @@ class RecordedGuests(HollowGuests):
     def __init__(self, *, modern: bool) -> None:
         self._lacking = _LACKING[modern]
         self._made: dict[int, RecordedGuest] = {}
+        self._kept: set[tuple[int, str]] = set()
+        self._over = asyncio.Event()
+
+    def end_commands(self) -> None:
+        """Let the commands that run come to their end."""
+        self._over.set()
+        self._over = asyncio.Event()
+
+    async def at_work(self) -> None:
+        """Wait as long as a command runs: until its end is asked for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMAND_TIME):
+                await self._over.wait()
 
     async def create(self, config: GuestConfig) -> RecordedGuest:
-        self._made[config.vmid] = RecordedGuest(config)
+        self._made[config.vmid] = RecordedGuest(config, self.at_work)
         return self._made[config.vmid]
 
     async def adopt(self, config: GuestConfig) -> RecordedGuest:
@@ -132,3 +147,15 @@ class RecordedGuests(HollowGuests):
         if self._made[config.vmid].running:
             why = f"The command {self._lacking} has not been found"
             raise GuestFailure(f"VM {config.vmid} qmp command '{self._lacking}' failed - {why}")
+        self._kept.add((config.vmid, name))
+
+    async def forget_snapshot(self, config: GuestConfig, name: str) -> None:
+        """Fail while the machine runs if its disk was never snapshotted."""
+        guest = self._made.get(config.vmid)
+        if guest and guest.running and (config.vmid, name) not in self._kept:
+            command = "blockdev-snapshot-delete-internal-sync"
+            why = (
+                f"Snapshot with id 'null' and name '{name}' does not exist on device 'drive-scsi0'"
+            )
+            raise GuestFailure(f"VM {config.vmid} qmp command '{command}' failed - {why}")
+        self._kept.discard((config.vmid, name))

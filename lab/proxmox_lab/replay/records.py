@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import groupby
 from math import inf
 from pathlib import Path
@@ -45,6 +46,16 @@ class Record:
             and self.target.endswith("/status")
             and self.data.get("status") == "stopped"
         )
+
+    @property
+    def was_sent_on(self) -> bool:
+        """Tell a request without TLS: to those alone it is said where TLS is spoken."""
+        return self.status == HTTPStatus.MOVED_PERMANENTLY
+
+    @property
+    def is_glance(self) -> bool:
+        """Tell a look at a task or machine that takes the recorded site no time."""
+        return self.method == "GET" and self.path.endswith(("/log", "/status", "/status/current"))
 
     @property
     def has_exited(self) -> bool:
