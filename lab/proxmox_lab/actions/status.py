@@ -7,6 +7,7 @@ from proxmox_lab.machines import config
 from proxmox_lab.site.things import Machine
 
 PRESSURE = ("cpufull", "cpusome", "iofull", "iosome", "memoryfull", "memorysome")
+_CALM = {f"pressure{kind}": 0 for kind in PRESSURE}
 
 
 def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def summary(lab: Lab, machine: Machine) -> dict[str, Any]:
     }  # fmt: skip
     if lab.release.is_modern:
         shown["memhost"] = used
-        shown |= {f"pressure{kind}": 0 for kind in PRESSURE} if running else {}
+        shown |= _CALM if running else {}
     if running:
         shown["pid"] = 100_000 + machine.vmid
     return shown | _optional(machine)

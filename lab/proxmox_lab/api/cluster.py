@@ -56,11 +56,9 @@ async def resources(call: Call) -> list[dict[str, Any]]:
 
 
 def _machines(call: Call) -> list[dict[str, Any]]:
-    return [
-        status.resource(call.lab, machine)
-        for machine in list(call.lab.site.machines.values())
-        if call.lab.rights.has(call.caller, f"/vms/{machine.vmid}", "VM.Audit")
-    ]
+    machines = call.lab.site.machines
+    seen = call.lab.rights.machines(call.caller, list(machines), "VM.Audit")
+    return [status.resource(call.lab, machines[vmid]) for vmid in seen]
 
 
 def _pools(call: Call) -> list[dict[str, Any]]:

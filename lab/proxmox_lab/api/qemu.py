@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from proxmox_lab.actions import status
-from proxmox_lab.call import Call, Handler
+from proxmox_lab.call import Call, Handler, Lab
 from proxmox_lab.machines import config
 from proxmox_lab.refusal import Refusal
 from proxmox_lab.site.things import Machine
@@ -12,19 +12,15 @@ from proxmox_lab.site.things import Machine
 
 async def machines(call: Call) -> list[dict[str, Any]]:
     """List the machines the caller may see."""
-    shown = [
-        (machine, status.summary(call.lab, machine))
-        for machine in list(call.lab.site.machines.values())
-        if call.lab.rights.has(call.caller, f"/vms/{machine.vmid}", "VM.Audit")
-    ]
-    if not call.switch("full"):
-        return [summary for _, summary in shown]
-    return [summary | _more(call, machine) for machine, summary in shown]
+    machines = dict(call.lab.site.machines)
+    describe = _fully if call.switch("full") else status.summary
+    seen = call.lab.rights.machines(call.caller, machines, "VM.Audit")
+    return [describe(call.lab, machines[vmid]) for vmid in seen]
 
 
-def _more(call: Call, machine: Machine) -> dict[str, Any]:
-    full = status.current(call.lab, machine)
-    return {key: full[key] for key in ("qmpstatus", "nics") if key in full}
+def _fully(lab: Lab, machine: Machine) -> dict[str, Any]:
+    shown = status.current(lab, machine)
+    return {key: value for key, value in shown.items() if key not in _ONLY_OF_ONE}
 
 
 async def index(_: Call) -> list[dict[str, str]]:
@@ -88,6 +84,7 @@ _SUBDIRS: Final = (
     "resize", "move", "rrd", "rrddata", "monitor", "agent", "snapshot", "spiceproxy",
     "sendkey", "firewall",
 )  # fmt: skip
+_ONLY_OF_ONE: Final = ("ha", "agent", "clipboard")  # not told when all machines are listed
 _VERBS: Final = ("current", "start", "stop", "reset", "shutdown", "suspend", "reboot")
 
 ROUTES: Final[Mapping[str, Handler]] = {

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from proxmox_lab.schema.properties import is_on, loosely
@@ -12,6 +13,7 @@ from proxmox_lab.site.things import Machine, Volume
 DRIVE: Final = re.compile(r"^(ide|sata|scsi|virtio)\d+$|^(efidisk|tpmstate)0$")
 NET: Final = re.compile(r"^net\d+$")
 MASK: Final = "**********"
+REMEMBERED: Final = 16_384  # drives that need not be read again when machines are listed
 
 
 def digest(machine: Machine) -> str:
@@ -50,12 +52,14 @@ def drives(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield key, volume_of(value)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def volume_of(drive: str) -> str:
     """Return the volume id a drive's text names."""
     found = loosely(drive)
     return found.get("file", found.get("", drive.partition(",")[0]))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_cdrom(drive: str) -> bool:
     """Tell CD drives, cloud-init drives among them, from disks."""
     return loosely(drive).get("media") == "cdrom" or volume_of(drive) == "cdrom"
@@ -68,8 +72,7 @@ def is_seed(volume: str) -> bool:
 
 def boot_disk(machine: Machine) -> tuple[str, Volume] | None:
     """Return the first disk the machine boots from, if its order names one."""
-    order = loosely(machine.config.get("boot", "")).get("order", "")
-    for key in order.split(";"):
+    for key in _boot_order(machine.config.get("boot", "")):
         drive = machine.config.get(key, "")
         volume = machine.volumes.get(volume_of(drive)) if drive else None
         if volume and not is_cdrom(drive):
@@ -77,9 +80,19 @@ def boot_disk(machine: Machine) -> tuple[str, Volume] | None:
     return None
 
 
+@lru_cache
+def _boot_order(boot: str) -> tuple[str, ...]:
+    return tuple(loosely(boot).get("order", "").split(";"))
+
+
 def memory_of(config: Mapping[str, str]) -> int:
     """Return the memory in MiB."""
-    found = loosely(config.get("memory", "512"))
+    return _mebibytes(config.get("memory", "512"))
+
+
+@lru_cache
+def _mebibytes(memory: str) -> int:
+    found = loosely(memory)
     return int(found.get("current", found.get("", "512")))
 
 

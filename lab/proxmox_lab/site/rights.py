@@ -1,7 +1,7 @@
 """Which privileges somebody has on a path: roles, propagation, groups, pools, token separation."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,6 +66,26 @@ class Rights:
     def has(self, caller: Caller, path: str, *privileges: str) -> bool:
         """Tell whether the caller has one of the privileges on a path."""
         return not self.on(path, caller).isdisjoint(privileges)
+
+    def machines(self, caller: Caller, vmids: Iterable[int], *privileges: str) -> Iterator[int]:
+        """Pick the machines on which the caller has one of the privileges.
+
+        Machines of a pool that no entry of the list names are alike, and so are those of none.
+        """
+        named = {entry.path for entry in self._site.rules.acl}
+        pools = self._site.rules.pools.items()
+        pool_of = {vmid: name for name, pool in reversed(pools) for vmid in pool.machines}
+        alike: dict[str | None, bool] = {}
+        for vmid in vmids:
+            path, pool = f"/vms/{vmid}", pool_of.get(vmid)
+            if path in named:
+                seen = self.has(caller, path, *privileges)
+            elif pool in alike:
+                seen = alike[pool]
+            else:
+                seen = alike[pool] = self.has(caller, path, *privileges)
+            if seen:
+                yield vmid
 
     def paths(self) -> set[str]:
         """Name every path that somebody could have rights on."""

@@ -4,15 +4,24 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 
 from proxmox_lab.guests.port import GuestFailure
-from proxmox_lab.guests.simulated import SimulatedGuests
+from proxmox_lab.guests.simulated import SimulatedGuest, SimulatedGuests
 from proxmox_lab.guests.simulated.loopback import addresses
-from tests.integration.lab_guests.conftest import HOST_KEY, Yard, other_lab, until_it_answers
+from proxmox_lab.machines.guesthouse import Guesthouse
+from proxmox_lab.site.seed import TEMPLATE_ID, fresh_site
+from tests.integration.lab_guests.conftest import (
+    HOST_KEY,
+    QUICK,
+    Yard,
+    other_lab,
+    until_it_answers,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -237,3 +246,23 @@ async def test_what_can_be_read_back_holds_no_secret(yard: Yard) -> None:
 
     assert "PRIVATE KEY" not in str(guest.state())
     assert guest.state()["listening"]["tcp"] == [22]
+
+
+async def test_a_guest_that_is_cut_off_in_its_first_boot_begins_it_anew(tmp_path: Path) -> None:
+    site, _ = fresh_site(major=9, now=0)
+    machine = site.machines[TEMPLATE_ID]
+    first = Guesthouse(SimulatedGuests(tmp_path, boot_seconds=3600), tmp_path)
+    await first.start(machine)
+    machine.powered = True
+    killed = first.find(TEMPLATE_ID)
+    assert isinstance(killed, SimulatedGuest)
+    await killed.halt()
+
+    second = Guesthouse(guests := SimulatedGuests(tmp_path, boot_seconds=QUICK), tmp_path)
+    await second.wake(site)
+    again = second.find(TEMPLATE_ID)
+    assert isinstance(again, SimulatedGuest)
+    await until_it_answers(again)
+
+    assert again.state()["hostname"] == machine.name
+    await guests.close()

@@ -2,10 +2,11 @@
 
 import pytest
 
-from proxmox_lab.site.people import AclEntry
+from proxmox_lab.site.people import ROOT, AclEntry
 from proxmox_lab.site.rights import Caller, Rights
 from proxmox_lab.site.seed import POOL, TEMPLATE_ID, fresh_site
 from proxmox_lab.site.site import Site
+from proxmox_lab.site.things import Pool
 
 TOKEN = Caller("spawnyard@pve", "yard")
 
@@ -63,3 +64,22 @@ def test_the_right_to_ask_the_agent_has_the_releases_own_name(major: int, right:
     site, _ = fresh_site(major=major, now=0)
 
     assert right in site.rules.roles["YardMachines"]
+
+
+@pytest.mark.parametrize("caller", [TOKEN, Caller("spawnyard@pve"), Caller("a@pve"), Caller(ROOT)])
+def test_machines_are_picked_as_if_each_were_asked_for(site: Site, caller: Caller) -> None:
+    many = range(100, 140)
+    site.rules.pools[POOL].machines |= {100, 101, 102}
+    site.rules.pools["other"] = Pool(machines={102, 110, 111})
+    site.rules.acl += [
+        AclEntry(path="/pool/other", kind="user", who="a@pve", role="PVEVMAdmin"),
+        AclEntry(path="/vms/111", kind="user", who="a@pve", role="NoAccess"),
+        AclEntry(path="/vms/120", kind="user", who="a@pve", role="PVEVMAdmin"),
+        AclEntry(path="/vms/101", kind="token", who=TOKEN.id, role="NoAccess"),
+    ]
+    rights = Rights(site, major=9)
+
+    picked = list(rights.machines(caller, many, "VM.Audit"))
+
+    assert picked == [vmid for vmid in many if rights.has(caller, f"/vms/{vmid}", "VM.Audit")]
+    assert picked

@@ -9,9 +9,12 @@ from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node, NoSuc
 from proxmox_lab.guests.simulated.model.modes import BadMode, new_mode
 from proxmox_lab.guests.simulated.model.saved import (
     disk_as_json,
+    disk_as_text,
     disk_from_json,
+    had_power,
     read_state,
     shown,
+    switch_off,
     write_state,
 )
 
@@ -33,6 +36,19 @@ def test_links_are_followed_in_the_middle_and_at_the_end(tree: FileTree) -> None
     assert tree.read("/usr/bin/tool") == b"x"
     assert tree.resolve("/tool") == "/usr/bin/tool"
     assert tree.get("/tool", follow=False).kind is Kind.LINK
+
+
+def test_a_way_through_several_links_is_found_whichever_of_them_is_last(tree: FileTree) -> None:
+    tree.make_directories("/usr/share/data")
+    tree.put("/usr/share/here", Node(kind=Kind.LINK, mode=0o777, target="../share/data/"))
+    tree.put("/short", Node(kind=Kind.LINK, mode=0o777, target="/usr/./share"))
+    tree.put("/usr/share/data/back", Node(kind=Kind.LINK, mode=0o777, target="../../../bin"))
+
+    assert tree.resolve("/short/here/new") == "/usr/share/data/new"
+    assert tree.resolve("//short/../short/here/back/tool") == "/usr/bin/tool"
+    assert tree.resolve("/short/here", follow=False) == "/usr/share/here"
+    assert tree.resolve("/short/here/back", follow=False) == "/usr/share/data/back"
+    assert tree.resolve("/") == "/"
 
 
 def test_a_circle_of_links_is_no_path(tree: FileTree) -> None:
@@ -96,7 +112,7 @@ def test_a_disk_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     disk.files.write("/binary", b"\xff\0", template=FILE)
     disk.files.write("/big", b"b" * 100_000, template=FILE)
 
-    write_state(tmp_path, disk_as_json(disk))
+    write_state(tmp_path, disk_as_text(disk, powered=False))
     state = read_state(tmp_path)
     assert state is not None
     back = disk_from_json(state, blobs=tmp_path / "blobs")
@@ -110,11 +126,36 @@ def test_a_disk_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     assert back.packages == disk.packages
 
 
+def test_disks_of_one_image_are_written_each_with_its_own_changes(tmp_path: Path) -> None:
+    one, other = fresh_disk(tmp_path), fresh_disk(tmp_path)
+    one.files.write("/etc/mark", b"one\n", template=FILE)
+    one.accounts.ensure_group("players")
+    before = disk_as_json(other, powered=False)
+
+    changed = disk_as_json(one, powered=True)
+
+    assert changed["files"].pop("/etc/mark")["content"] == "one\n"
+    assert changed["groups"].pop()["name"] == "players"
+    assert changed == before | {"powered": True}
+
+
+def test_the_power_switch_is_read_without_the_rest(tmp_path: Path) -> None:
+    disk = fresh_disk(tmp_path)
+    never = had_power(tmp_path)
+
+    write_state(tmp_path, disk_as_text(disk, powered=True))
+    on = had_power(tmp_path)
+    switch_off(tmp_path)
+
+    assert (never, on, had_power(tmp_path)) == (False, True, False)
+    assert read_state(tmp_path) == disk_as_json(disk, powered=False)
+
+
 def test_nobody_else_can_read_the_state_and_no_secret_is_shown(tmp_path: Path) -> None:
     disk = fresh_disk(tmp_path / "blobs")
     disk.files.write("/etc/ssh/ssh_host_ed25519_key", b"PRIVATE", template=FILE)
 
-    write_state(tmp_path, disk_as_json(disk))
+    write_state(tmp_path, disk_as_text(disk, powered=False))
 
     assert (tmp_path / "guest.json").stat().st_mode & 0o077 == 0
-    assert "PRIVATE" not in str(shown(disk_as_json(disk)))
+    assert "PRIVATE" not in str(shown(disk_as_json(disk, powered=False)))

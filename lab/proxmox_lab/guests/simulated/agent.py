@@ -7,7 +7,7 @@ from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Inter
 from proxmox_lab.guests.simulated.agent_answers import answer
 from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
 from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory
-from proxmox_lab.guests.simulated.modules.runner import Python
+from proxmox_lab.guests.simulated.modules.runner import SHELL
 from proxmox_lab.guests.simulated.shell.session import Input, Session
 from proxmox_lab.guests.simulated.system.machine import Machine
 
@@ -21,7 +21,6 @@ class GuestAgent:
         """Be installed, not yet started."""
         self.up = False
         self._machine = machine
-        self._shell = Python().shell
 
     def interfaces(self, config: GuestConfig) -> Sequence[Interface]:
         """Loopback, and the card with the address that cloud-init was given."""
@@ -63,13 +62,13 @@ class GuestAgent:
         """Run a command as root."""
         self._demand()
         session = Session(machine=self._machine, actor=ROOT, stdin=Input(stdin))
-        outcome = await self._shell.execute(list(command), session)
+        outcome = await SHELL.execute(list(command), session)
         return ExecResult(exit_code=outcome.code, out=outcome.out, err=outcome.err)
 
     async def run_command(self, words: list[str], actor: Actor) -> tuple[int, str]:
         """Run a unit's command as its user: systemd's business, done by the same shell."""
         session = Session(machine=self._machine, actor=actor)
-        outcome = await self._shell.execute(words, session)
+        outcome = await SHELL.execute(words, session)
         return outcome.code, (outcome.out + outcome.err).decode(errors="replace")
 
     def _demand(self) -> None:

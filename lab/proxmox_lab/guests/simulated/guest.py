@@ -80,7 +80,8 @@ class SimulatedGuest:
         machine.booted_at, machine.boot_id = time.time(), str(uuid.uuid4())
         machine.power_request = self._requested_from_inside
         self._boot = asyncio.create_task(self._come_up(self._foothold))
-        self.save()
+        if machine.disk.instance:  # cloud-init writes a disk that has never booted
+            self.save()
 
     async def _come_up(self, foothold: Foothold) -> None:
         try:

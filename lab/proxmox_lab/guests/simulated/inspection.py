@@ -14,8 +14,7 @@ def inspected(machine: Machine, *, powered: bool) -> dict[str, Any]:
     }
     ports = {kind: machine.listening(kind) if powered else [] for kind in ("udp", "tcp")}
     return {
-        **shown(disk_as_json(machine.disk)),
-        "powered": powered,
+        **shown(disk_as_json(machine.disk, powered=powered)),
         "units": units,
         "listening": ports,
     }

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from proxmox_lab.guests.simulated.model.saved import BLOBS, STATE, read_state, write_state
+from proxmox_lab.guests.simulated.model.saved import BLOBS, STATE, switch_off
 
 SNAPSHOTS = "snapshots"
 
@@ -18,10 +18,10 @@ def keep(directory: Path, name: str) -> None:
 def bring_back(directory: Path, name: str) -> None:
     """Put a noted state in the place of the present one, with power off."""
     noted = directory / SNAPSHOTS / name
-    if (state := read_state(noted)) is not None:
+    if (noted / STATE).exists():
         shutil.rmtree(directory / BLOBS, ignore_errors=True)
         _copy(noted, directory)
-        write_state(directory, state | {"powered": False})
+        switch_off(directory)
 
 
 def forget(directory: Path, name: str) -> None:

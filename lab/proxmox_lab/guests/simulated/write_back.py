@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proxmox_lab.guests.simulated.model.disk import Disk
-from proxmox_lab.guests.simulated.model.saved import disk_as_json, sweep_blobs, write_state
+from proxmox_lab.guests.simulated.model.saved import disk_as_text, sweep_blobs, write_state
 
 WRITE_BACK = 0.2  # seconds a change may wait to be written
 
@@ -34,7 +34,7 @@ class DiskWriter:
             self._timer = None
         worth = (self._disk.fingerprint(), self._powered())
         if worth != self._written and not self._closed:
-            write_state(self._directory, {**disk_as_json(self._disk), "powered": worth[1]})
+            write_state(self._directory, disk_as_text(self._disk, powered=worth[1]))
             self._written = worth
 
     def sweep(self) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from proxmox_lab.guests.simulated.model.accounts import Accounts
-from proxmox_lab.guests.simulated.model.files import FileTree, Node
+from proxmox_lab.guests.simulated.model.files import FileTree
 from proxmox_lab.guests.simulated.model.image import fresh_accounts, fresh_files, fresh_packages
 
 
@@ -31,15 +31,17 @@ class Disk:
 
 def fresh_disk(blobs: Path) -> Disk:
     """The disk of an image that has never booted."""
-    nodes, packages = _image()
-    files = FileTree(blobs=blobs, nodes=dict(nodes))
-    return Disk(files=files, accounts=fresh_accounts(), packages=dict(packages))
+    image = _image()
+    return Disk(
+        files=FileTree(blobs=blobs, nodes=dict(image.files.nodes)),
+        accounts=Accounts(dict(image.accounts.users), dict(image.accounts.groups)),
+        packages=dict(image.packages),
+    )
 
 
 @cache
-def _image() -> tuple[dict[str, Node], dict[str, str]]:
-    """What every disk begins with, put together once: its nodes are shared, none ever changes."""
+def _image() -> Disk:
+    """What every disk begins with, made once: nodes, users and groups are shared, none changes."""
     now = time.time()
     files = fresh_files(Path(), now=now)
-    packages = fresh_packages(files, now=now)
-    return files.nodes, packages
+    return Disk(files=files, accounts=fresh_accounts(), packages=fresh_packages(files, now=now))

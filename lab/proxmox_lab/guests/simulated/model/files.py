@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from proxmox_lab.guests.simulated.model.paths import normal, steps
+
 INLINE_LIMIT = 65_536
 LINKS_FOLLOWED = 16
 
@@ -56,12 +58,6 @@ class NotADirectory(Exception):
         self.path = path
 
 
-def normal(path: str, cwd: str = "/") -> str:
-    """An absolute path without dots, doubled or trailing slashes."""
-    joined = posixpath.normpath(posixpath.join(cwd, path))
-    return "/" + joined.lstrip("/")
-
-
 class FileTree:
     """All nodes by absolute path. Parents of a node always exist and are directories."""
 
@@ -73,20 +69,22 @@ class FileTree:
 
     def resolve(self, path: str, *, follow: bool = True) -> str:
         """The real path: every parent link followed, the last one only when asked."""
-        done = "/"
-        parts = [part for part in normal(path).split("/") if part]
+        way = steps(path)
         for _ in range(LINKS_FOLLOWED):
-            while parts:
-                done = posixpath.join(done, parts.pop(0))
-                node = self.nodes.get(done)
-                if node and node.kind is Kind.LINK and (parts or follow):
-                    onward = normal(node.target, posixpath.dirname(done))
-                    parts = [part for part in onward.split("/") if part] + parts
-                    done = "/"
-                    break
-            else:
-                return done
+            onward = self._onward(way, follow=follow)
+            if onward is None:
+                return way[-1]
+            way = steps(onward)
         raise NoSuchPath(path)
+
+    def _onward(self, way: tuple[str, ...], *, follow: bool) -> str | None:
+        """Where the first link on the way leads, with the rest of the path behind it."""
+        real = way[-1]
+        for step in way:
+            node = self.nodes.get(step)
+            if node and node.kind is Kind.LINK and (follow or step != real):
+                return normal(node.target, posixpath.dirname(step)) + real[len(step) :]
+        return None
 
     def find(self, path: str, *, follow: bool = True) -> Node | None:
         """The node at a path, or none."""
@@ -128,9 +126,7 @@ class FileTree:
     def make_directories(self, path: str, *, mode: int = 0o755, owner: str = "root") -> list[str]:
         """Make a directory and its parents; returns those that were not there."""
         made: list[str] = []
-        built = "/"
-        for part in [part for part in normal(path).split("/") if part]:
-            built = posixpath.join(built, part)
+        for built in steps(path):
             node = self.find(built)
             if node is None:
                 self.put(built, Node(kind=Kind.DIRECTORY, mode=mode, owner=owner, group=owner))

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from dataclasses import asdict, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,43 @@ BLOBS = "blobs"
 POWERED = b'"powered":true}'
 NODE = TypeAdapter(Node)
 DEFAULTS = {f.name: f.default for f in fields(Node)}
+REMEMBERED = 1024  # rows: nearly all are the image's, the same on every disk
 
 
-def disk_as_json(disk: Disk) -> dict[str, Any]:
-    """The disk in JSON's types."""
-    return {
-        "hostname": disk.hostname,
-        "instance": disk.instance,
-        "lists_updated": disk.lists_updated,
-        "packages": disk.packages,
-        "users": [asdict(user) for user in disk.accounts.users.values()],
-        "groups": [asdict(group) for group in disk.accounts.groups.values()],
-        "files": {path: _node_as_json(node) for path, node in disk.files.nodes.items()},
-    }
+def disk_as_json(disk: Disk, *, powered: bool) -> dict[str, Any]:
+    """The disk and its power switch in JSON's types."""
+    return json.loads(disk_as_text(disk, powered=powered))
+
+
+def disk_as_text(disk: Disk, *, powered: bool) -> str:
+    """The disk and its power switch as the state file holds them."""
+    head = _packed(
+        {
+            "hostname": disk.hostname,
+            "instance": disk.instance,
+            "lists_updated": disk.lists_updated,
+            "packages": disk.packages,
+        }
+    ).removesuffix("}")
+    users = ",".join([_account(user) for user in disk.accounts.users.values()])
+    groups = ",".join([_account(group) for group in disk.accounts.groups.values()])
+    files = ",".join([_file(path, node) for path, node in disk.files.nodes.items()])
+    switch = _packed(powered)
+    return f'{head},"users":[{users}],"groups":[{groups}],"files":{{{files}}},"powered":{switch}}}'
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _account(who: User | Group) -> str:
+    return _packed(asdict(who))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _file(path: str, node: Node) -> str:
+    return f"{_packed(path)}:{_packed(_node_as_json(node))}"
+
+
+def _packed(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def shown(state: dict[str, Any]) -> dict[str, Any]:
@@ -61,14 +86,21 @@ def disk_from_json(state: dict[str, Any], *, blobs: Path) -> Disk:
     )
 
 
-def write_state(directory: Path, state: dict[str, Any]) -> None:
+def write_state(directory: Path, text: str) -> None:
     """Replace the state file; a crash leaves the old one or the new one."""
     directory.mkdir(parents=True, exist_ok=True)
     part = directory / f"{STATE}.part"
     # the host's private key is in it
-    part.touch(mode=0o600)
-    part.write_text(json.dumps(state, separators=(",", ":")), encoding="utf-8")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode())
     part.replace(directory / STATE)
+
+
+def switch_off(directory: Path) -> None:
+    """Let the saved state say that the power is off."""
+    state = read_state(directory) or {}
+    write_state(directory, _packed(state | {"powered": False}))
 
 
 def read_state(directory: Path) -> dict[str, Any] | None:

@@ -116,3 +116,6 @@ def _failure(message: str, **fields: object) -> Answer:
 def _printed(answer: Answer) -> Outcome:
     code = 1 if answer.get("failed") else 0
     return Outcome(code=code, out=json.dumps(answer).encode() + b"\n")
+
+
+SHELL = Python().shell  # knows no guest but by the session, so that one serves all

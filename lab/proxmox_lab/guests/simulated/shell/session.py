@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from proxmox_lab.guests.simulated.model.actor import Actor
-from proxmox_lab.guests.simulated.model.files import normal
+from proxmox_lab.guests.simulated.model.paths import normal
 from proxmox_lab.guests.simulated.system.machine import Machine
 
 

@@ -7,8 +7,7 @@ from functools import partial
 
 import asyncssh
 
-from proxmox_lab.guests.simulated.modules.runner import Python
-from proxmox_lab.guests.simulated.shell.guest_shell import GuestShell
+from proxmox_lab.guests.simulated.modules.runner import SHELL
 from proxmox_lab.guests.simulated.shell.session import Input, Outcome, Session, failed
 from proxmox_lab.guests.simulated.ssh.sftp import GuestFiles
 from proxmox_lab.guests.simulated.system.machine import Machine
@@ -69,7 +68,6 @@ class SshServer:
     def __init__(self, machine: Machine) -> None:
         """Nothing listens yet."""
         self._machine = machine
-        self._shell: GuestShell = Python().shell
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
@@ -128,7 +126,7 @@ class SshServer:
             sink=partial(_say, process),
         )
         try:
-            return await self._shell.run(process.command, session)
+            return await SHELL.run(process.command, session)
         except Exception as error:
             log.exception("a simulated guest could not run a command")
             return failed(f"the simulated guest has a fault of its own: {error!r}")

@@ -14,7 +14,8 @@ from proxmox_lab.guests.simulated.model.actor import (
     demand_remove,
     demand_write,
 )
-from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory, normal
+from proxmox_lab.guests.simulated.model.files import Kind, Node, NoSuchPath, NotADirectory
+from proxmox_lab.guests.simulated.model.paths import normal
 from proxmox_lab.guests.simulated.system.machine import Machine
 
 TYPE_BITS = {Kind.FILE: 0o100000, Kind.DIRECTORY: 0o040000, Kind.LINK: 0o120000}
