@@ -81,14 +81,20 @@ def _disk(machine: Machine, key: str, volid: str) -> dict[str, Any]:
     return shown | ({} if cdrom else {"size": machine.volumes[volid].size})
 
 
+_ROOTS_OWN: Final = ("force", "migration_type", "migration_network")
+
+
 async def migrate(call: Call) -> str:
     """Move a machine to another node in the background."""
     target, lab = call.text("target"), call.lab
     if target == lab.site.node:
         raise invalid({"target": "target is local node."})
-    refuse_locked(lab.site.machine(call.vmid))
     if target not in lab.site.nodes:
         raise Refusal(f"no such cluster node '{target}'")
+    errors = {name: change.ONLY_ROOT for name in _ROOTS_OWN if call.text(name) not in ("", "0")}
+    if errors and not call.caller.is_root:
+        raise invalid(errors)
+    refuse_locked(lab.site.machine(call.vmid))
     if lab.guesthouse.is_running(call.vmid) and not call.switch("online"):
         raise Refusal("can't migrate running VM without --online")
     return call.start("qmigrate", lambda task: migration.migrate(lab, call.vmid, target, task))

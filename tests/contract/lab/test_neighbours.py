@@ -226,3 +226,23 @@ async def test_a_realm_is_asked_for_when_it_is_to_keep_a_password(house: House) 
     assert kept[:2] == (500, "create user failed: auth domain 'nope' does not exist")
     assert bare[0] == 200
     assert all("realm-type" not in user for user in listed["data"] if user["userid"] == "a@nope")
+
+
+@pytest.mark.parametrize(
+    ("vmid", "lock", "target", "reason"),
+    [
+        (777, None, "far", "no such cluster node 'far'"),
+        (801, "backup", "far", "no such cluster node 'far'"),
+        (801, "backup", "pve", "Parameter verification failed."),
+    ],
+)
+async def test_where_to_move_a_machine_is_judged_before_the_machine(
+    house: House, vmid: int, lock: str | None, target: str, reason: str
+) -> None:
+    await house.root.ask("POST", f"{NODE}/qemu", vmid="801")
+    if lock:
+        await house.root.ask("PUT", f"{NODE}/qemu/801/config", lock=lock)
+
+    answer = await house.root.ask("POST", f"{NODE}/qemu/{vmid}/migrate", target=target)
+
+    assert answer[1] == reason
