@@ -45,9 +45,9 @@ async def add_group(wall: Wall) -> None:
 async def remove_group(wall: Wall) -> None:
     """Remove a security group without rules."""
     changed, name = wall.changeable(), wall.call.text("group")
-    if name in changed.groups and changed.groups[name].rules:
+    if wall.rules_of(changed):
         raise Refusal(f"Security group '{name}' is not empty")
-    changed.groups.pop(name, None)
+    del changed.groups[name]
     wall.write(changed)
 
 

@@ -41,6 +41,7 @@ async def take(call: Call) -> str:
     for reserved in RESERVED:
         if name.lower() == reserved:
             raise Refusal(f"unable to use snapshot name '{reserved}' (reserved name)")
+    call.lab.site.machine(call.vmid)
     description, vmstate = call.text("description"), call.switch("vmstate")
 
     async def work(task: Task) -> None:

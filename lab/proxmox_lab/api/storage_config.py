@@ -87,6 +87,7 @@ async def change(call: Call) -> dict[str, str]:
         raise Refusal("update storage failed: detected modified configuration - file changed by "
                       "other user? Try again.")  # fmt: skip
     for key in filter(None, re.split(r"[,;\s]+", call.text("delete"))):
+        _refuse_to_drop(call, key)
         found.options.pop(key, None)
         if key == "nodes":
             found.nodes = []
@@ -95,6 +96,14 @@ async def change(call: Call) -> dict[str, str]:
     _take(call, found)
     call.lab.store.save_rules(call.lab.site)
     return {"storage": name, "type": found.type}
+
+
+def _refuse_to_drop(call: Call, key: str) -> None:
+    if key == "path":
+        raise Refusal("update storage failed: unable to delete required option 'path'")
+    known = call.lab.table.methods["PUT /storage/{storage}"].parameters
+    if key not in known or key in ("storage", *_CONTROLS):
+        raise Refusal(f"update storage failed: no such option '{key}'")
 
 
 async def delete(call: Call) -> None:

@@ -1,5 +1,6 @@
 """What lies on a storage, as it is listed, and who may see it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from proxmox_lab.refusal import Refusal
 from proxmox_lab.site.things import Storage, StoredFile, Volume
 
 _USED: Final = 331776
+_NAME: Final = re.compile(r"\d+/\S+|(iso|vztmpl|rootdir|backup|snippets|import)/[^/]+")
 _READABLE: Final = ("iso", "vztmpl", "import")
 
 
@@ -78,9 +80,12 @@ def storage_name(call: Call) -> str:
 
 
 def volid_of(call: Call) -> str:
-    """Return the full id of the volume the call is about."""
-    name = call.text("volume")
-    return name if ":" in name else f"{call.text('storage')}:{name}"
+    """Return the full id of the volume the call is about, or refuse a name that cannot be one."""
+    volume = call.text("volume")
+    name = volume.partition(":")[2] if ":" in volume else volume
+    if not _NAME.fullmatch(name):
+        raise Refusal(f"unable to parse directory volume name '{name}'")
+    return volume if ":" in volume else f"{call.text('storage')}:{volume}"
 
 
 def stored_file(call: Call) -> StoredFile | None:

@@ -246,3 +246,23 @@ async def test_where_to_move_a_machine_is_judged_before_the_machine(
     answer = await house.root.ask("POST", f"{NODE}/qemu/{vmid}/migrate", target=target)
 
     assert answer[1] == reason
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "form", "reason"),
+    [
+        ("DELETE", "/cluster/firewall/groups/none", {}, "no such security group 'none'"),
+        ("PUT", "/storage/local", {"delete": "path"},
+         "update storage failed: unable to delete required option 'path'"),
+        ("PUT", "/storage/local", {"delete": "nope"},
+         "update storage failed: no such option 'nope'"),
+        ("DELETE", f"{NODE}/storage/local/content/nope", {},
+         "unable to parse directory volume name 'nope'"),
+        ("GET", f"{NODE}/storage/local/content/local:nope", {},
+         "unable to parse directory volume name 'nope'"),
+    ],
+)  # fmt: skip
+async def test_a_name_that_means_nothing_is_refused(
+    house: House, verb: str, path: str, form: dict[str, str], reason: str
+) -> None:
+    assert (await house.root.ask(verb, path, **form))[:2] == (500, reason)

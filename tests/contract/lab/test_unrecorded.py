@@ -36,7 +36,6 @@ async def ended(house: House, upid: str) -> str:
 @pytest.mark.parametrize(
     ("verb", "path", "form"),
     [
-        ("POST", "/snapshot", {"snapname": "s1"}),
         ("DELETE", "/snapshot/s1", {}),
         ("POST", "/snapshot/s1/rollback", {}),
         ("PUT", "/resize", {"disk": "scsi0", "size": "+1G"}),
