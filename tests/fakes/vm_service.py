@@ -328,7 +328,7 @@ class FakeHypervisor:
                     self.vms.pop(task.vmid, None)
                     self.clones_made -= 1
 
-    async def configure(self, order: Order) -> str | None:
+    async def configure(self, order: Order, sighting: Sighting) -> str | None:
         async with self._call("configure"):
             vm = self._vm(order.vmid)
             vm.description, vm.configured = order.description, vm.configured + 1
@@ -353,13 +353,14 @@ class FakeHypervisor:
                 self._boot(vm)
             return self._new_task("qmstart", vmid, polls=1, outcome=outcome)
 
-    async def power(self, node: str, vmid: int) -> Power:
+    async def power(self, node: str, vmid: int, *, with_changes: bool = False) -> Power:
         async with self._call("power"):
             vm = self._vm(vmid)
             if vm.wakes is not None and self.clock() >= vm.wakes and not vm.running:
                 self._boot(vm)
             uptime = self.clock() - vm.booted if vm.running else 0.0
-            return Power(running=vm.running, uptime=uptime, restart_needed=vm.pending, lock=vm.lock)
+            waiting = with_changes and vm.pending
+            return Power(running=vm.running, uptime=uptime, restart_needed=waiting, lock=vm.lock)
 
     async def shutdown(self, node: str, vmid: int, *, timeout: int) -> str:
         async with self._call("shutdown"):

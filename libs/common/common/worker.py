@@ -44,7 +44,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished goes back for another copy to take."""
-        listener = self.bell.listener()
+        listener = self.bell.listener(hears_all=False)
         try:
             while True:
                 try:

@@ -1,8 +1,8 @@
 """Bring a run on, step by step, until it is settled, cancelled or out of time.
 
-Each step is recorded when it begins and when it ends; in between it may be cut off at any
-line, and whoever takes the run up next begins the same step anew. Transactions are fenced by
-the worker's lease: who has lost it can record nothing.
+The end of a step is recorded together with the beginning of the next; in between it may be cut
+off at any line, and whoever takes the run up next begins the same step anew. Transactions are
+fenced by the worker's lease: who has lost it can record nothing.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from common.contracts import events as evt
-from common.contracts.base import now
+from common.contracts.base import Message, now
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.run import Run
 from provisioner.ports import Tools, UnitOfWork
@@ -36,16 +36,16 @@ async def work_on(
     server_id: str, *, work: UnitOfWork, tools: Tools, clock: Callable[[], datetime] = now
 ) -> None:
     """Take the run of this server from where it stands to its end."""
-    while run := await _begin(server_id, work=work):
-        if run.vm is None or run.is_settled:
-            return
+    run = await _begin(server_id, work=work)
+    while run is not None and run.vm is not None and not run.is_settled:
         try:
             after = await _take_step(run, run.vm, work=work, tools=tools, clock=clock)
         except Unwanted:
             # Not into the operation's log: that may have had its last line by now.
             log.info("run stopped", extra={"server": server_id, "operation": run.operation_id})
+            run = await _begin(server_id, work=work)
         else:
-            await _record(run, after, work=work)
+            run = await _record(run, after, work=work) or await _begin(server_id, work=work)
 
 
 async def _begin(server_id: str, *, work: UnitOfWork) -> Run | None:
@@ -54,16 +54,22 @@ async def _begin(server_id: str, *, work: UnitOfWork) -> Run | None:
         found = await tx.runs.find(server_id)
         if found is None or found.is_settled:
             return None
-        run = found.begun()
-        if run.attempt > MOST_ATTEMPTS:
-            why = f"step {run.step} was cut off {MOST_ATTEMPTS} times"
-            broken = run.settled(failed(run, StepFailed(why, remedy=REMEDY)))
-            run, messages = broken, how_it_ended(run, broken)
-        else:
-            messages = how_it_begins(run)
+        run, messages = _begun(found)
         await tx.runs.save(run)
         await tx.outbox.add(*messages)
     return run
+
+
+def _begun(found: Run) -> tuple[Run, list[Message]]:
+    """Return the run with the step begun that is due, if one is, and what is said of that."""
+    if found.is_settled:
+        return found, []
+    run = found.begun()
+    if run.attempt <= MOST_ATTEMPTS:
+        return run, how_it_begins(run)
+    why = f"step {run.step} was cut off {MOST_ATTEMPTS} times"
+    broken = run.settled(failed(run, StepFailed(why, remedy=REMEDY)))
+    return broken, how_it_ended(run, broken)
 
 
 async def _take_step(
@@ -114,18 +120,22 @@ async def _is_wanted(run: Run, *, work: UnitOfWork) -> bool:
     return current is not None and current.same_work_as(run)
 
 
-async def _record(before: Run, after: Run, *, work: UnitOfWork) -> None:
-    """Record how the step ended, unless the run was cancelled or overtaken meanwhile.
+async def _record(before: Run, after: Run, *, work: UnitOfWork) -> Run | None:
+    """Record the end of the step together with the beginning of the next, and return that.
 
-    A database that is away is waited for while the lease lasts: the step is not taken twice.
+    None if the run was cancelled or overtaken meanwhile: then nothing is recorded. A database
+    that is away is waited for while the lease lasts: the step is not taken twice.
     """
     while True:
         try:
             async with work() as tx:
                 current = await tx.runs.find(before.server_id)
-                if current is not None and current.same_work_as(before):
-                    await tx.runs.save(after)
-                    await tx.outbox.add(*how_it_ended(before, after))
-                return
+                if current is None or not current.same_work_as(before):
+                    return None
+                run, messages = _begun(after)
+                await tx.runs.save(run)
+                await tx.outbox.add(*how_it_ended(before, after), *messages)
         except ConnectionError:
             await asyncio.sleep(WATCH)
+        else:
+            return run

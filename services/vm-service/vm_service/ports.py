@@ -44,7 +44,7 @@ class Hypervisor(Protocol):
         """Stop a task, and wait until it has ended."""
         ...
 
-    async def configure(self, order: Order) -> str | None:
+    async def configure(self, order: Order, sighting: Sighting) -> str | None:
         """Make name, size, network and user those of the order; none of them is relative."""
         ...
 
@@ -52,7 +52,9 @@ class Hypervisor(Protocol):
         """Bring the disk to the size of the plan, never below the size it has."""
         ...
 
-    async def power(self, node: str, vmid: int) -> Power: ...
+    async def power(self, node: str, vmid: int, *, with_changes: bool = False) -> Power:
+        """Tell how it stands; whether changes wait for a restart, only if that is asked."""
+        ...
 
     async def start(self, node: str, vmid: int) -> str: ...
 

@@ -112,6 +112,24 @@ async def test_the_bell_rings_after_a_commit_and_only_then(sessions: Sessions) -
     assert bell.rings == 1
 
 
+async def test_what_is_recorded_of_work_under_way_wakes_nobody_who_looks_for_work(
+    sessions: Sessions,
+) -> None:
+    bell = Bell()
+    work = UnitOfWork(sessions, bind=lambda session: session, bell=bell)
+    looks_for_work, tells = bell.listener(hears_all=False), bell.listener()
+    looking = asyncio.ensure_future(looks_for_work.wait(60))
+
+    async with work(under_way=True):
+        pass
+    await tells.wait(60)
+    assert not looking.done()
+
+    async with work():
+        pass
+    await looking
+
+
 class TestLeases:
     async def test_one_of_many_gets_it(self, sessions: Sessions) -> None:
         async def take(owner: str) -> bool:

@@ -358,7 +358,7 @@ async def test_a_mere_start_cut_anywhere_heals():
 
         assert (world.run.stage, world.playbooks.plays) == (Stage.DONE, []), point
         assert len(world.said(evt.ServerReady)) == 1, point
-    assert point > 10
+    assert point >= 10
 
 
 async def test_a_step_cut_off_too_often_fails_instead_of_going_round_for_ever(

@@ -49,7 +49,7 @@ CARD = "virtio=BC:24:11:46:FD:9E,bridge=vmbr0,firewall=1"
 
 
 def test_everything_is_said_in_proxmoxs_own_manner():
-    sent = vetted(config(ORDER, SITE, {"net0": CARD}))
+    sent = vetted(config(ORDER, SITE, CARD))
 
     assert unquote(str(sent.pop("sshkeys"))) == SITE.ssh_keys
     assert sent == {
@@ -153,4 +153,4 @@ def test_paths_lead_where_they_say():
 
 def test_a_name_that_is_none_is_not_sent():
     with pytest.raises(Trouble, match="name is not sent"):
-        vetted(config(replace(ORDER, name="a_b\nruncmd: []"), SITE, {}))
+        vetted(config(replace(ORDER, name="a_b\nruncmd: []"), SITE, ""))

@@ -24,12 +24,13 @@ class UnitOfWork(Generic[T]):
         self._bell = bell
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncGenerator[T]:
+    async def __call__(self, *, under_way: bool = False) -> AsyncGenerator[T]:
         """Open a transaction; commit it unless the block raises; then ring the bell.
 
+        It is rung quietly for one of long work that is ``under_way``: that makes nothing due.
         Raises ``DatabaseAway`` when the database does not answer.
         """
         with outages_named():
             async with self._sessions.begin() as session:
                 yield self._bind(session)
-        self._bell.ring()
+        self._bell.ring(quietly=under_way)

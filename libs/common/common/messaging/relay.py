@@ -31,8 +31,8 @@ class Relay:
         """Relay until cancelled."""
         while True:
             try:
-                while await self.relay_once():
-                    pass
+                while await self.relay_once() == BATCH:
+                    pass  # less is all there was: the bell tells of what has come since
             except (NATSError, APIError, TimeoutError) as error:
                 # Unknown, not failed: the same rows go out again under the same ids.
                 log.warning("relay waits for the bus", extra={"error": repr(error)})
@@ -42,8 +42,8 @@ class Relay:
                 await asyncio.sleep(0.5)
             await self._listener.wait(1)
 
-    async def relay_once(self) -> bool:
-        """Publish one batch; return whether there was any."""
+    async def relay_once(self) -> int:
+        """Publish one batch; return how many messages it held."""
         with outages_named():
             async with self._sessions() as session:
                 rows = await unsent(session, limit=BATCH)
@@ -54,7 +54,7 @@ class Relay:
             with outages_named():
                 async with self._sessions.begin() as session:
                     await mark_sent(session, [row.position for row in rows])
-        return bool(rows)
+        return len(rows)
 
     async def _publish(self, row: Unsent) -> None:
         headers = {"Nats-Msg-Id": row.message_id}

@@ -131,7 +131,7 @@ def fenced(work: UnitOfWork[SqlWork], lease: Lease) -> Work:
 
     @asynccontextmanager
     async def transaction() -> AsyncGenerator[SqlWork]:
-        async with work() as tx:
+        async with work(under_way=True) as tx:
             await tx.leases.check(lease)
             yield tx
 

@@ -118,20 +118,20 @@ class LiveHypervisor:
         async with self._lent() as now:
             await now.abort(upid)
 
-    async def configure(self, order: Order) -> str | None:
+    async def configure(self, order: Order, sighting: Sighting) -> str | None:
         """Make a VM what the order says."""
         async with self._lent() as now:
-            return await now.configure(order)
+            return await now.configure(order, sighting)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
         """Bring the disk to the size of the plan."""
         async with self._lent() as now:
             return await now.grow(order, sighting)
 
-    async def power(self, node: str, vmid: int) -> Power:
+    async def power(self, node: str, vmid: int, *, with_changes: bool = False) -> Power:
         """Tell whether it is on."""
         async with self._lent() as now:
-            return await now.power(node, vmid)
+            return await now.power(node, vmid, with_changes=with_changes)
 
     async def start(self, node: str, vmid: int) -> str:
         """Switch on."""

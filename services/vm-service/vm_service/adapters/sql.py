@@ -154,7 +154,7 @@ class FencedWork:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[SqlWork]:
-        async with self.work() as tx:
+        async with self.work(under_way=True) as tx:
             await tx.leases.check(self.lease)
             yield tx
 

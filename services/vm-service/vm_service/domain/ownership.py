@@ -32,13 +32,15 @@ class Disk:
 class Sighting:
     """What was seen under a VM id. ``hidden``: it is taken, but we may not look at it.
 
-    ``onboot``: it is switched on whenever its node comes up.
+    ``onboot``: it is switched on whenever its node comes up. ``card``: its first network card,
+    in Proxmox's own words.
     """
 
     node: str
     description: str = ""
     lock: str | None = None
     disk: Disk | None = None
+    card: str = ""
     onboot: bool = False
     hidden: bool = False
 

@@ -12,8 +12,8 @@ REMEMBERED: Final = 8  # tasks of a kind
 EARLY: Final = 0.95  # of the shortest time such a task took
 FIRST: Final = 0.25  # of that, after which a task is looked at for the first time
 GROWTH: Final = 0.3  # of its age, to the next look in between
-SHARE: Final = 0.04  # of a task's age, by which its end may be noticed late
-FINEST: Final = 0.01  # seconds
+SHARE: Final = 0.02  # of a task's age, by which its end may be noticed late
+FINEST: Final = 0.005  # seconds
 LONGEST: Final = 3.0
 
 

@@ -12,11 +12,20 @@ from vm_service.handlers.addresses import believed, ensure_free_address
 from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.lost_clone import lost_clone
-from vm_service.handlers.waiting import GROWTH, heeding, pause, turn, wait_for_end, warn
+from vm_service.handlers.waiting import (
+    GROWTH,
+    attend,
+    heeding,
+    pause,
+    turn,
+    wait_for_end,
+    warn,
+)
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=5)
 CLONE_LIMIT: Final = 1800.0
+JUST_NOW: Final = 0.1  # seconds; who had to wait for a turn looks at the record again
 BOOTING: Final = 1.0  # seconds no guest is awake before; asked too early, Proxmox is silent for 3
 FIRST_LOOK: Final = 0.2  # seconds before a guest is asked again
 LONGEST_LOOK: Final = 2.0
@@ -65,7 +74,7 @@ async def _make(job: Job) -> None:
     home = await home_of(job)
     await ensure_free_address(job)
     async with turn(job, job.tools.clones.of(home)):
-        await job.check()
+        await attend(job, every=JUST_NOW)
         task = await job.tools.hypervisor.clone(job.order)
         await job.keep_task(task)
         await _finish(job, task)

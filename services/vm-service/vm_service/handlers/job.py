@@ -107,7 +107,7 @@ class Job:
             yield tx, entry
             await tx.machines.save(entry.machine)
             await tx.outbox.add(*entry.messages())
-        self.machine = entry.machine
+        self.machine, self.attended = entry.machine, self.tools.clock()
 
     async def succeed(self, change: Change) -> None:
         """Record the end of the step together with the beginning of the next, or the outcome."""

@@ -35,7 +35,9 @@ async def off(_tx: Work, machine: Machine) -> Machine:
 async def start(job: Job) -> Change:
     """Switch the VM on; one that runs already is as good."""
     await _come_up_with_node(job, await ours(job), on=True)
-    if not (await seen(job)).running:
+    # A VM just made need not be looked at: Proxmox itself refuses to start one that runs.
+    is_new = job.machine.kind is Kind.DEPLOY and job.machine.attempt == 1
+    if is_new or not (await seen(job)).running:
         await switch_on(job)
     return ON
 
@@ -73,7 +75,7 @@ async def _come_up_with_node(job: Job, sighting: Sighting, *, on: bool) -> None:
 async def reboot(job: Job) -> Change:
     """Have the VM booted after the step began; for a resize, only if anything waits for that."""
     await _come_up_with_node(job, await ours(job), on=True)
-    power = await seen(job)
+    power = await seen(job, with_changes=job.machine.kind is Kind.RESIZE)
     if _is_done(job, power):
         return ON
     if not power.running:

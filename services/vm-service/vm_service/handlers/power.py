@@ -25,9 +25,9 @@ MARGIN: Final = 30.0  # seconds a task may take beyond the guest's own time
 Ask = Callable[[str, int, int], Awaitable[str]]
 
 
-async def seen(job: Job) -> Power:
+async def seen(job: Job, *, with_changes: bool = False) -> Power:
     """Return how the VM stands; one that is between the two halves of a reboot is not off."""
-    power = await job.tools.hypervisor.power(*job.machine.place)
+    power = await job.tools.hypervisor.power(*job.machine.place, with_changes=with_changes)
     if not power.running and job.machine.rebooting:
         return await _changed(job, running=True, within=WAKING)
     return power

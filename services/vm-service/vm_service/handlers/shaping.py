@@ -12,8 +12,8 @@ from vm_service.handlers.waiting import wait
 
 async def configure(job: Job) -> Change:
     """Set everything the plan says, all at once; of a machine that lives, see how it stands."""
-    await ours(job)
-    upid = await job.tools.hypervisor.configure(job.order)
+    sighting = await ours(job)
+    upid = await job.tools.hypervisor.configure(job.order, sighting)
     if upid is not None:
         await wait(job, upid)
     if job.machine.kind is Kind.DEPLOY:

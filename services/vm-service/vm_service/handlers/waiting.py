@@ -28,13 +28,13 @@ class TimeUp(Trouble):
     """The operation has used up its time."""
 
 
-async def attend(job: Job) -> None:
-    """Raise ``Overtaken`` if the record has moved on; looks once a second at most.
+async def attend(job: Job, *, every: float = ATTENTION) -> None:
+    """Raise ``Overtaken`` if the record has moved on; looks once in so many seconds at most.
 
     Raises ``TimeUp`` if the operation may take no longer.
     """
     now = job.tools.clock()
-    if now - job.attended >= ATTENTION:
+    if now - job.attended >= every:
         job.attended = now
         await job.check()
     if job.is_late:

@@ -53,6 +53,7 @@ async def work_on_machine(server_id: str, *, work: UnitOfWork, tools: Tools) -> 
                 await _take_step(job)
         except Overtaken:
             continue
+        return  # turned to something else by now, it is found due again when the lease is back
 
 
 async def _open(server_id: str, *, work: UnitOfWork, tools: Tools) -> Job | None:
@@ -67,7 +68,7 @@ async def _open(server_id: str, *, work: UnitOfWork, tools: Tools) -> Job | None
             go_on(entry)
         await tx.machines.save(entry.machine)
         await tx.outbox.add(*entry.messages())
-    return Job(machine=entry.machine, work=work, tools=tools)
+    return Job(machine=entry.machine, work=work, tools=tools, attended=tools.clock())
 
 
 async def _take_step(job: Job) -> None:

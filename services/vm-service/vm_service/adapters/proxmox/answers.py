@@ -147,6 +147,7 @@ def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
         description=str(config.get("description") or ""),
         lock=str(lock) if lock else None,
         disk=_system_disk(config),
+        card=str(config.get("net0") or ""),
         onboot=str(config.get("onboot")) == "1",
     )
 

@@ -1,11 +1,8 @@
 """A VM's configuration in Proxmox's own manner: every value absolute, none out of a guess."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
-
-from pydantic import JsonValue
 
 from common.contracts.hypervisor import Assignment, Network
 from vm_service.adapters.proxmox.site import Site
@@ -16,8 +13,8 @@ FRESH_CARD: Final = "virtio"
 _CARD: Final = re.compile(r"^(?P<model>[a-z0-9-]+)(?:=(?P<mac>[0-9A-Fa-f:]{17}))?$")
 
 
-def config(order: Order, site: Site, now: Mapping[str, JsonValue]) -> dict[str, object]:
-    """Return what is to be set on a VM that has the config ``now``."""
+def config(order: Order, site: Site, card: str) -> dict[str, object]:
+    """Return what is to be set on a VM whose ``net0`` is this network card now."""
     network = order.net.network
     return {
         "name": order.name,
@@ -26,7 +23,7 @@ def config(order: Order, site: Site, now: Mapping[str, JsonValue]) -> dict[str, 
         "memory": order.plan.memory_mib,
         "onboot": order.onboot,
         "agent": "enabled=1",
-        "net0": changed_card(str(now.get("net0") or ""), network),
+        "net0": changed_card(card, network),
         "ipconfig0": ipconfig(order.net),
         "nameserver": " ".join(str(one) for one in network.nameservers) or None,
         "searchdomain": network.search_domain,

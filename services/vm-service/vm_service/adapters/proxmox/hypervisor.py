@@ -83,11 +83,10 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
             raise
         return read(UPID, answer)
 
-    async def configure(self, order: Order) -> str | None:
+    async def configure(self, order: Order, sighting: Sighting) -> str | None:
         """Set size, network and user in one call; all values are absolute."""
         path = vm_path(order.place.node, order.vmid, "config")
-        now = read(CONFIG, await self._client.get(path))
-        answer = await self._client.post(path, **config(order, self._site, now))
+        answer = await self._client.post(path, **config(order, self._site, sighting.card))
         return None if answer is None else read(UPID, answer)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:

@@ -12,19 +12,18 @@ class ProxmoxPower:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def power(self, node: str, vmid: int) -> Power:
-        """Tell whether the VM has power, and whether changes wait for a restart."""
+    async def power(self, node: str, vmid: int, *, with_changes: bool = False) -> Power:
+        """Tell whether the VM has power; if asked, whether changes wait for a restart."""
         answer = await self._client.get(vm_path(node, vmid, "status/current"))
         status = read(STATUS, answer)
         if status.status != "running":
             return Power(running=False, lock=status.lock)
+        waiting = with_changes and await self._has_changes(node, vmid)
+        return Power(running=True, uptime=status.uptime, restart_needed=waiting, lock=status.lock)
+
+    async def _has_changes(self, node: str, vmid: int) -> bool:
         listed = read(PENDING, await self._client.get(vm_path(node, vmid, "pending")))
-        return Power(
-            running=True,
-            uptime=status.uptime,
-            restart_needed=any(entry.is_pending for entry in listed),
-            lock=status.lock,
-        )
+        return any(entry.is_pending for entry in listed)
 
     async def start(self, node: str, vmid: int) -> str:
         """Switch on."""

@@ -45,14 +45,13 @@ class ProxmoxSurvey(ProxmoxCensus):
 
     async def _fresh(self) -> Survey:
         if self._survey is None or time.monotonic() - self._survey[0] > FRESH:
+            nodes, stores, templates = await asyncio.gather(
+                self._resources("node"), self._resources("storage"), self._known_templates()
+            )
             survey = Survey(
-                nodes=tuple(_node(one) for one in await self._resources("node")),
-                stores=tuple(
-                    _store(one)
-                    for one in await self._resources("storage")
-                    if "images" in one.content.split(",")
-                ),
-                templates=await self._known_templates(),
+                nodes=tuple(_node(one) for one in nodes),
+                stores=tuple(_store(one) for one in stores if "images" in one.content.split(",")),
+                templates=templates,
             )
             self._survey = (time.monotonic(), survey)
         return self._survey[1]
