@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
+NEW_KEYS = "the guest has new host keys"
 CONFIG = "/etc/luanti/default.conf"
 
 
@@ -139,18 +140,20 @@ async def test_a_server_takes_on_another_shape_running_or_not(stack: Stack, mine
     server = await stack.server(mine.id)
     assert (server["name"], server["settings"]["motd"]) == ("earth", "Second")
 
-    grown = await mine.alter(plan="large", name="world")
+    grown = await mine.alter(plan="large")
     vm = await mine.vm()
     assert (grown["kind"], await mine.phase()) == ("resize", "running")
     assert (vm["cores"], vm["running"]) == (4, True)
+    await told(stack, grown, NEW_KEYS)  # another name is another instance to cloud-init
     assert (await stack.server(mine.id))["plan"] == "large"
     smaller = await stack.call("PATCH", f"/v1/servers/{mine.id}", json={"plan": "small"})
     assert (smaller.status_code, smaller.json()["code"]) == (422, "disk_cannot_shrink")
 
     await mine.do("stop")
-    off = await mine.alter(settings={"motd": "Third"})
+    off = await mine.alter(settings={"motd": "Third"}, name="world")
     assert (list(states(off)), await mine.phase()) == (["configure"], "stopped")
     again = await mine.do("start")
+    await told(stack, again, NEW_KEYS)
     assert "nothing has changed" not in detail(again, "playbook"), "it had, while it was off"
     assert "motd = Third" in await mine.config()
 

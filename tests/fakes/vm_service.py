@@ -238,6 +238,7 @@ class FakeHypervisor:
         self.clones_made = 0
         self.agent_silent_for = 2
         self.host_key = HOST_KEY + " root@guest\n"
+        self.set_up: bool | None = True  # what the guest says of its cloud-init
         self.node = "pve"
         self.memory: Room | None = None  # of its only node; none: hidden from us
         self.clock: Callable[[], float] = lambda: 0.0
@@ -441,6 +442,10 @@ class FakeHypervisor:
     async def guest_host_key(self, node: str, vmid: int) -> str:
         async with self._call("guest_host_key"):
             return self.host_key
+
+    async def guest_is_set_up(self, node: str, vmid: int) -> bool | None:
+        async with self._call("guest_is_set_up"):
+            return self.set_up
 
     async def inventory(self) -> Sequence[Listed]:
         async with self._call("inventory"):

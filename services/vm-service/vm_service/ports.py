@@ -90,6 +90,10 @@ class Hypervisor(Protocol):
         """Return the text of the guest's SSH host key file; it may hold anything."""
         ...
 
+    async def guest_is_set_up(self, node: str, vmid: int) -> bool | None:
+        """Tell whether this boot's host keys are made; none if the guest does not say."""
+        ...
+
     async def inventory(self) -> Sequence[Listed]:
         """Return every VM our token may see, on all nodes."""
         ...

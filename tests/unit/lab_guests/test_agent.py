@@ -1,6 +1,9 @@
 """A simulated guest's agent and snapshots: answers from the model, and a disk that comes back."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +77,21 @@ async def test_the_agent_tells_what_the_model_knows(
     assert await guest.agent_ask("guest-fsfreeze-status", {}) == "frozen"
     with pytest.raises(GuestFailure, match="has not been found"):
         await guest.agent_ask("guest-make-coffee", {})
+
+
+async def test_a_guest_under_another_name_is_another_instance_with_another_host_key(
+    guests: SimulatedGuests, tmp_path: Path
+) -> None:
+    config = config_in(tmp_path)
+    guest = await guests.create(config)
+    keys: list[bytes] = []
+    for name in ("one", "one", "two"):
+        await guest.start(replace(config, name=name))
+        while not await guest.agent_ping():
+            await asyncio.sleep(0.01)
+        keys.append(await guest.agent_read_file("/etc/ssh/ssh_host_ed25519_key.pub"))
+        status = json.loads(await guest.agent_read_file("/run/cloud-init/status.json"))
+        assert status["v1"]["init"]["finished"]
+        await guest.stop()
+
+    assert keys[0] == keys[1] != keys[2]

@@ -21,7 +21,7 @@ from common.contracts.events import (
 )
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import ServerSpec
-from tests.fakes.vm_service import GIB, NETWORK, SPEC, START, FakeVM, FakeWorld, Killed
+from tests.fakes.vm_service import GIB, HOST_KEY, NETWORK, SPEC, START, FakeVM, FakeWorld, Killed
 from vm_service.domain.machine import planned
 from vm_service.domain.program import Kind, Stage
 from vm_service.domain.trouble import Trouble, Verdict
@@ -31,6 +31,7 @@ from vm_service.handlers.worker import work_on_machine
 FIRST = 900_000
 LATER = START + timedelta(days=1)
 BIGGER = SPEC.model_copy(update={"plan": SPEC.plan.model_copy(update={"cores": 4, "disk_gib": 16})})
+OTHER_KEY = f"{HOST_KEY[:-1]}g"
 LAN = NETWORK.model_copy(update={"mode": "dhcp"})
 ALL = ["start", "stop", "restart", "kill", "resize", "reconfigure"]
 LOCKED = f"can't lock file '/var/lock/qemu-server/lock-{FIRST}.conf' - got timeout"
@@ -167,6 +168,58 @@ class TestAnAddressByDHCP:
 
         assert given is not None
         assert world.machines["srv_1"].address == given
+
+
+class TestTheHostKey:
+    """A guest that was renamed makes a new one as it boots, maybe after its agent has woken."""
+
+    @pytest.mark.parametrize("kind", ["start", "restart", "resize"])
+    async def test_the_former_one_is_not_believed_while_the_guest_may_make_another(
+        self, world: FakeWorld, kind: Change
+    ):
+        world.hypervisor.set_up = False
+
+        def make_another(seconds: float) -> None:
+            if seconds > 80:
+                world.hypervisor.host_key, world.hypervisor.set_up = OTHER_KEY, True
+
+        world.time.on_sleep = make_another
+        await ask(world, kind)
+
+        await run(world)
+
+        assert world.memory.facts(VMReady)[-1].host_keys == (OTHER_KEY,)
+
+    @pytest.mark.parametrize("is_set_up", [True, None])
+    async def test_that_of_a_guest_that_says_so_or_never_says_it_is_believed_at_once(
+        self, world: FakeWorld, is_set_up: bool | None
+    ):
+        world.hypervisor.set_up = is_set_up
+        await ask(world, "restart")
+
+        await run(world)
+
+        assert world.memory.facts(VMReady)[-1].host_keys == (HOST_KEY,)
+        assert world.time.seconds - 60 < 30
+
+    async def test_a_new_one_is_believed_at_once(self, world: FakeWorld):
+        world.hypervisor.host_key, world.hypervisor.set_up = OTHER_KEY, False
+        await ask(world, "restart")
+
+        await run(world)
+
+        assert world.memory.facts(VMReady)[-1].host_keys == (OTHER_KEY,)
+
+    async def test_a_guest_that_never_ends_its_setup_is_left_to_prove_itself(
+        self, world: FakeWorld
+    ):
+        world.hypervisor.set_up = False
+        await ask(world, "restart")
+
+        await run(world)
+
+        assert world.memory.facts(VMReady)[-1].host_keys == (HOST_KEY,)
+        assert 60 < world.time.seconds - 60 < 120
 
 
 class TestStop:

@@ -4,7 +4,7 @@ import pytest
 
 from common.contracts.servers import Port
 from tests.fakes.vm_service import HOST_KEY, SPEC
-from vm_service.domain.host_key import host_key
+from vm_service.domain.host_key import host_key, is_set_up
 from vm_service.domain.machine import Machine, moved_on
 from vm_service.domain.network import VmidRange
 from vm_service.domain.ownership import Mark, Sighting, Standing, standing
@@ -143,3 +143,20 @@ class TestHostKey:
     )
     def test_anything_else_is_refused(self, text: str):
         assert host_key(text) is None
+
+    @pytest.mark.parametrize(
+        ("text", "done"),
+        [
+            ('{"v1": {"init": {"errors": [], "finished": 1763743.2, "start": 1763741.0}}}', True),
+            ('{"v1": {"init": {"errors": [], "finished": null, "start": 1763741.0}}}', False),
+            ('{"v1": {"datasource": null, "stage": "init-local", "init-local": {}}}', False),
+            ('{"v2": {}}', None),
+            ('{"v1": {"init": {"finished": {}}}}', None),
+            ("[" * 10_000, None),
+            ("", None),
+        ],
+    )
+    def test_they_are_made_once_cloud_init_has_ended_the_stage_before_ssh(
+        self, text: str, done: bool | None
+    ):
+        assert is_set_up(text) is done

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,12 +19,14 @@ from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.ssh.server import HOST_KEY
 from proxmox_lab.guests.simulated.system.machine import Machine
 
+STAGES = ("init-local", "init", "modules-config", "modules-final")
 GROUPS = ("adm", "audio", "dip", "plugdev", "sudo", "video")
 
 
 def run_cloud_init(machine: Machine, config: GuestConfig) -> None:
-    """Apply the seed if it is new to this disk; the host key is made once and then kept."""
+    """Apply the seed if it is new to this disk; to another instance belongs another host key."""
     instance = _instance(config)
+    _tell_how_far(machine)
     if machine.disk.instance == instance:
         return
     machine.disk.hostname = config.name
@@ -31,7 +34,7 @@ def run_cloud_init(machine: Machine, config: GuestConfig) -> None:
     hosts = f"127.0.0.1 localhost\n127.0.1.1 {config.name}\n::1 localhost ip6-localhost\n"
     _write(machine, "/etc/hosts", hosts)
     _ensure_user(machine, config)
-    _ensure_host_key(machine, config.name)
+    _make_host_key(machine, config.name)
     machine.files.make_directories("/var/lib/cloud/instance")
     _write(machine, "/var/lib/cloud/instance/boot-finished", "simulated\n")
     machine.disk.instance = instance
@@ -74,9 +77,17 @@ def _ensure_user(machine: Machine, config: GuestConfig) -> None:
     machine.files.write("/etc/sudoers.d/90-cloud-init-users", text.encode(), template=rule)
 
 
-def _ensure_host_key(machine: Machine, name: str) -> None:
-    if machine.files.find(HOST_KEY) is not None:
-        return
+def _tell_how_far(machine: Machine) -> None:
+    """Tell, as cloud-init does at each boot, that all it does before SSH starts is done."""
+    machine.files.make_directories("/run/cloud-init")
+    at = time.time()
+    status: dict[str, object] = {"datasource": "DataSourceNoCloud", "stage": None}
+    for stage in STAGES:
+        status[stage] = {"errors": [], "start": at, "finished": at}
+    _write(machine, "/run/cloud-init/status.json", json.dumps({"v1": status}, indent=1))
+
+
+def _make_host_key(machine: Machine, name: str) -> None:
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)

@@ -15,6 +15,11 @@ from provisioner.domain.inventory import Target, known_hosts, ssh_options
 BANNER_PATIENCE: Final = 5.0  # seconds
 LOGIN_PATIENCE: Final = 25.0
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
+IMPOSTOR_REMEDY: Final = (
+    "Check the network for another machine at this address. If there is none, and the server was "
+    "renamed, its guest has made a new key: start it again, and its agent is asked for that. "
+    "Without an agent nobody vouches for a new key: deploy the server again."
+)
 NOT_LET_IN: Final = (
     "Let cloud-init run in the template: it puts the installation's key into the guest. The key "
     "is that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, and its other half SPAWNYARD_SSH_PRIVATE_KEY_FILE."
@@ -42,7 +47,7 @@ class SshGuests:
         if any(sign in answer.error for sign in IMPOSTOR):
             raise StepFailed(
                 f"the host key at {target.host} port {target.port} is not the guest's",
-                remedy="Check the network for another machine at this address; then deploy again.",
+                remedy=IMPOSTOR_REMEDY,
             )
         met = answer.error.strip().rpartition("\n")[2] or f"ssh ended with {answer.code}"
         raise NotYet(met, remedy=NOT_LET_IN if "Permission denied" in met else None)

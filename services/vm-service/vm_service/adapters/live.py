@@ -178,6 +178,11 @@ class LiveHypervisor:
         async with self._lent() as now:
             return await now.guest_host_key(node, vmid)
 
+    async def guest_is_set_up(self, node: str, vmid: int) -> bool | None:
+        """Tell whether the guest's host keys are made."""
+        async with self._lent() as now:
+            return await now.guest_is_set_up(node, vmid)
+
     async def inventory(self) -> Sequence[Listed]:
         """Return every VM our token may see."""
         async with self._lent() as now:

@@ -24,6 +24,7 @@ from vm_service.handlers.waiting import (
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=5)
+SETUP_LIMIT: Final = timedelta(minutes=1)  # of cloud-init, before SSH may start
 CLONE_LIMIT: Final = 1800.0
 JUST_NOW: Final = 0.1  # seconds; who had to wait for a turn looks at the record again
 BOOTING: Final = 1.0  # seconds no guest is awake before; asked too early, Proxmox is silent for 3
@@ -169,4 +170,16 @@ async def _introduced(job: Job) -> tuple[str, tuple[str, ...]]:
     key = host_key(await heeding(job, hypervisor.guest_host_key(*job.machine.place)))
     if key is None:
         raise Trouble(Verdict.NOT_YET, f"{HOST_KEY_FILE} of the guest holds no host key")
+    if key in job.machine.host_keys:
+        await _let_set_up(job)
     return address, (key,)
+
+
+async def _let_set_up(job: Job) -> None:
+    """Wait while the guest, renamed perhaps, may still put another key in the former one's place.
+
+    One that never ends its setup may go on: what it told is still checked at the login.
+    """
+    done = await heeding(job, job.tools.hypervisor.guest_is_set_up(*job.machine.place))
+    if done is False and job.age() < SETUP_LIMIT:
+        raise Trouble(Verdict.NOT_YET, "cloud-init has not made the host keys of this boot yet")

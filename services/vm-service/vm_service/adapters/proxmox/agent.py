@@ -8,7 +8,7 @@ from vm_service.adapters.proxmox.answers import FILE, INTERFACES, read
 from vm_service.adapters.proxmox.audience import Audience
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.paths import vm_path
-from vm_service.domain.host_key import HOST_KEY_FILE
+from vm_service.domain.host_key import HOST_KEY_FILE, SETUP_FILE, is_set_up
 from vm_service.domain.trouble import Trouble, Verdict
 
 AT_ONCE: Final = 2  # on each node: an unanswered call holds one of its three workers for 3 s
@@ -36,8 +36,18 @@ class ProxmoxAgent:
 
     async def guest_host_key(self, node: str, vmid: int) -> str:
         """Return the text of the guest's SSH host key file."""
+        return (await self._file(node, vmid, HOST_KEY_FILE))[:LONGEST]
+
+    async def guest_is_set_up(self, node: str, vmid: int) -> bool | None:
+        """Tell whether this boot's host keys are made; none if the guest does not say."""
+        try:
+            return is_set_up(await self._file(node, vmid, SETUP_FILE))
+        except Trouble as trouble:
+            if trouble.verdict is Verdict.NOT_YET:
+                return None
+            raise
+
+    async def _file(self, node: str, vmid: int, path: str) -> str:
         async with self._audiences[node].turn(vmid):
-            answer = await self._client.get(
-                vm_path(node, vmid, "agent/file-read"), file=HOST_KEY_FILE
-            )
-        return read(FILE, answer).content[:LONGEST]
+            answer = await self._client.get(vm_path(node, vmid, "agent/file-read"), file=path)
+        return read(FILE, answer).content
