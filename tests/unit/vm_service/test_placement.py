@@ -211,8 +211,8 @@ def test_a_node_is_never_promised_more_than_it_has():
 
     assert used == {"a": 5, "b": 4}
     assert trouble.value.text.endswith(
-        "a: 11.0 GiB of memory free, 2.0 GiB needed, 10.0 GiB promised to VMs not started yet; "
-        "b: 8.0 GiB of memory free, 2.0 GiB needed, 8.0 GiB promised to VMs not started yet"
+        "a: 11.0 GiB of memory free, 2.0 GiB needed, 10.0 GiB promised to VMs being started; "
+        "b: 8.0 GiB of memory free, 2.0 GiB needed, 8.0 GiB promised to VMs being started"
     )
 
 
@@ -248,3 +248,11 @@ def test_a_machine_takes_memory_that_is(kind: Kind, stage: Stage, power: PowerSt
 
     assert loads([share]) == {"a": takes}
     assert loads([share, share])["a"].machines == 2
+
+
+@pytest.mark.parametrize("stage", [Stage.WORKING, Stage.READY])
+def test_what_was_just_started_is_promised_until_the_figures_can_show_it(stage: Stage):
+    share = Share(node="a", kind=Kind.DEPLOY, stage=stage, power="running", machines=1, memory=2048)
+
+    assert loads([replace(share, fresh=True)]) == {"a": Load(machines=1, promised=2048)}
+    assert loads([share]) == {"a": Load(machines=1, running=2048)}

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, false, func, select
 
 from common.contracts.base import now
 from common.contracts.hypervisor import Assignment
@@ -12,7 +12,7 @@ from vm_service.adapters.tables import machines
 from vm_service.domain.machine import Failure, Machine
 from vm_service.domain.placement import UNRECORDED, Place
 from vm_service.domain.program import Kind, Stage
-from vm_service.domain.promises import Share
+from vm_service.domain.promises import UNSEEN, Share
 
 
 def columns(machine: Machine) -> dict[str, object]:
@@ -84,7 +84,8 @@ def machine_of(row: Row[Any]) -> Machine:
 def shares(*, but: str) -> Select[*tuple[Any, ...]]:
     """Return the question how the living machines of each node stand, but for one server."""
     memory = func.sum(machines.c.spec["plan"]["memory_mib"].as_integer())
-    alike = (machines.c.node, machines.c.kind, machines.c.stage, machines.c.power)
+    is_fresh = func.coalesce(machines.c.since > now() - UNSEEN, false()).label("fresh")
+    alike = (machines.c.node, machines.c.kind, machines.c.stage, machines.c.power, is_fresh)
     return (
         select(*alike, func.count().label("machines"), memory.label("memory"))
         .where(
@@ -105,6 +106,7 @@ def share_of(row: Row[Any]) -> Share:
         power=row.power,
         machines=row.machines,
         memory=row.memory or 0,
+        fresh=bool(row.fresh),
     )
 
 

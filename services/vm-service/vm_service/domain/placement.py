@@ -103,7 +103,7 @@ def _no_memory(node: Node, load: Load, plan: Plan) -> str | None:
     ours = load.running * MIB + promised
     if node.memory.free - promised < needed:
         text = f"{_gib(node.memory.free)} of memory free, {_gib(needed)} needed"
-        return f"{text}, {_gib(promised)} promised to VMs not started yet" if promised else text
+        return f"{text}, {_gib(promised)} promised to VMs being started" if promised else text
     if node.memory.total - ours < needed:
         text = f"{_gib(ours)} of its {_gib(node.memory.total)} of memory are given to our VMs"
         return f"{text}, {_gib(needed)} needed"

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from vm_service.domain.program import Kind, PowerState, Stage
 
+UNSEEN: Final = timedelta(seconds=20)  # Proxmox looks every ten, and we at most every five
 BRINGING_UP: Final = frozenset({Kind.DEPLOY, Kind.START})
 
 
@@ -13,7 +15,8 @@ BRINGING_UP: Final = frozenset({Kind.DEPLOY, Kind.START})
 class Load:
     """What of ours is on one node. Memory in MiB: ``running`` of VMs that have power.
 
-    ``promised`` is that of VMs on their way to it; Proxmox's figures do not show it yet.
+    ``promised`` is that of VMs on their way to it, or just there: Proxmox's figures do not show
+    it yet.
     """
 
     machines: int = 0
@@ -23,7 +26,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Living machines of one node that stand alike. ``memory``: of all their plans, in MiB."""
+    """Living machines of one node that stand alike. ``memory``: of all their plans, in MiB.
+
+    ``fresh``: their step was begun less than ``UNSEEN`` ago; if they run, they were just started.
+    """
 
     node: str
     kind: Kind
@@ -31,6 +37,7 @@ class Share:
     power: PowerState
     machines: int
     memory: int
+    fresh: bool = False
 
 
 def loads(shares: Iterable[Share]) -> Mapping[str, Load]:
@@ -38,10 +45,17 @@ def loads(shares: Iterable[Share]) -> Mapping[str, Load]:
     found: dict[str, Load] = {}
     for share in shares:
         load = found.get(share.node, Load())
-        coming = share.kind in BRINGING_UP and share.stage is Stage.WORKING
+        promised = share.memory if _is_promised(share) else 0
+        running = share.memory if share.power == "running" and not promised else 0
         found[share.node] = Load(
             machines=load.machines + share.machines,
-            running=load.running + (share.memory if share.power == "running" else 0),
-            promised=load.promised + (share.memory if share.power != "running" and coming else 0),
+            running=load.running + running,
+            promised=load.promised + promised,
         )
     return found
+
+
+def _is_promised(share: Share) -> bool:
+    if share.kind not in BRINGING_UP:
+        return False
+    return share.fresh if share.power == "running" else share.stage is Stage.WORKING
