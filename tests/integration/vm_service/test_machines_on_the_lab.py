@@ -95,8 +95,10 @@ async def test_a_stranger_with_our_id_is_left_alone(site: Site, service: Service
 async def test_f20_refusals_by_the_dozen_do_not_break_a_deployment(
     site: Site, service: Service, status: int
 ):
+    # What is asked again and again is left out, or the machine's speed would throw the dice.
+    path = "/api2/(?!.*/(tasks|agent)/)"
     await site.break_(
-        action="answer", path="/api2", status=status, reason="Broken pipe", probability=0.2, seed=9
+        action="answer", path=path, status=status, reason="Broken pipe", probability=0.3, seed=9
     )
     await service.want()
 
