@@ -174,6 +174,7 @@ class FakePlaybooks:
     most_running: int = 0
     fails: str = ""
     hangs: bool = False
+    hung: bool = False
     installed: set[str] = field(default_factory=set)
 
     async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
@@ -191,13 +192,14 @@ class FakePlaybooks:
             await tell(TaskEvent(counter=2 * number, kind="started", task=task))
             if self.hangs:
                 await asyncio.sleep(3600)
+            if self.hung:
+                return PlayEnded(status="hung", code=-1, output=("no sign of life for 15 min",))
             if self.fails:
-                failed = TaskEvent(
-                    counter=1, kind="failed", task=task, host="guest", message=self.fails
-                )
-                await tell(failed)
+                told = {"counter": 1, "kind": "failed", "host": "guest", "seconds": 0.5}
+                await tell(TaskEvent.model_validate({**told, "task": task, "message": self.fails}))
                 return PlayEnded(status="failed", code=2)
-            await tell(TaskEvent(counter=2 * number + 1, kind="changed", task=task, host="guest"))
+            told = {"counter": 2 * number + 1, "kind": "changed", "seconds": 1.5}
+            await tell(TaskEvent.model_validate({**told, "task": task, "host": "guest"}))
         self.power.step()
         self.installed.add(play.name)
         return PlayEnded(status="successful", code=0)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from common.bell import Bell
 from common.contracts import events as evt
+from common.contracts.servers import TaskTiming
 from common.db.engine import Sessions, database
 from common.db.leases import LeaseLost, SqlLeases
 from common.db.mailbox import outbox
@@ -22,6 +23,7 @@ from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, PowerCut, rem
 
 pytestmark = pytest.mark.integration
 
+TIMING = TaskTiming(task="Install", seconds=1.5, changed=True)
 MIGRATIONS = Path(__file__).parents[3] / "services" / "provisioner" / "migrations"
 
 
@@ -50,7 +52,7 @@ async def memory(database_url: str) -> AsyncGenerator[Memory]:
 
 async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
     await on_event(vm_ready(), work=memory.work)
-    run = (await memory.run()).begun().advanced()
+    run = (await memory.run()).begun().advanced(timings=(TIMING,))
     ready = evt.ServerReady(
         server_id=SERVER, operation_id=run.operation_id, host="h", ports=(), connect="h:1"
     )
@@ -60,7 +62,7 @@ async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
 
     read = await memory.run()
     assert (read.stage, read.outcome, read.vm) == (Stage.DONE, ready, run.vm)
-    assert (read.applied, read.unfinished) == (SPEC, False)
+    assert (read.applied, read.unfinished, read.timings) == (SPEC, False, (TIMING,))
 
 
 async def test_a_transaction_that_is_cut_leaves_no_trace(memory: Memory):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, TypeAdapter
 
 from common.contracts.base import Event
-from common.contracts.servers import Endpoint, PublishedPort, ServerSpec
+from common.contracts.servers import Endpoint, PublishedPort, ServerSpec, TaskTiming
 
 
 class DeploymentRequested(Event, frozen=True):
@@ -130,6 +130,7 @@ class ServerReady(Event, frozen=True):
     connect: str
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
+    timings: tuple[TaskTiming, ...] = ()
 
 
 class ServerFailed(Event, frozen=True):
@@ -140,6 +141,7 @@ class ServerFailed(Event, frozen=True):
     reason: str
     remedy: str | None = None
     last_lines: tuple[str, ...] = ()
+    timings: tuple[TaskTiming, ...] = ()
 
 
 class OperationFinished(Event, frozen=True):

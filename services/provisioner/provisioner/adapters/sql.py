@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     Boolean,
     Column,
@@ -23,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import events as evt
 from common.contracts.base import now
-from common.contracts.servers import ServerSpec
+from common.contracts.servers import ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
@@ -31,6 +32,8 @@ from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
 from provisioner.domain.run import UNSETTLED, Outcome, Run, Stage
 from provisioner.ports import UnitOfWork as Work
+
+TIMINGS: Final = TypeAdapter(tuple[TaskTiming, ...])
 
 metadata: Final = MetaData()
 
@@ -47,6 +50,7 @@ runs: Final = Table(
     Column("updated_at", UTCDateTime, nullable=False),
     Column("applied", Text, nullable=True),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
+    Column("timings", Text, nullable=True),
 )
 
 
@@ -86,6 +90,7 @@ def _columns(run: Run) -> dict[str, object]:
         "updated_at": now(),
         "applied": run.applied.model_dump_json() if run.applied else None,
         "unfinished": run.unfinished,
+        "timings": TIMINGS.dump_json(run.timings).decode(),
     }
 
 
@@ -100,6 +105,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         outcome=_outcome(row["outcome"]),
         applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
         unfinished=row["unfinished"],
+        timings=TIMINGS.validate_json(row["timings"] or "[]"),
     )
 
 

@@ -21,12 +21,11 @@ from typing import Any, Final, TextIO, cast
 import ansible_runner  # pyright: ignore[reportMissingTypeStubs]  it ships none
 
 from provisioner.adapters.ansible.events import last_output, task_event
-from provisioner.adapters.ansible.job import Job, Told
+from provisioner.adapters.ansible.job import MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
 from provisioner.domain.inventory import ssh_options
 from provisioner.domain.play import PlayEnded
 
-MARK: Final = "SPAWNYARD_RUN"
 LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
 SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 
@@ -43,8 +42,9 @@ def main() -> None:
         shutil.rmtree(job.directory, ignore_errors=True)
         os._exit(143)
 
-    signal.signal(signal.SIGTERM, stop)
     with _locked(job.lock):
+        # Not before: while another run holds the lock, the folder is that one's.
+        signal.signal(signal.SIGTERM, stop)
         end_marked(MARK, job.name)
         shutil.rmtree(job.directory, ignore_errors=True)
         try:
@@ -52,6 +52,7 @@ def main() -> None:
         finally:
             end_descendants()
             shutil.rmtree(job.directory, ignore_errors=True)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _tell(told, Told(ended=ended))
 
 
@@ -88,8 +89,8 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
     _prepare(job)
 
     def tell(event: dict[str, Any]) -> bool:
-        if (task := task_event(event, secrets=job.secrets)) is not None:
-            _tell(told, Told(event=task))
+        # Also without a word for people it is a sign of life.
+        _tell(told, Told(event=task_event(event, secrets=job.secrets)))
         return True  # keep the event's file: ansible-runner counts on it
 
     runner: Any = cast("Any", ansible_runner).run(
