@@ -28,7 +28,7 @@ async def connect(task: Task) -> Run:
         )
     if first_use:
         task.say("tofu", "HOST KEY NOT VERIFIED (tofu)", level="warning")
-    target = task.tools.target(vm.endpoint)
+    target = task.target
     keys = await patiently(
         lambda: task.tools.guests.login(target, run.host_keys, first_use=first_use),
         seconds=SSH_PATIENCE,
@@ -47,7 +47,7 @@ async def play(task: Task) -> Run:
     found = _opened(task)
     settings = tools.games.complete(game, found.settings)
     secrets = _secret_texts(found, game)
-    target = tools.target(task.vm.endpoint)
+    target = task.target
     follower = Follower(task=task, game=game, secrets=secrets)
     ended = await tools.playbooks.play(
         Play(
@@ -63,6 +63,7 @@ async def play(task: Task) -> Run:
             ),
             known_hosts=inventory.known_hosts(target, task.run.host_keys),
             hang=game.hang,
+            private_key=target.private_key,
             secrets=secrets,
         ),
         tell=follower.tell,
@@ -100,8 +101,7 @@ async def check(task: Task) -> Run:
             remedy="Read the game's last lines; check that its port can be reached from here.",
         )
     except StepFailed as failure:
-        target = tools.target(endpoint)
-        said = await tools.guests.last_lines(target, task.run.host_keys, unit=game.unit)
+        said = await tools.guests.last_lines(task.target, task.run.host_keys, unit=game.unit)
         secrets = _secret_texts(_opened(task), game)
         failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise

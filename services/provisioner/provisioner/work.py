@@ -85,7 +85,9 @@ async def _take_step(
             async with work() as tx:
                 await tx.outbox.add(on_its_way(run, progress, detail))
 
-    task = Task(run=run, vm=vm, tools=tools, report=report)
+    async with work() as tx:
+        key = await tx.keys.find(run.server_id)
+    task = Task(run=run, vm=vm, tools=tools, report=report, key=key)
     try:
         async with asyncio.timeout(max(0.0, left.total_seconds())):
             return await _while_wanted(task, work=work)

@@ -103,6 +103,17 @@ class Hypervisor(Protocol):
         ...
 
 
+class ServerKeys(Protocol):
+    """Knows by which SSH keys guests are opened."""
+
+    async def public(self, server_id: str, *, make: bool) -> str | None:
+        """Return the server's public key; none: the installation's. ``make``: if it has none.
+
+        Raises ``Trouble`` while nobody answers.
+        """
+        ...
+
+
 class AddressProbe(Protocol):
     """Asks whether somebody lives at an address already."""
 

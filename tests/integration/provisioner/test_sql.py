@@ -17,6 +17,7 @@ from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from provisioner.adapters.sql import SqlWork, bind, fenced, find_due
 from provisioner.domain.run import Run, Stage
+from provisioner.domain.server_key import ServerKey
 from provisioner.handlers import on_event
 from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, PowerCut, removal, vm_ready
@@ -109,3 +110,25 @@ async def test_who_has_lost_the_lease_records_nothing_more(memory: Memory):
     assert await memory.said() == 0
     await work_on(SERVER, work=fenced(memory.work, new), tools=tools)
     assert (await memory.run()).stage is Stage.DONE
+
+
+async def test_the_first_key_of_a_server_is_the_one_that_is_kept(memory: Memory):
+    async def add(private: str) -> ServerKey:
+        async with memory.work() as tx:
+            return await tx.keys.get_or_add(
+                ServerKey(server_id=SERVER, public="ssh-ed25519 A", private=private)
+            )
+
+    kept = [await add("sealed:1"), await add("sealed:2")]
+
+    assert [key.private for key in kept] == ["sealed:1", "sealed:1"]
+
+
+async def test_a_removal_takes_the_server_s_key_away(memory: Memory):
+    async with memory.work() as tx:
+        await tx.keys.get_or_add(ServerKey(server_id=SERVER, public="A", private="sealed:1"))
+
+    await on_event(removal(), work=memory.work)
+
+    async with memory.work() as tx:
+        assert await tx.keys.find(SERVER) is None

@@ -30,6 +30,7 @@ from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
 from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
+from provisioner.adapters.keys_sql import SqlKeys
 from provisioner.domain.run import UNSETTLED, Outcome, Run, Stage
 from provisioner.ports import UnitOfWork as Work
 
@@ -122,6 +123,7 @@ class SqlWork:
     """What is within reach inside a transaction."""
 
     runs: SqlRuns
+    keys: SqlKeys
     inbox: SqlInbox
     outbox: SqlOutbox
     leases: SqlLeases
@@ -129,7 +131,13 @@ class SqlWork:
 
 def bind(session: AsyncSession) -> SqlWork:
     """Return what is within reach in this session's transaction."""
-    return SqlWork(SqlRuns(session), SqlInbox(session), SqlOutbox(session), SqlLeases(session))
+    return SqlWork(
+        runs=SqlRuns(session),
+        keys=SqlKeys(session),
+        inbox=SqlInbox(session),
+        outbox=SqlOutbox(session),
+        leases=SqlLeases(session),
+    )
 
 
 def fenced(work: UnitOfWork[SqlWork], lease: Lease) -> Work:

@@ -39,7 +39,7 @@ class Play:
     """What is to be played. ``name`` names the lock that keeps plays of one server apart.
 
     ``secrets`` are texts that nothing told of the play may hold. ``hang``: so many seconds
-    without a sign of life are too many.
+    without a sign of life are too many. ``private_key``: the guest's own key, if it has one.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Play:
     variables: Mapping[str, JsonValue] = field(repr=False)
     known_hosts: str
     hang: float = 900.0
+    private_key: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 

@@ -26,6 +26,7 @@ from provisioner.adapters.ansible.process_tree import end_descendants, end_marke
 from provisioner.domain.inventory import ssh_options
 from provisioner.domain.play import PlayEnded
 
+KEY: Final = "id"  # in the run's own folder
 LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
 SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 
@@ -117,6 +118,8 @@ def _prepare(job: Job) -> None:
         "known_hosts": job.known_hosts,
         "ansible.cfg": "",
     }
+    if job.private_key is not None:
+        files[KEY] = job.private_key
     job.directory.mkdir(mode=0o700, parents=True)
     for name, text in files.items():
         path = job.directory / name
@@ -135,7 +138,9 @@ def _environment(job: Job) -> dict[str, str]:
         "-o",
         f'ControlPath="{socket}"',
     )
+    key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
     return {
+        **key,
         MARK: job.name,
         "ANSIBLE_HOME": str(job.directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),

@@ -105,6 +105,7 @@ class AnsiblePlaybooks:
             inventory=dict(play.inventory),
             variables=dict(play.variables),
             known_hosts=play.known_hosts,
+            private_key=play.private_key,
             secrets=play.secrets,
         )
 
