@@ -22,7 +22,7 @@ IMPOSTOR_REMEDY: Final = (
 )
 NOT_LET_IN: Final = (
     "Let cloud-init run in the template: it puts the key into the guest that was made for this "
-    "server. Guests from before know the installation's key, that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, "
+    "server. Guests from before know the installation's: that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, "
     "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
 KEY: Final = "id"

@@ -82,7 +82,8 @@ class _Counter:
 
 def _dependencies(file: Path) -> Iterator[Any]:
     if file.is_file():
-        yield from (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("dependencies", ())
+        meta: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        yield from meta.get("dependencies", ())
 
 
 def _read(file: Path) -> Sequence[Entry]:
