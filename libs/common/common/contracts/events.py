@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, TypeAdapter
 
 from common.contracts.base import Event
-from common.contracts.servers import Endpoint, PublishedPort, ServerSpec, TaskTiming
+from common.contracts.servers import Endpoint, Lock, PublishedPort, ServerSpec, TaskTiming
 
 
 class DeploymentRequested(Event, frozen=True):
@@ -131,6 +131,7 @@ class ServerReady(Event, frozen=True):
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
     timings: tuple[TaskTiming, ...] = ()
+    lock: Lock | None = None
 
 
 class ServerFailed(Event, frozen=True):

@@ -12,10 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
-from provisioner.adapters.resolvers import table
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.game import Game, varied
+from provisioner.domain.game import Game, variant, varied
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HANG: Final = 900  # seconds
@@ -34,7 +33,9 @@ class GameFolders:
         Raises ``StepFailed`` if there is no such game.
         """
         folder = self._folder(game_id)
-        manifest = varied(_manifest(folder), settings)
+        whole = _manifest(folder)
+        chosen = {**_defaults(folder), **settings}
+        manifest = varied(whole, chosen)
         if "query" not in manifest:
             raise StepFailed(
                 f"{game_id} speaks no protocol by which to know that it is up",
@@ -55,14 +56,16 @@ class GameFolders:
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
             inner_ports={port["name"]: port["number"] for port in inner},
+            directory=manifest.get("service", {}).get("directory"),
+            variant=variant(whole, chosen),
+            source=manifest.get("source", {}),
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the settings with defaults filled in. Raises ``StepFailed`` if not valid."""
-        schema = _schema(self._folder(game.id))
-        properties: dict[str, Any] = schema.get("properties", {})
-        full = {name: of["default"] for name, of in properties.items() if "default" in of}
-        full |= settings
+        folder = self._folder(game.id)
+        schema = _schema(folder)
+        full = {**_defaults(folder), **settings}
         for error in Draft202012Validator(schema).iter_errors(full):  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
             # The value is not repeated: it may be a secret.
             raise StepFailed(
@@ -70,11 +73,6 @@ class GameFolders:
                 remedy="Deploy again with settings the game's schema allows.",
             )
         return full
-
-    def lock(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """Return what exactly is to be installed. Raises ``StepFailed`` if nobody knows."""
-        folder = self._folder(game.id)
-        return table.resolve(folder, varied(_manifest(folder), settings)["source"], settings)
 
     def _folder(self, game_id: str) -> Path:
         folder = self.playbooks / "games" / game_id
@@ -88,6 +86,11 @@ class GameFolders:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     return yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
+
+
+def _defaults(folder: Path) -> dict[str, JsonValue]:
+    properties: dict[str, Any] = _schema(folder).get("properties", {})
+    return {name: of["default"] for name, of in properties.items() if "default" in of}
 
 
 def _schema(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class Game:
 
     ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
     life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
+    ``source``: how a lock is made, of the ``variant`` the settings choose.
     """
 
     id: str
@@ -29,6 +30,9 @@ class Game:
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
     inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    directory: str | None = None
+    variant: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""
@@ -50,8 +54,12 @@ class Game:
 
 def varied(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> Mapping[str, Any]:
     """Return the manifest with the chosen variant's blocks in place of its own."""
-    variants = manifest.get("variants")
-    if variants is None:
-        return manifest
-    chosen = settings.get(variants["setting"])
-    return {**manifest, **variants["of"].get(chosen, {})}
+    chosen = variant(manifest, settings)
+    return {**manifest, **manifest["variants"]["of"][chosen]} if chosen else manifest
+
+
+def variant(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> str | None:
+    """Return which of the manifest's variants the settings choose, if any."""
+    variants: Mapping[str, Any] = manifest.get("variants", {"of": {}})
+    chosen = settings.get(variants.get("setting", ""))
+    return chosen if isinstance(chosen, str) and chosen in variants["of"] else None
