@@ -15,6 +15,8 @@ from common.contracts.servers import Port
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.query import GameQueries
+from provisioner.adapters.resolvers.catalogue import Resolvers
+from provisioner.adapters.resolvers.downloads import Downloads
 from provisioner.adapters.ssh import SshGuests
 from provisioner.handlers import on_event
 from provisioner.ports import Tools
@@ -66,6 +68,7 @@ async def deploy(site: Site, runs: Path, playbooks: Path, mirror: str) -> FakePr
         guests=SshGuests(),
         playbooks=AnsiblePlaybooks(project=playbooks, runs=runs),
         games=GameFolders(playbooks),
+        resolvers=Resolvers(playbooks=playbooks, downloads=Downloads(base=mirror)),
         queries=GameQueries(),
         seals=world.tools.seals,
         log=world.log,
