@@ -7,7 +7,6 @@ import pytest
 from common.contracts.base import Event, now
 from common.contracts.events import (
     CancelRequested,
-    Change,
     ChangeRequested,
     DeploymentRequested,
     RemovalRequested,
@@ -18,6 +17,7 @@ from common.contracts.events import (
     VMRemovalBlocked,
     VMStopped,
 )
+from common.contracts.requests import Change
 from common.contracts.servers import Endpoint
 from tests.fakes.vm_service import SPEC, FakeWorld, Killed
 from vm_service.domain.machine import Failure, Machine

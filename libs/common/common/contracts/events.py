@@ -10,45 +10,15 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, TypeAdapter
 
 from common.contracts.base import Event
-from common.contracts.servers import Endpoint, PublishedPort, ServerSpec
-
-
-class DeploymentRequested(Event, frozen=True):
-    """Gateway: this server was asked for. Asked again (new id) when it shows no progress."""
-
-    type: Literal["deployment.requested.v1"] = "deployment.requested.v1"
-    spec: ServerSpec
-    deadline: AwareDatetime
-
-
-class RemovalRequested(Event, frozen=True):
-    """Gateway: stop all work on this server and remove its VM, whatever is going on."""
-
-    type: Literal["removal.requested.v1"] = "removal.requested.v1"
-    reason: Literal["deleted", "failed", "cancelled"]
-
-
-Change = Literal["start", "stop", "restart", "kill", "resize", "reconfigure"]
-
-
-class ChangeRequested(Event, frozen=True):
-    """Gateway: bring an existing server into this power state and shape.
-
-    ``spec`` is what the server is to be from now on. ``force``: a restart that does not ask the
-    guest. Asked again (new id) when it shows no progress.
-    """
-
-    type: Literal["change.requested.v1"] = "change.requested.v1"
-    kind: Change
-    spec: ServerSpec
-    deadline: AwareDatetime
-    force: bool = False
-
-
-class CancelRequested(Event, frozen=True):
-    """Gateway: let go of this operation and leave the server as it is."""
-
-    type: Literal["cancel.requested.v1"] = "cancel.requested.v1"
+from common.contracts.requests import (
+    CancelRequested,
+    ChangeRequested,
+    DeploymentRequested,
+    RemovalRequested,
+    RollbackRequested,
+    SnapshotReleased,
+)
+from common.contracts.servers import Endpoint, Lock, PublishedPort, ServerSpec
 
 
 class StepChanged(Event, frozen=True):
@@ -62,6 +32,10 @@ class StepChanged(Event, frozen=True):
     detail: str | None = None
 
 
+# What a VM that runs was brought up for.
+Brought = Literal["deploy", "start", "restart", "resize", "reconfigure", "update", "rollback"]
+
+
 class VMReady(Event, frozen=True):
     """vm-service: the VM runs and its endpoint is known; carries all the provisioner needs."""
 
@@ -73,7 +47,7 @@ class VMReady(Event, frozen=True):
     host_key_policy: Literal["agent", "tofu"]
     spec: ServerSpec
     deadline: AwareDatetime
-    kind: Literal["deploy", "start", "restart", "resize", "reconfigure"] = "deploy"
+    kind: Brought = "deploy"
 
 
 class VMStopped(Event, frozen=True):
@@ -130,6 +104,24 @@ class ServerReady(Event, frozen=True):
     connect: str
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
+    lock: Lock | None = None
+
+
+class ServerRestored(Event, frozen=True):
+    """provisioner: the game answers again, after its VM went back to the snapshot."""
+
+    type: Literal["server.restored.v1"] = "server.restored.v1"
+    host: str
+    ports: tuple[PublishedPort, ...]
+    connect: str
+
+
+class PlayersChanged(Event, frozen=True):
+    """provisioner: other people play than before; ``operation_id`` is that which brought it up."""
+
+    type: Literal["server.players_changed.v1"] = "server.players_changed.v1"
+    players: int = Field(ge=0)
+    max_players: int | None = Field(default=None, ge=0)
 
 
 class ServerFailed(Event, frozen=True):
@@ -155,6 +147,8 @@ AnyEvent = Annotated[
     | RemovalRequested
     | ChangeRequested
     | CancelRequested
+    | RollbackRequested
+    | SnapshotReleased
     | StepChanged
     | VMReady
     | VMStopped
@@ -164,6 +158,8 @@ AnyEvent = Annotated[
     | VMRemovalBlocked
     | ServerReady
     | ServerFailed
+    | ServerRestored
+    | PlayersChanged
     | OperationFinished,
     Field(discriminator="type"),
 ]

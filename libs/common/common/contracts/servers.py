@@ -1,8 +1,10 @@
 """What a server is asked to be, and from where it is reached."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+
+CHECKSUM: Final = r"^(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$"
 
 
 class Plan(BaseModel, frozen=True, extra="forbid"):
@@ -22,8 +24,44 @@ class Port(BaseModel, frozen=True, extra="forbid"):
     number: int = Field(ge=1, le=65_535)
 
 
+class Artefact(BaseModel, frozen=True):
+    """One file that a game is made of. ``size`` in bytes; ``unpack``: how it is to be unpacked.
+
+    Without a ``checksum`` nobody can tell whether it is the same bytes again.
+    """
+
+    name: str
+    url: str
+    size: int | None = Field(default=None, ge=0)
+    checksum: str | None = Field(default=None, pattern=CHECKSUM)
+    unpack: str | None = None
+
+
+class Lock(BaseModel, frozen=True):
+    """What exactly a server was made of, so that making it again yields the same.
+
+    ``runtime``: what runs the game, by name (``java``: ``21``). ``packages``: versions by the
+    name of the package. ``build``: how the vendor names it, where no file has an address of its
+    own. ``definition``: the version of the game's folder. ``note``: what a redeploy may not keep.
+    """
+
+    game: str
+    variant: str | None = None
+    version: str
+    artefacts: tuple[Artefact, ...] = ()
+    runtime: dict[str, str] = Field(default_factory=dict)
+    packages: dict[str, str] = Field(default_factory=dict)
+    build: str | None = None
+    definition: str
+    resolved_at: AwareDatetime
+    note: str | None = None
+
+
 class ServerSpec(BaseModel, frozen=True, extra="forbid"):
-    """Everything needed to bring a server up; validated by the gateway, trusted by nobody else."""
+    """Everything needed to bring a server up; validated by the gateway, trusted by nobody else.
+
+    ``lock``: what it was made of the last time; none: to be found out, as for an update.
+    """
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     game: str
@@ -32,6 +70,7 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     plan: Plan
     ports: tuple[Port, ...] = ()
     keep_on_failure: bool = False
+    lock: Lock | None = None
 
 
 class PublishedPort(BaseModel, frozen=True):

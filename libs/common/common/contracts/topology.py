@@ -68,6 +68,8 @@ VM_SERVICE: Final = Durable(
         "evt.change.requested.>",
         "evt.cancel.requested.>",
         "evt.removal.requested.>",
+        "evt.rollback.requested.>",
+        "evt.snapshot.released.>",
     ),
 )
 PROVISIONER: Final = Durable(

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from common.contracts import events as evt
 from common.contracts.base import Message
 from common.contracts.logs import LogBatch, LogLine
+from common.contracts.requests import Change
 from gateway.domain.kind import CHANGES, Kind
 from gateway.domain.operation import Operation
 from gateway.domain.sentences import Said, accepted, moved
@@ -51,7 +52,7 @@ def request_of(operation: Operation) -> Request:
     )
 
 
-def _change(operation: Operation, kind: evt.Change) -> evt.ChangeRequested:
+def _change(operation: Operation, kind: Change) -> evt.ChangeRequested:
     return evt.ChangeRequested(
         server_id=operation.server_id,
         operation_id=operation.id,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from common.contracts import events as evt
+from common.contracts.requests import Change
 
 
 class Kind(StrEnum):
@@ -22,7 +23,7 @@ class Kind(StrEnum):
 
 
 # Those that change an existing server and leave its VM where it is, and what the bus calls them.
-CHANGES: Final[Mapping[Kind, evt.Change]] = {
+CHANGES: Final[Mapping[Kind, Change]] = {
     Kind.START: "start",
     Kind.STOP: "stop",
     Kind.RESTART: "restart",
