@@ -69,7 +69,7 @@ class VMFailed(Event, frozen=True):
     """vm-service: the VM cannot be brought there.
 
     What is left of a deployment awaits a removal request; after a change ``power`` tells how
-    the VM stands, as far as it is known.
+    the VM stands, as far as it is known. ``rollback``: it was on its way back.
     """
 
     type: Literal["vm.failed.v1"] = "vm.failed.v1"
@@ -77,6 +77,7 @@ class VMFailed(Event, frozen=True):
     reason: str
     remedy: str | None = None
     power: Literal["running", "stopped", "unknown"] = "unknown"
+    rollback: bool = False
 
 
 class VMDeleted(Event, frozen=True):
@@ -125,13 +126,14 @@ class PlayersChanged(Event, frozen=True):
 
 
 class ServerFailed(Event, frozen=True):
-    """provisioner: the game could not be brought up inside the guest."""
+    """provisioner: the game could not be brought up; ``rollback``: after its VM went back."""
 
     type: Literal["server.failed.v1"] = "server.failed.v1"
     step: str
     reason: str
     remedy: str | None = None
     last_lines: tuple[str, ...] = ()
+    rollback: bool = False
 
 
 class OperationFinished(Event, frozen=True):
