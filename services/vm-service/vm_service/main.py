@@ -32,7 +32,8 @@ from common.messaging.consumer import Consumer
 from common.messaging.relay import Relay
 from common.runtime import run
 from common.security.sealing import read_sealing
-from vm_service.adapters.live import Connection, LiveHypervisor
+from vm_service.adapters.lending import Connection
+from vm_service.adapters.live import LiveHypervisor
 from vm_service.adapters.machine_worker import machine_workers
 from vm_service.adapters.probe import TcpProbe
 from vm_service.adapters.proxmox.client import Client

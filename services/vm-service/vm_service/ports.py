@@ -15,7 +15,7 @@ from vm_service.domain.placement import Place
 from vm_service.domain.promises import Load
 from vm_service.domain.survey import Survey, Wishes
 from vm_service.domain.sweep import SweepState
-from vm_service.domain.vm import Listed, Order, Power, TaskState
+from vm_service.domain.vm import Listed, Order, Power, Snapshot, TaskState
 
 
 class Hypervisor(Protocol):
@@ -69,6 +69,11 @@ class Hypervisor(Protocol):
     async def reboot(self, node: str, vmid: int, *, timeout: int) -> str:
         """Ask the guest to switch itself off, then switch it on; pending changes take effect."""
         ...
+
+    async def snapshots(self, node: str, vmid: int) -> Sequence[Snapshot]: ...
+    async def snapshot(self, node: str, vmid: int, *, name: str, description: str) -> str: ...
+    async def rollback(self, node: str, vmid: int, *, name: str) -> str: ...
+    async def delete_snapshot(self, node: str, vmid: int, *, name: str) -> str: ...
 
     async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
         """Say whether the VM is switched on whenever its node comes up."""

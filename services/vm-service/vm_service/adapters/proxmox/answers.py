@@ -72,6 +72,14 @@ class PendingEntry(BaseModel):
         return self.pending is not None or self.delete > 0
 
 
+class ListedSnapshot(BaseModel):
+    """A snapshot, or the present, which is listed as one."""
+
+    name: str
+    description: str = ""
+    snapstate: str | None = None
+
+
 class TaskStatus(BaseModel):
     """A task, as its status call tells it."""
 
@@ -121,6 +129,7 @@ CLUSTER: Final = TypeAdapter(list[ClusterEntry])
 INTERFACE_LIST: Final = TypeAdapter(list[NodeInterface])
 STATUS: Final = TypeAdapter(Status)
 PENDING: Final = TypeAdapter(list[PendingEntry])
+SNAPSHOTS: Final = TypeAdapter(list[ListedSnapshot])
 TASKS: Final = TypeAdapter(list[ListedTask])
 TASK_STATUS: Final = TypeAdapter(TaskStatus)
 LOG: Final = TypeAdapter(list[LogEntry])
