@@ -21,6 +21,7 @@ from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target, target
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
 from provisioner.domain.run import Run
+from provisioner.domain.server_key import ServerKey
 from provisioner.ports import Tools
 
 SERVER, OPERATION = "srv_1", "op_5"
@@ -116,6 +117,20 @@ class FakeRuns:
 
 
 @dataclass
+class FakeKeys:
+    rows: dict[str, ServerKey] = field(default_factory=dict)
+
+    async def find(self, server_id: str) -> ServerKey | None:
+        return self.rows.get(server_id)
+
+    async def get_or_add(self, key: ServerKey) -> ServerKey:
+        return self.rows.setdefault(key.server_id, key)
+
+    async def remove(self, server_id: str) -> None:
+        self.rows.pop(server_id, None)
+
+
+@dataclass
 class FakeInbox:
     claimed: set[str] = field(default_factory=set)
 
@@ -151,6 +166,7 @@ class FakeGuests:
     impostor: bool = False
     logins: int = 0
     journal: Sequence[str] = ()
+    targets: list[Target] = field(default_factory=list)
 
     async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
         self.power.step()
@@ -160,6 +176,7 @@ class FakeGuests:
             self.silent -= 1
             raise NotYet("the port does not answer")
         self.logins += 1
+        self.targets.append(target)
         return (HOST_KEY,) if first_use else tuple(keys)
 
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
@@ -174,6 +191,7 @@ class FakePlaybooks:
     most_running: int = 0
     fails: str = ""
     hangs: bool = False
+    hung: bool = False
     installed: set[str] = field(default_factory=set)
 
     async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
@@ -191,13 +209,14 @@ class FakePlaybooks:
             await tell(TaskEvent(counter=2 * number, kind="started", task=task))
             if self.hangs:
                 await asyncio.sleep(3600)
+            if self.hung:
+                return PlayEnded(status="hung", code=-1, output=("no sign of life for 15 min",))
             if self.fails:
-                failed = TaskEvent(
-                    counter=1, kind="failed", task=task, host="guest", message=self.fails
-                )
-                await tell(failed)
+                told = {"counter": 1, "kind": "failed", "host": "guest", "seconds": 0.5}
+                await tell(TaskEvent.model_validate({**told, "task": task, "message": self.fails}))
                 return PlayEnded(status="failed", code=2)
-            await tell(TaskEvent(counter=2 * number + 1, kind="changed", task=task, host="guest"))
+            told = {"counter": 2 * number + 1, "kind": "changed", "seconds": 1.5}
+            await tell(TaskEvent.model_validate({**told, "task": task, "host": "guest"}))
         self.power.step()
         self.installed.add(play.name)
         return PlayEnded(status="successful", code=0)
@@ -246,6 +265,7 @@ class FakeProvisioner:
     def __init__(self) -> None:
         self.power = Power()
         self.runs, self.inbox, self.outbox = FakeRuns(), FakeInbox(), FakeOutbox()
+        self.keys = FakeKeys()
         self.guests, self.log = FakeGuests(self.power), FakeLog()
         self.playbooks, self.queries = FakePlaybooks(self.power), FakeQueries(self.power)
         self.tools = Tools(
@@ -260,12 +280,13 @@ class FakeProvisioner:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncGenerator["FakeProvisioner"]:
-        before = copy.deepcopy((self.runs.rows, self.inbox.claimed, self.outbox.messages))
+        held = (self.runs.rows, self.inbox.claimed, self.outbox.messages, self.keys.rows)
+        before = copy.deepcopy(held)
         try:
             yield self
             self.power.step()
         except BaseException:
-            self.runs.rows, self.inbox.claimed, self.outbox.messages = before
+            self.runs.rows, self.inbox.claimed, self.outbox.messages, self.keys.rows = before
             raise
         self.power.step()
 

@@ -209,8 +209,25 @@ class FakeVM:
     resets: int = 0
     paused: bool = False
     onboot: bool = False
+    ssh_key: str | None = None
     world: str = "old"  # what its disk holds
     snapshots: dict[str, FakeSnapshot] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FakeKeys:
+    """The provisioner's part: silent for so many questions first."""
+
+    silent_for: int = 0
+    rows: dict[str, str] = field(default_factory=dict)
+
+    async def public(self, server_id: str, *, make: bool) -> str | None:
+        if self.silent_for > 0:
+            self.silent_for -= 1
+            raise Trouble(Verdict.BUSY, "waiting for the server's SSH key: nobody is there")
+        if make:
+            self.rows.setdefault(server_id, f"{HOST_KEY} {server_id}")
+        return self.rows.get(server_id)
 
 
 @dataclass(slots=True)
@@ -345,6 +362,7 @@ class FakeHypervisor:
             vm.description, vm.configured = order.description, vm.configured + 1
             vm.pending = vm.running and vm.cores != order.plan.cores
             vm.cores = order.plan.cores
+            vm.ssh_key = order.ssh_key
             vm.onboot = vm.onboot if order.onboot is None else order.onboot
             return self._new_task("qmconfig", order.vmid, polls=0)
 

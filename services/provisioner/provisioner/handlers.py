@@ -43,6 +43,7 @@ async def on_removal_requested(event: evt.RemovalRequested, *, work: UnitOfWork)
         cancelled = on_removal(await tx.runs.find(event.server_id), event)
         if cancelled is not None:
             await tx.runs.save(cancelled)
+            await tx.keys.remove(event.server_id)
 
 
 async def on_cancel_requested(event: evt.CancelRequested, *, work: UnitOfWork) -> None:

@@ -1,6 +1,7 @@
 """The provisioner, put together. Only this module knows every other.
 
 vm.ready -----------> ssh, playbook, ready --> server.ready | server.failed
+ask ssh_key --------> the server's own key --> its public half
 removal.requested,
 cancel.requested ---> stop whatever goes on
 """
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from common.bell import Bell
 from common.contracts import events, topology
+from common.contracts.server_keys import QUESTION
 from common.db import engine
 from common.db.engine import Sessions, database
 from common.db.leases import Lease
@@ -23,6 +25,7 @@ from common.db.work import UnitOfWork
 from common.health import health_routes
 from common.logging import configure
 from common.messaging import connection
+from common.messaging.ask import answer_questions
 from common.messaging.connection import jetstream
 from common.messaging.consumer import Consumer
 from common.messaging.log_writer import LogWriter, log_writer
@@ -33,12 +36,14 @@ from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
+from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.query import GameQueries
 from provisioner.adapters.seals import SealedSettings
 from provisioner.adapters.ssh import SshGuests
 from provisioner.domain.inventory import target
 from provisioner.handlers import on_event
 from provisioner.ports import Tools
+from provisioner.questions import ssh_key
 from provisioner.settings import Settings
 from provisioner.work import work_on
 
@@ -67,6 +72,8 @@ async def main(settings: Settings) -> None:
         consumer = Consumer(
             bus=bus, durable=topology.PROVISIONER, decode=events.decode, handle=handle
         )
+        sealing = read_sealing(settings.sealing_key_file)
+        make_key = KeyMaker(sealing)
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
         checks = {
             "database": partial(engine.ping, sessions),
@@ -81,6 +88,7 @@ async def main(settings: Settings) -> None:
             worker.run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
+            answer_questions(bus, NAME, {QUESTION: partial(ssh_key, work=work, make_key=make_key)}),
             host=settings.host,
             port=settings.port,
         )
@@ -95,9 +103,10 @@ def _worker(
     log: LogWriter,
 ) -> Worker:
     playbooks = AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir)
+    settings.runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     playbooks.sweep()
     tools = Tools(
-        guests=SshGuests(),
+        guests=SshGuests(folder=settings.runs_dir),
         playbooks=playbooks,
         games=GameFolders(settings.playbooks_dir),
         queries=GameQueries(),

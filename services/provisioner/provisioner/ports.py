@@ -14,6 +14,7 @@ from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
 from provisioner.domain.run import Run
+from provisioner.domain.server_key import ServerKey
 
 
 class Inbox(Protocol):
@@ -38,9 +39,23 @@ class Runs(Protocol):
     async def save(self, run: Run) -> None: ...
 
 
+class Keys(Protocol):
+    """The servers' own keys, for as long as one transaction lasts."""
+
+    async def find(self, server_id: str) -> ServerKey | None: ...
+
+    async def get_or_add(self, key: ServerKey) -> ServerKey:
+        """Keep this key, unless another was kept first: then return that one."""
+        ...
+
+    async def remove(self, server_id: str) -> None: ...
+
+
 class Transaction(Protocol):
     """What is within reach inside a transaction."""
 
+    @property
+    def keys(self) -> Keys: ...
     @property
     def runs(self) -> Runs: ...
     @property

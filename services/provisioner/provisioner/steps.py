@@ -1,58 +1,20 @@
 """What each step of a run does in the outside world. No transaction spans any of it."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from common.contracts import events as evt
-from common.contracts.logs import Level, LogLine
 from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
-from provisioner.domain.play import (
-    FAILURES,
-    Play,
-    PlayEnded,
-    TaskEvent,
-    line,
-    plain,
-    reason,
-    remedy,
-    shown,
-)
+from provisioner.domain.play import Play, plain, shown
 from provisioner.domain.run import Run, Stage
-from provisioner.domain.secrets import Opened, masked, opened, texts_of
+from provisioner.domain.secrets import Opened, opened, texts_of
+from provisioner.following import Follower
 from provisioner.patience import patiently
-from provisioner.ports import Tools
-from provisioner.telling import WRITER
+from provisioner.task import Task
 
 SSH_PATIENCE: Final = 300.0
-LAST_LINES: Final = 20
-
-Report = Callable[[float, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A step to be taken: the run, its VM, and the tools. ``report`` tells how far it is."""
-
-    run: Run
-    vm: evt.VMReady
-    tools: Tools
-    report: Report
-
-    def say(self, key: str, text: str, *, level: Level = "info") -> None:
-        """Put a line into the operation's log, the fast way."""
-        step = self.run.step
-        key = f"{step}:{self.run.attempt}:{key}"
-        self.write(LogLine(key=key, level=level, step=step, text=plain(text)))
-
-    def write(self, line: LogLine) -> None:
-        """Put a ready-made line into the operation's log, the fast way."""
-        self.tools.log.write(
-            line, stream_id=self.run.operation_id, server_id=self.run.server_id, writer=WRITER
-        )
 
 
 async def connect(task: Task) -> Run:
@@ -66,7 +28,7 @@ async def connect(task: Task) -> Run:
         )
     if first_use:
         task.say("tofu", "HOST KEY NOT VERIFIED (tofu)", level="warning")
-    target = task.tools.target(vm.endpoint)
+    target = task.target
     keys = await patiently(
         lambda: task.tools.guests.login(target, run.host_keys, first_use=first_use),
         seconds=SSH_PATIENCE,
@@ -85,8 +47,8 @@ async def play(task: Task) -> Run:
     found = _opened(task)
     settings = tools.games.complete(game, found.settings)
     secrets = _secret_texts(found, game)
-    target = tools.target(task.vm.endpoint)
-    follower = _Follower(task=task, game=game, secrets=secrets)
+    target = task.target
+    follower = Follower(task=task, game=game, secrets=secrets)
     ended = await tools.playbooks.play(
         Play(
             name=task.run.server_id,
@@ -100,6 +62,8 @@ async def play(task: Task) -> Run:
                 resumed=task.run.attempt > 1 or task.run.unfinished,
             ),
             known_hosts=inventory.known_hosts(target, task.run.host_keys),
+            hang=game.hang,
+            private_key=target.private_key,
             secrets=secrets,
         ),
         tell=follower.tell,
@@ -107,7 +71,7 @@ async def play(task: Task) -> Run:
     await tools.log.flush()
     if ended.status != "successful":
         raise follower.failure(ended)
-    return task.run.advanced()
+    return task.run.advanced(timings=task.trace.timings)
 
 
 def _opened(task: Task) -> Opened:
@@ -124,40 +88,6 @@ def _secret_texts(found: Opened, game: Game) -> tuple[str, ...]:
     return texts_of([*found.secrets, *(found.settings.get(name) for name in game.secrets)])
 
 
-@dataclass(slots=True, kw_only=True)
-class _Follower:
-    """Follows one playbook run: log lines, progress, and what to say if it fails."""
-
-    task: Task
-    game: Game
-    secrets: Sequence[str]
-    _started: int = 0
-    _failures: list[TaskEvent] = field(default_factory=list[TaskEvent])
-    _last: deque[str] = field(default_factory=lambda: deque[str](maxlen=LAST_LINES))
-
-    async def tell(self, event: TaskEvent) -> None:
-        event = event.model_copy(update={"task": masked(event.task, self.secrets)})
-        told = line(event, attempt=self.task.run.attempt, secrets=self.secrets)
-        self.task.write(told)
-        self._last.append(told.text)
-        if event.kind in FAILURES and not event.ignored:
-            self._failures.append(event)
-        if event.kind == "started" and not event.is_handler:
-            await self._progress(event)
-
-    async def _progress(self, event: TaskEvent) -> None:
-        self._started += 1
-        total = max(self.game.tasks, self._started)
-        detail = f"task {self._started} of {total}: {event.task}"
-        await self.task.report((self._started - 1) / total, detail)
-
-    def failure(self, ended: PlayEnded) -> StepFailed:
-        why = plain(reason(self._failures, ended), secrets=self.secrets)
-        said = (plain(text, secrets=self.secrets) for text in ended.output)
-        lines = (*self._last, *said) if not self._failures else tuple(self._last)
-        return StepFailed(why, remedy=remedy(why), last_lines=tuple(lines[-LAST_LINES:]))
-
-
 async def check(task: Task) -> Run:
     """Ask the game on its own protocol until it answers."""
     vm, tools = task.vm, task.tools
@@ -171,8 +101,7 @@ async def check(task: Task) -> Run:
             remedy="Read the game's last lines; check that its port can be reached from here.",
         )
     except StepFailed as failure:
-        target = tools.target(endpoint)
-        said = await tools.guests.last_lines(target, task.run.host_keys, unit=game.unit)
+        said = await tools.guests.last_lines(task.target, task.run.host_keys, unit=game.unit)
         secrets = _secret_texts(_opened(task), game)
         failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise
@@ -187,6 +116,7 @@ async def check(task: Task) -> Run:
         connect=game.connect_line(endpoint),
         versions=versions,
         query=shown(answer),
+        timings=task.run.timings,
     )
     return task.run.settled(ready)
 

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from common.contracts import events as evt
 from common.contracts.base import Message
 from common.contracts.logs import Level, LogBatch, LogLine
+from common.contracts.servers import TaskTiming
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.play import latest, plain
 from provisioner.domain.run import Run, Stage
@@ -54,7 +55,9 @@ def how_it_ended(before: Run, after: Run) -> list[Message]:
     return messages
 
 
-def failed(run: Run, failure: StepFailed) -> evt.ServerFailed:
+def failed(
+    run: Run, failure: StepFailed, *, timings: tuple[TaskTiming, ...] = ()
+) -> evt.ServerFailed:
     """Return the outcome of a run whose step cannot succeed."""
     return evt.ServerFailed(
         server_id=run.server_id,
@@ -63,6 +66,7 @@ def failed(run: Run, failure: StepFailed) -> evt.ServerFailed:
         reason=plain(failure.reason),
         remedy=failure.remedy,
         last_lines=latest(failure.last_lines),
+        timings=timings or run.timings,
     )
 
 

@@ -17,7 +17,8 @@ from common.contracts.base import Message, now
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.run import Run
 from provisioner.ports import Tools, UnitOfWork
-from provisioner.steps import STEPS, Task
+from provisioner.steps import STEPS
+from provisioner.task import Task
 from provisioner.telling import failed, how_it_begins, how_it_ended, on_its_way
 
 log = logging.getLogger(__name__)
@@ -84,15 +85,23 @@ async def _take_step(
             async with work() as tx:
                 await tx.outbox.add(on_its_way(run, progress, detail))
 
-    task = Task(run=run, vm=vm, tools=tools, report=report)
+    async with work() as tx:
+        key = await tx.keys.find(run.server_id)
+    task = Task(run=run, vm=vm, tools=tools, report=report, key=key)
     try:
         async with asyncio.timeout(max(0.0, left.total_seconds())):
             return await _while_wanted(task, work=work)
     except StepFailed as failure:
-        return run.settled(failed(run, failure))
+        return run.settled(failed(run, failure, timings=task.trace.timings))
     except TimeoutError:
-        late = StepFailed(f"step {run.step} was not done in time", remedy=REMEDY)
-        return run.settled(failed(run, late))
+        return run.settled(failed(run, _late(task), timings=task.trace.timings))
+
+
+def _late(task: Task) -> StepFailed:
+    trace = task.trace
+    at = f": it was at task {trace.doing!r}" if trace.doing else ""
+    why = f"step {task.run.step} was not done in time{at}"
+    return StepFailed(why, remedy=REMEDY, last_lines=tuple(trace.last))
 
 
 async def _while_wanted(task: Task, *, work: UnitOfWork) -> Run:

@@ -8,6 +8,7 @@ the clock -------------> the sweeper looks for VMs that nobody explains, and rem
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,7 @@ from vm_service.adapters.proxmox.doctor import examine
 from vm_service.adapters.proxmox.hypervisor import Proxmox
 from vm_service.adapters.proxmox.site import Site, access_to
 from vm_service.adapters.reach import DirectReach, url_reach
+from vm_service.adapters.server_keys import AskedKeys
 from vm_service.adapters.sql import SqlWork, binding
 from vm_service.adapters.stored_settings import SqlStore
 from vm_service.adapters.sweep_sql import SqlLedger
@@ -67,7 +69,12 @@ async def main(settings: Settings) -> None:
     await migrate(url, MIGRATIONS)
     async with (
         database(url) as sessions,
-        _bus(settings) as bus,
+        jetstream(
+            settings.nats_url,
+            name=NAME,
+            user=settings.nats_user,
+            password=settings.nats_password,
+        ) as bus,
         _reach(settings) as reach,
         live_hypervisor(settings) as hypervisor,
     ):
@@ -82,7 +89,7 @@ async def main(settings: Settings) -> None:
             "hypervisor": hypervisor.ping,
         }
         app.include_router(health_routes(checks, service=NAME))
-        tools = _tools(settings, hypervisor, reach)
+        tools = replace(_tools(settings, hypervisor, reach), keys=AskedKeys(bus))
         workers = machine_workers(settings.instance_id, sessions, bell, work, tools)
         sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(
@@ -154,11 +161,14 @@ def _tools(settings: Settings, hypervisor: LiveHypervisor, reach: Reach) -> Tool
 @asynccontextmanager
 async def live_hypervisor(settings: Settings) -> AsyncGenerator[LiveHypervisor]:
     """Open the hypervisor, as the environment speaks of it for now."""
-    ssh_keys = settings.ssh_public_key_file.read_text().strip()
+    files = (settings.ssh_public_key_file, settings.operator_keys_file)
+    ssh_keys, own = (file.read_text().strip() if file else "" for file in files)
 
     def connect(told: HypervisorSettings) -> Connection:
         client = Client(access_to(told, secret=told.token_secret))
-        site = Site(settings=told, guest_user=settings.guest_user, ssh_keys=ssh_keys)
+        site = Site(
+            settings=told, guest_user=settings.guest_user, ssh_keys=ssh_keys, operator_keys=own
+        )
         return Connection(hypervisor=Proxmox(client, site), close=client.close)
 
     with closing(LiveHypervisor(connect)) as live:
@@ -173,17 +183,6 @@ def _environment(settings: Settings) -> HypervisorSettings | None:
         return told
     fields = told.model_dump() | {"ca_pem": ca_file.read_text()}
     return HypervisorSettings.model_validate(fields)  # a copy would take anything for a CA
-
-
-@asynccontextmanager
-async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
-    async with jetstream(
-        settings.nats_url,
-        name=NAME,
-        user=settings.nats_user,
-        password=settings.nats_password,
-    ) as bus:
-        yield bus
 
 
 @asynccontextmanager

@@ -84,7 +84,13 @@ class Settings(ServiceSettings):
         description="Keys that the hypervisor's token is sealed with, one per line in base64; "
         "the gateway has the same file. Without it, nothing but this environment counts",
     )
-    ssh_public_key_file: Path = Field(description="SSH key that gets into the guests")
+    ssh_public_key_file: Path = Field(
+        description="SSH key of the installation, for guests that have no key of their own"
+    )
+    operator_keys_file: Path | None = Field(
+        default=None,
+        description="Further SSH keys for every guest, one per line: the operators' own",
+    )
     guest_user: str = Field(
         default="yard", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="User in the guests"
     )

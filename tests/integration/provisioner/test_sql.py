@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from common.bell import Bell
 from common.contracts import events as evt
+from common.contracts.servers import TaskTiming
 from common.db.engine import Sessions, database
 from common.db.leases import LeaseLost, SqlLeases
 from common.db.mailbox import outbox
@@ -16,12 +17,14 @@ from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from provisioner.adapters.sql import SqlWork, bind, fenced, find_due
 from provisioner.domain.run import Run, Stage
+from provisioner.domain.server_key import ServerKey
 from provisioner.handlers import on_event
 from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, PowerCut, removal, vm_ready
 
 pytestmark = pytest.mark.integration
 
+TIMING = TaskTiming(task="Install", seconds=1.5, changed=True)
 MIGRATIONS = Path(__file__).parents[3] / "services" / "provisioner" / "migrations"
 
 
@@ -50,7 +53,7 @@ async def memory(database_url: str) -> AsyncGenerator[Memory]:
 
 async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
     await on_event(vm_ready(), work=memory.work)
-    run = (await memory.run()).begun().advanced()
+    run = (await memory.run()).begun().advanced(timings=(TIMING,))
     ready = evt.ServerReady(
         server_id=SERVER, operation_id=run.operation_id, host="h", ports=(), connect="h:1"
     )
@@ -60,7 +63,7 @@ async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
 
     read = await memory.run()
     assert (read.stage, read.outcome, read.vm) == (Stage.DONE, ready, run.vm)
-    assert (read.applied, read.unfinished) == (SPEC, False)
+    assert (read.applied, read.unfinished, read.timings) == (SPEC, False, (TIMING,))
 
 
 async def test_a_transaction_that_is_cut_leaves_no_trace(memory: Memory):
@@ -107,3 +110,25 @@ async def test_who_has_lost_the_lease_records_nothing_more(memory: Memory):
     assert await memory.said() == 0
     await work_on(SERVER, work=fenced(memory.work, new), tools=tools)
     assert (await memory.run()).stage is Stage.DONE
+
+
+async def test_the_first_key_of_a_server_is_the_one_that_is_kept(memory: Memory):
+    async def add(private: str) -> ServerKey:
+        async with memory.work() as tx:
+            return await tx.keys.get_or_add(
+                ServerKey(server_id=SERVER, public="ssh-ed25519 A", private=private)
+            )
+
+    kept = [await add("sealed:1"), await add("sealed:2")]
+
+    assert [key.private for key in kept] == ["sealed:1", "sealed:1"]
+
+
+async def test_a_removal_takes_the_server_s_key_away(memory: Memory):
+    async with memory.work() as tx:
+        await tx.keys.get_or_add(ServerKey(server_id=SERVER, public="A", private="sealed:1"))
+
+    await on_event(removal(), work=memory.work)
+
+    async with memory.work() as tx:
+        assert await tx.keys.find(SERVER) is None

@@ -20,9 +20,11 @@ from common.contracts.events import (
     VMDeleted,
     VMReady,
 )
+from common.contracts.server_keys import QUESTION, SERVICE, SshKeyAnswer
+from common.messaging.ask import answer_questions
 from common.messaging.connection import Bus
 from tests.conftest import free_port
-from tests.fakes.vm_service import SPEC
+from tests.fakes.vm_service import HOST_KEY, SPEC
 from tests.integration.vm_service.conftest import Opened, Site
 from tests.servers import NatsServer, end, spawn
 
@@ -84,6 +86,19 @@ def process(site: Site, nats_server: NatsServer, tmp_path: Path) -> Iterator[Pro
     process.start()
     yield process
     process.stop()
+
+
+@pytest.fixture(autouse=True)
+async def provisioner(bus: Bus) -> AsyncIterator[None]:
+    """Answer for the provisioner, which makes the guests' keys."""
+
+    async def ssh_key(_: bytes) -> bytes:
+        return SshKeyAnswer(public=f"{HOST_KEY} server").model_dump_json().encode()
+
+    answering = asyncio.ensure_future(answer_questions(bus, SERVICE, {QUESTION: ssh_key}))
+    yield
+    answering.cancel()
+    await asyncio.wait({answering})
 
 
 Heard = list[Event]

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.adapters.ansible.job import Told
-from provisioner.adapters.ansible.supervised import LINE_LIMIT
+from provisioner.adapters.ansible.pipe import LONGEST
 from provisioner.domain.play import PlayEnded, TaskEvent, latest, line, plain, reason, remedy, shown
 from provisioner.domain.secrets import texts_of
 
@@ -48,7 +48,7 @@ def test_known_failures_have_a_remedy(message: str, word: str):
 def test_a_playbook_that_never_ran_says_why():
     ended = PlayEnded(status="failed", code=4, output=("ERROR! no such file", "Traceback"))
 
-    assert "ERROR! no such file" in reason([], ended)
+    assert "ERROR! no such file" in reason(None, ended)
 
 
 def test_ansible_s_events_become_ours():
@@ -153,7 +153,7 @@ def test_endless_lines_of_output_are_cut(tmp_path: Path):
 
     told = Told(ended=PlayEnded(status="failed", code=2, output=last_output(printed)))
 
-    assert len(told.model_dump_json()) < LINE_LIMIT
+    assert len(told.model_dump_json()) < LONGEST
 
 
 def test_the_last_lines_that_fit_are_kept():
@@ -163,3 +163,47 @@ def test_the_last_lines_that_fit_are_kept():
 def test_what_a_game_says_of_itself_is_made_tellable():
     assert shown({"motd": "x" * 1_000_000, "players": 3})["players"] == 3
     assert len(str(shown({"motd": "x" * 1_000_000})["motd"])) < 5_000
+
+
+def test_of_an_endless_message_the_beginning_is_told_and_no_half_secret():
+    secret = "geheimes wort"
+    res = {"msg": (secret + " " * 60_000 + "x ") * 1_000, "stderr": "ü" * 1_000_000}
+    event: dict[str, Any] = {
+        "event": "runner_on_failed",
+        "counter": 1,
+        "event_data": {"task": "Talk", "res": res},
+    }
+
+    told = task_event(event, secrets=texts_of([secret]))
+
+    assert told is not None
+    assert told.message.startswith("[masked] x [maske")
+    assert "geh" not in told.message
+    assert len(told.message) <= 2_000
+
+
+def test_a_failure_whose_result_was_too_large_to_keep_is_told_as_it_was_printed():
+    event: dict[str, Any] = {
+        "event": "runner_on_failed",
+        "counter": 1,
+        "stdout": "\x1b[0;31mfatal: [guest]: FAILED! => {...}\x1b[0m",
+        "event_data": {"task": "Talk", "res": {}},
+    }
+
+    told = task_event(event)
+
+    assert told is not None
+    assert told.message == "fatal: [guest]: FAILED! => {...}"
+
+
+def test_a_playbook_that_hangs_names_the_task_it_was_at_and_what_helps():
+    ended = PlayEnded(status="hung", code=-1, output=("no sign of life for 15 min",))
+
+    why = reason(None, ended, doing="Download the server")
+
+    assert why == "task 'Download the server' on the guest hangs: no sign of life for 15 min"
+    assert "manifest" in remedy(why)
+
+
+def test_whatever_fails_there_is_something_one_can_do():
+    assert "log" in remedy("something nobody has ever seen")

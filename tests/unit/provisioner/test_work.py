@@ -243,8 +243,41 @@ async def test_past_its_deadline_a_run_fails():
 
     await finish(world)
 
-    assert "in time" in world.said(evt.ServerFailed)[0].reason
+    [failed] = world.said(evt.ServerFailed)
+    assert failed.reason == "step playbook was not done in time: it was at task 'Install'"
+    assert failed.last_lines == ("task: Install",)
     assert world.playbooks.running == 0
+
+
+async def test_how_long_each_task_took_is_told_with_the_outcome(world: FakeProvisioner):
+    await finish(world)
+
+    [ready] = world.said(evt.ServerReady)
+    assert [(t.task, t.seconds, t.changed) for t in ready.timings] == [
+        ("Install", 1.5, True),
+        ("Configure", 1.5, True),
+    ]
+
+
+async def test_how_long_each_task_took_is_told_also_when_one_fails(world: FakeProvisioner):
+    world.playbooks.fails = "no"
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert [(t.task, t.changed) for t in failed.timings] == [("Install", False)]
+
+
+async def test_a_playbook_that_hangs_fails_with_the_task_it_was_at(world: FakeProvisioner):
+    world.playbooks.hung = True
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert (failed.step, "'Install'" in failed.reason) == ("playbook", True)
+    assert "no sign of life" in failed.reason
+    assert "manifest" in failed.remedy
+    assert world.playbooks.plays[0].hang == 900
 
 
 async def test_a_removal_stops_the_playbook_and_nothing_is_announced(world: FakeProvisioner):

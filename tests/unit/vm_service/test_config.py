@@ -154,3 +154,15 @@ def test_paths_lead_where_they_say():
 def test_a_name_that_is_none_is_not_sent():
     with pytest.raises(Trouble, match="name is not sent"):
         vetted(config(replace(ORDER, name="a_b\nruncmd: []"), SITE, ""))
+
+
+def test_a_guest_with_a_key_of_its_own_lets_in_nobody_else_but_the_operators():
+    own, theirs = f"{HOST_KEY} server", f"{HOST_KEY} operator"
+    site = replace(SITE, operator_keys=theirs)
+
+    def let_in(order: Order, site: Site) -> list[str]:
+        return unquote(str(config(order, site, CARD)["sshkeys"])).split("\n")
+
+    assert let_in(replace(ORDER, ssh_key=own), SITE) == [own]
+    assert let_in(replace(ORDER, ssh_key=own), site) == [own, theirs]
+    assert let_in(ORDER, site) == [SITE.ssh_keys, theirs]

@@ -18,7 +18,7 @@ from common.contracts.requests import (
     RollbackRequested,
     SnapshotReleased,
 )
-from common.contracts.servers import Endpoint, Lock, PublishedPort, ServerSpec
+from common.contracts.servers import Endpoint, Lock, PublishedPort, ServerSpec, TaskTiming
 
 
 class StepChanged(Event, frozen=True):
@@ -106,6 +106,7 @@ class ServerReady(Event, frozen=True):
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
     lock: Lock | None = None
+    timings: tuple[TaskTiming, ...] = ()
 
 
 class ServerRestored(Event, frozen=True):
@@ -134,6 +135,7 @@ class ServerFailed(Event, frozen=True):
     remedy: str | None = None
     last_lines: tuple[str, ...] = ()
     rollback: bool = False
+    timings: tuple[TaskTiming, ...] = ()
 
 
 class OperationFinished(Event, frozen=True):

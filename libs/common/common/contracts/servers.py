@@ -73,6 +73,14 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     lock: Lock | None = None
 
 
+class TaskTiming(BaseModel, frozen=True):
+    """How long a task of a playbook took, in seconds, and whether it changed anything."""
+
+    task: str
+    seconds: float = Field(ge=0)
+    changed: bool = False
+
+
 class PublishedPort(BaseModel, frozen=True):
     """A guest's port and the port under which the world reaches it."""
 

@@ -118,11 +118,14 @@ ACCESS: Final[Mapping[str, Access]] = {
     "vm-service": _worker(
         "vm-service",
         VM_SERVICE,
-        says=("evt.vm.>", "evt.operation.step_changed.>", "log.*"),
+        says=("evt.vm.>", "evt.operation.step_changed.>", "log.*", "ask.provisioner.ssh_key"),
         hears=("ask.vm-service.>",),
     ),
     "provisioner": _worker(
-        "provisioner", PROVISIONER, says=("evt.server.>", "evt.operation.step_changed.>", "log.*")
+        "provisioner",
+        PROVISIONER,
+        says=("evt.server.>", "evt.operation.step_changed.>", "log.*"),
+        hears=("ask.provisioner.>",),
     ),
     "log-service": _worker(
         "log-service",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +11,12 @@ import yaml
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
+from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-IMPORTS: Final = ("ansible.builtin.import_tasks", "import_tasks")
-BLOCKS: Final = ("block", "rescue", "always")
+HANG: Final = 900  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class GameFolders:
             query_protocol=manifest["query"]["protocol"],
             query_port=manifest["query"]["port"],
             ready_timeout=manifest["ready"]["timeout"],
-            tasks=self._count_tasks(folder),
+            tasks=count_tasks(self.playbooks, folder),
+            hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
         )
 
@@ -66,33 +67,6 @@ class GameFolders:
             )
         return folder
 
-    def _count_tasks(self, folder: Path) -> int:
-        """Count what a run of ``site.yml`` will start, without asking Ansible."""
-        plays = yaml.safe_load((self.playbooks / "site.yml").read_text(encoding="utf-8"))
-        count = len(list(_tasks(folder / "install.yml")))
-        for play in plays:
-            for role in play.get("roles", ()):
-                count += len(list(_tasks(self.playbooks / f"roles/{role['role']}/tasks/main.yml")))
-            count += sum(1 for task in play.get("tasks", ()) if not _imported(task))
-        return count
-
 
 def _schema(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "settings.schema.json").read_text(encoding="utf-8"))
-
-
-def _imported(task: Mapping[str, Any]) -> str | None:
-    return next((task[name] for name in IMPORTS if name in task), None)
-
-
-def _tasks(file: Path) -> Iterator[Mapping[str, Any]]:
-    """Walk the tasks of a file, into its blocks and imports."""
-    waiting: list[Mapping[str, Any]] = list(yaml.safe_load(file.read_text(encoding="utf-8")) or ())
-    for task in waiting:
-        imported = _imported(task)
-        if imported is not None:
-            yield from _tasks(file.parent / imported)
-        elif any(part in task for part in BLOCKS):
-            waiting += [inner for part in BLOCKS for inner in task.get(part, ())]
-        else:
-            yield task

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     Boolean,
     Column,
@@ -23,14 +24,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import events as evt
 from common.contracts.base import now
-from common.contracts.servers import ServerSpec
+from common.contracts.servers import ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
 from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
+from provisioner.adapters.keys_sql import SqlKeys
 from provisioner.domain.run import UNSETTLED, Outcome, Run, Stage
 from provisioner.ports import UnitOfWork as Work
+
+TIMINGS: Final = TypeAdapter(tuple[TaskTiming, ...])
 
 metadata: Final = MetaData()
 
@@ -47,6 +51,7 @@ runs: Final = Table(
     Column("updated_at", UTCDateTime, nullable=False),
     Column("applied", Text, nullable=True),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
+    Column("timings", Text, nullable=True),
 )
 
 
@@ -86,6 +91,7 @@ def _columns(run: Run) -> dict[str, object]:
         "updated_at": now(),
         "applied": run.applied.model_dump_json() if run.applied else None,
         "unfinished": run.unfinished,
+        "timings": TIMINGS.dump_json(run.timings).decode(),
     }
 
 
@@ -100,6 +106,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         outcome=_outcome(row["outcome"]),
         applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
         unfinished=row["unfinished"],
+        timings=TIMINGS.validate_json(row["timings"] or "[]"),
     )
 
 
@@ -116,6 +123,7 @@ class SqlWork:
     """What is within reach inside a transaction."""
 
     runs: SqlRuns
+    keys: SqlKeys
     inbox: SqlInbox
     outbox: SqlOutbox
     leases: SqlLeases
@@ -123,7 +131,13 @@ class SqlWork:
 
 def bind(session: AsyncSession) -> SqlWork:
     """Return what is within reach in this session's transaction."""
-    return SqlWork(SqlRuns(session), SqlInbox(session), SqlOutbox(session), SqlLeases(session))
+    return SqlWork(
+        runs=SqlRuns(session),
+        keys=SqlKeys(session),
+        inbox=SqlInbox(session),
+        outbox=SqlOutbox(session),
+        leases=SqlLeases(session),
+    )
 
 
 def fenced(work: UnitOfWork[SqlWork], lease: Lease) -> Work:

@@ -21,9 +21,11 @@ IMPOSTOR_REMEDY: Final = (
     "Without an agent nobody vouches for a new key: deploy the server again."
 )
 NOT_LET_IN: Final = (
-    "Let cloud-init run in the template: it puts the installation's key into the guest. The key "
-    "is that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, and its other half SPAWNYARD_SSH_PRIVATE_KEY_FILE."
+    "Let cloud-init run in the template: it puts the key into the guest that was made for this "
+    "server. Guests from before know the installation's: that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, "
+    "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
+KEY: Final = "id"
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -34,13 +36,19 @@ class _Answer:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SshGuests:
-    """Logs in with the installation's key; each call has its own file of known hosts."""
+    """Logs in with the target's key; each call has a folder of its own for what SSH reads.
+
+    ``folder``: where these are made; none is the system's place for what does not last.
+    """
+
+    folder: Path | None = None
 
     async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
         """Prove the guest and log in once; return the host keys it was proven by."""
         await _banner(target)
-        with _known_hosts(target, keys) as file:
+        with self._files(target, keys) as file:
             answer = await _ssh(target, file, "echo in", first_use=first_use)
             if answer.code == 0 and answer.out.strip() == "in":
                 return _pinned(file) if first_use else tuple(keys)
@@ -55,19 +63,23 @@ class SshGuests:
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
         """Return what the unit wrote last to the journal, or nothing if that cannot be had."""
         command = f"sudo -n journalctl --no-pager --output=cat --lines=20 --unit={unit}"
-        with _known_hosts(target, keys) as file, suppress(NotYet):
+        with self._files(target, keys) as file, suppress(NotYet):
             answer = await _ssh(target, file, command)
             if answer.code == 0:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
 
-
-@contextmanager
-def _known_hosts(target: Target, keys: Sequence[str]) -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix="yard-ssh-") as folder:
-        file = Path(folder, "known_hosts")
-        file.write_text(known_hosts(target, keys))
-        yield file
+    @contextmanager
+    def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:
+        """Lay out what SSH reads, for as long as the block lasts; return the known hosts."""
+        with tempfile.TemporaryDirectory(prefix="yard-ssh-", dir=self.folder) as folder:
+            file = Path(folder, "known_hosts")
+            file.write_text(known_hosts(target, keys))
+            if target.private_key is not None:
+                key = Path(folder, KEY)
+                key.touch(mode=0o600)
+                key.write_text(target.private_key)
+            yield file
 
 
 async def _banner(target: Target) -> None:
@@ -86,9 +98,10 @@ async def _banner(target: Target) -> None:
 
 
 async def _ssh(target: Target, file: Path, command: str, *, first_use: bool = False) -> _Answer:
+    key = file.with_name(KEY) if target.private_key else target.key_file
     process = await asyncio.create_subprocess_exec(
         *("ssh", *ssh_options(file, first_use=first_use)),
-        *("-i", str(target.key_file), "-p", str(target.port), "-l", target.user),
+        *("-i", str(key), "-p", str(target.port), "-l", target.user),
         *("--", target.host, command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,

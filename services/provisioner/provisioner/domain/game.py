@@ -8,7 +8,11 @@ from provisioner.domain.errors import StepFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
-    """A manifest's facts. ``secrets`` names the settings nobody may see."""
+    """A manifest's facts.
+
+    ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
+    life, and its playbook is given up.
+    """
 
     id: str
     version: str
@@ -18,6 +22,7 @@ class Game:
     query_port: str
     ready_timeout: float
     tasks: int = 0
+    hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
 
     def published(self, endpoint: Endpoint) -> PublishedPort:

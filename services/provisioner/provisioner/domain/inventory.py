@@ -6,7 +6,7 @@ template; names that Ansible could take for its own are refused.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,16 @@ HOST_KEY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A guest as SSH reaches it."""
+    """A guest as SSH reaches it: with the installation's ``key_file``, or a key of its own.
+
+    ``private_key`` is the text of that one; it is written where only we read, and not for long.
+    """
 
     host: str
     port: int
     user: str
     key_file: Path
+    private_key: str | None = field(default=None, repr=False)
 
 
 def target(endpoint: Endpoint, *, user: str, key_file: Path) -> Target:
@@ -80,9 +84,10 @@ def inventory(target: Target) -> dict[str, JsonValue]:
         "ansible_host": target.host,
         "ansible_port": target.port,
         "ansible_user": target.user,
-        "ansible_ssh_private_key_file": str(target.key_file),
         "ansible_python_interpreter": "/usr/bin/python3",
     }
+    if target.private_key is None:  # else the run lays its own beside the inventory
+        guest["ansible_ssh_private_key_file"] = str(target.key_file)
     return {"all": {"hosts": {"guest": guest}}}
 
 

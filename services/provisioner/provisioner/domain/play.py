@@ -38,7 +38,8 @@ class PlayEnded(BaseModel, frozen=True):
 class Play:
     """What is to be played. ``name`` names the lock that keeps plays of one server apart.
 
-    ``secrets`` are texts that nothing told of the play may hold.
+    ``secrets`` are texts that nothing told of the play may hold. ``hang``: so many seconds
+    without a sign of life are too many. ``private_key``: the guest's own key, if it has one.
     """
 
     name: str
@@ -46,9 +47,14 @@ class Play:
     inventory: Mapping[str, JsonValue]
     variables: Mapping[str, JsonValue] = field(repr=False)
     known_hosts: str
+    hang: float = 900.0
+    private_key: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+BROKEN: Final = "broken"  # the status of a play whose process did not say how it ended
+HUNG: Final = "hung"  # the status of a play that gave no sign of life for too long
+MINUTES_FROM: Final = 120  # seconds
 LEVELS: Final[Mapping[Kind, Level]] = {
     "started": "info",
     "ok": "info",
@@ -65,7 +71,16 @@ LAST_SIZE: Final = 65_536  # bytes of last lines that are told: the bus takes no
 # Surrogates stand for bytes that were no text; no encoder takes them.
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+ANY_REMEDY: Final = (
+    "Read the operation's log to its end: it holds the task's own words. Deploy again when what "
+    "they name is put right."
+)
 REMEDIES: Final = (
+    (
+        r"no sign of life",
+        "Look into the guest what it waits for (a download, a question). If the task truly takes "
+        "so long, let the game's manifest allow more: `hang`.",
+    ),
     (
         r"resolv|Failed to fetch|unable to fetch|update apt cache|Failed to update apt",
         "The guest did not reach its package mirror. Check its gateway, name servers and firewall.",
@@ -140,19 +155,29 @@ def latest(lines: Sequence[str], *, size: int = LAST_SIZE) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def remedy(message: str) -> str | None:
+def remedy(message: str) -> str:
     """Return what a person can do about a failure."""
     for pattern, advice in REMEDIES:
         if re.search(pattern, message, re.IGNORECASE):
             return advice
-    return None
+    return ANY_REMEDY
 
 
-def reason(failures: Sequence[TaskEvent], ended: PlayEnded) -> str:
-    """Say which task failed where and why."""
-    if not failures:
-        errors = [text for text in ended.output if "ERROR" in text]
-        said = (*errors, *reversed(ended.output), ended.status)[0]
-        return f"the playbook could not be run (code {ended.code}): {said}"
-    failed = failures[-1]
-    return f"task {failed.task!r} {failed.kind} on {failed.host or 'the guest'}: {failed.message}"
+def silence(seconds: float) -> str:
+    """Say for how long nothing was heard."""
+    told = f"{seconds / 60:.0f} min" if seconds >= MINUTES_FROM else f"{seconds:.0f} s"
+    return f"no sign of life for {told}"
+
+
+def reason(failed: TaskEvent | None, ended: PlayEnded, *, doing: str = "") -> str:
+    """Say which task failed where and why; ``doing`` is the one that was under way."""
+    if ended.status == HUNG:
+        said = " ".join(ended.output)
+        return f"task {doing!r} on the guest hangs: {said}" if doing else f"Ansible hangs: {said}"
+    if failed is not None:
+        host = failed.host or "the guest"
+        return f"task {failed.task!r} {failed.kind} on {host}: {failed.message}"
+    errors = [text for text in ended.output if "ERROR" in text]
+    said = (*errors, *reversed(ended.output), ended.status)[0]
+    under_way = f" in task {doing!r}" if doing else ""
+    return f"the playbook could not be run{under_way} (code {ended.code}): {said}"

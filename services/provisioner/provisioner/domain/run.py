@@ -19,7 +19,7 @@ from typing import Final
 from common.contracts import events as evt
 from common.contracts.base import now
 from common.contracts.ids import new_id
-from common.contracts.servers import ServerSpec
+from common.contracts.servers import ServerSpec, TaskTiming
 
 Outcome = evt.ServerReady | evt.ServerFailed
 
@@ -61,7 +61,8 @@ class Run:
 
     ``host_keys`` are the guest's proven keys, or those pinned at first use. ``applied`` is what
     the last playbook on this guest applied to its end; none while one is under way, and after
-    one that was not finished. ``unfinished``: one before this run's was not.
+    one that was not finished. ``unfinished``: one before this run's was not. ``timings`` are
+    those of this run's playbook.
     """
 
     server_id: str
@@ -73,6 +74,7 @@ class Run:
     outcome: Outcome | None = None
     applied: ServerSpec | None = None
     unfinished: bool = False
+    timings: tuple[TaskTiming, ...] = ()
 
     @property
     def has_nothing_to_play(self) -> bool:
@@ -102,11 +104,18 @@ class Run:
         applied = None if plays else self.applied
         return replace(self, attempt=self.attempt + 1, applied=applied)
 
-    def advanced(self, *, host_keys: tuple[str, ...] | None = None) -> "Run":
-        """The step succeeded."""
+    def advanced(
+        self,
+        *,
+        host_keys: tuple[str, ...] | None = None,
+        timings: tuple[TaskTiming, ...] | None = None,
+    ) -> "Run":
+        """The step succeeded; what is given became known by it."""
         after = replace(self, stage=NEXT_STAGE[self.stage], attempt=0)
         if host_keys is not None:
             after = replace(after, host_keys=host_keys)
+        if timings is not None:
+            after = replace(after, timings=timings)
         if self.stage is Stage.PLAYING and self.vm is not None:
             after = replace(after, applied=self.vm.spec)
         return after

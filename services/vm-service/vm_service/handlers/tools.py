@@ -9,14 +9,15 @@ from datetime import datetime
 from common.contracts.base import now
 from vm_service.domain.pace import Pace
 from vm_service.handlers.turns import Turns
-from vm_service.ports import AddressProbe, Hypervisor, Reach
+from vm_service.ports import AddressProbe, Hypervisor, Reach, ServerKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What every job works with. ``probe``: none where no guest's address can be reached.
 
-    ``grace``: seconds a guest has for shutting down, before its power is cut.
+    ``keys``: none where the installation's key opens every guest. ``grace``: seconds a guest has
+    for shutting down, before its power is cut.
     """
 
     hypervisor: Hypervisor
@@ -24,6 +25,7 @@ class Tools:
     install: str
     clones: Turns
     probe: AddressProbe | None = None
+    keys: ServerKeys | None = None
     tofu: bool = False
     grace: float = 120.0
     pace: Pace = field(default_factory=Pace)

@@ -19,6 +19,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 MESSAGE_LIMIT: Final = 2_000
+LOOKED_AT: Final = 131_072  # characters of one text
 OUTPUT_LINES: Final = 20
 LINE_LIMIT: Final = 1_000  # so that all of them fit into one line of our own output
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -38,7 +39,7 @@ def task_event(event: Mapping[str, Any], *, secrets: Sequence[str] = ()) -> Task
         kind=kind,
         task=masked(str(data.get("task") or data.get("name") or "?"), secrets)[:200],
         host=str(data.get("host") or ""),
-        message=_message(kind, found, secrets),
+        message=_message(kind, found or {"msg": event.get("stdout")}, secrets),
         seconds=data.get("duration"),
         is_handler=event["event"] == "playbook_on_handler_task_start",
         ignored=bool(data.get("ignore_errors")),
@@ -60,15 +61,28 @@ def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> s
         result.get("msg") or result.get("censored"),
         result.get("stderr") or result.get("module_stderr"),
     )
-    text = " | ".join(masked(str(part).strip(), secrets) for part in parts if part)
-    # Masked first: a half secret is one, too. Bytes that were no text come as lone surrogates.
-    return " ".join(text.split())[:MESSAGE_LIMIT].encode(errors="replace").decode()
+    return " | ".join(_folded(str(part), secrets) for part in parts if part)[:MESSAGE_LIMIT]
+
+
+def _folded(text: str, secrets: Sequence[str]) -> str:
+    """Return the text on one line, without secrets, and not endless.
+
+    Masked before it is cut to its length: a half secret is one, too. Of a text so long that it
+    is not even looked through, what may be a half secret is left out.
+    """
+    told = " ".join(masked(COLOUR.sub("", text[:LOOKED_AT]).strip(), secrets).split())
+    if len(text) > LOOKED_AT:
+        told = told[: len(told) - max(map(len, secrets), default=0)]
+    # Bytes that were no text come as lone surrogates.
+    return told[:MESSAGE_LIMIT].encode(errors="replace").decode()
 
 
 def last_output(printed: Path, *, secrets: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the end of what ansible-playbook printed."""
     if not printed.exists():
         return ()
-    text = masked(COLOUR.sub("", printed.read_text(errors="replace")), secrets)
-    lines = [line for line in text.splitlines() if line.strip()][-OUTPUT_LINES:]
-    return tuple(line[:LINE_LIMIT] for line in lines)
+    with printed.open("rb") as file:
+        file.seek(max(0, printed.stat().st_size - LOOKED_AT))
+        text = file.read(LOOKED_AT).decode(errors="replace")
+    lines = [line for line in masked(COLOUR.sub("", text), secrets).splitlines() if line.strip()]
+    return tuple(line[:LINE_LIMIT] for line in lines[-OUTPUT_LINES:])

@@ -1,10 +1,13 @@
 """What the two sides of a playbook run tell each other: JSON lines over pipes."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, Field, JsonValue
 
 from provisioner.domain.play import PlayEnded, TaskEvent
+
+MARK: Final = "SPAWNYARD_RUN"  # names the server in the environment of all that a run starts
 
 
 class Job(BaseModel, frozen=True):
@@ -19,11 +22,12 @@ class Job(BaseModel, frozen=True):
     inventory: dict[str, JsonValue]
     variables: dict[str, JsonValue] = Field(repr=False)
     known_hosts: str
+    private_key: str | None = Field(default=None, repr=False)
     secrets: tuple[str, ...] = Field(default=(), repr=False)
 
 
 class Told(BaseModel, frozen=True):
-    """One line of the child's standard output."""
+    """One line of the child's standard output; with nothing in it, a sign of life."""
 
     event: TaskEvent | None = None
     ended: PlayEnded | None = None

@@ -21,12 +21,12 @@ from typing import Any, Final, TextIO, cast
 import ansible_runner  # pyright: ignore[reportMissingTypeStubs]  it ships none
 
 from provisioner.adapters.ansible.events import last_output, task_event
-from provisioner.adapters.ansible.job import Job, Told
+from provisioner.adapters.ansible.job import MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
 from provisioner.domain.inventory import ssh_options
 from provisioner.domain.play import PlayEnded
 
-MARK: Final = "SPAWNYARD_RUN"
+KEY: Final = "id"  # in the run's own folder
 LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
 SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 
@@ -43,8 +43,9 @@ def main() -> None:
         shutil.rmtree(job.directory, ignore_errors=True)
         os._exit(143)
 
-    signal.signal(signal.SIGTERM, stop)
     with _locked(job.lock):
+        # Not before: while another run holds the lock, the folder is that one's.
+        signal.signal(signal.SIGTERM, stop)
         end_marked(MARK, job.name)
         shutil.rmtree(job.directory, ignore_errors=True)
         try:
@@ -52,6 +53,7 @@ def main() -> None:
         finally:
             end_descendants()
             shutil.rmtree(job.directory, ignore_errors=True)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _tell(told, Told(ended=ended))
 
 
@@ -88,8 +90,8 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
     _prepare(job)
 
     def tell(event: dict[str, Any]) -> bool:
-        if (task := task_event(event, secrets=job.secrets)) is not None:
-            _tell(told, Told(event=task))
+        # Also without a word for people it is a sign of life.
+        _tell(told, Told(event=task_event(event, secrets=job.secrets)))
         return True  # keep the event's file: ansible-runner counts on it
 
     runner: Any = cast("Any", ansible_runner).run(
@@ -116,6 +118,8 @@ def _prepare(job: Job) -> None:
         "known_hosts": job.known_hosts,
         "ansible.cfg": "",
     }
+    if job.private_key is not None:
+        files[KEY] = job.private_key
     job.directory.mkdir(mode=0o700, parents=True)
     for name, text in files.items():
         path = job.directory / name
@@ -134,7 +138,9 @@ def _environment(job: Job) -> dict[str, str]:
         "-o",
         f'ControlPath="{socket}"',
     )
+    key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
     return {
+        **key,
         MARK: job.name,
         "ANSIBLE_HOME": str(job.directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),

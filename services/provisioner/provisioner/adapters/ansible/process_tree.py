@@ -17,7 +17,7 @@ from typing import Final
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 PROC: Final = Path("/proc")
-PATIENCE: Final = 5.0  # seconds
+PATIENCE: Final = 3.0  # seconds
 
 
 def stay_with(parent: int) -> None:

@@ -2,26 +2,28 @@
 
 import asyncio
 import fcntl
-import logging
 import os
 import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from provisioner.adapters.ansible.job import Job, Told
-from provisioner.domain.play import Play, PlayEnded, TaskEvent
-
-log = logging.getLogger(__name__)
+from provisioner.adapters.ansible.job import MARK, Job
+from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
+from provisioner.adapters.ansible.process_tree import end_marked
+from provisioner.domain.play import BROKEN, HUNG, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
-LINE_LIMIT: Final = 256 * 1024
-STOP_PATIENCE: Final = 6.0  # seconds
+# How a child is ended and for how many seconds it is waited for: in all, and with the sweep
+# after that, less than ten.
+ENDING: Final = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 2.0))
+LAST_WORDS: Final = 2.0  # seconds for what a dead child has written
+NOT_RUN: Final = -1  # in place of an exit code
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -31,38 +33,62 @@ class AnsiblePlaybooks:
 
     project: Path
     runs: Path
+    program: tuple[str, ...] = (sys.executable, "-m", PROGRAM)
 
     async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
         """Run the playbook to its end; cancelled, return when nothing of it is left."""
-        child = await self._start()
-        errors = asyncio.ensure_future(_last_error(child))
+        try:
+            child = await self._start()
+        except OSError as error:
+            return PlayEnded(status=BROKEN, code=NOT_RUN, output=(str(error),))
+        assert child.stdout is not None
+        assert child.stderr is not None
+        errors = asyncio.ensure_future(last_lines(child.stderr))
         try:
             await _give(child, self._job(play))
-            ended = await _follow(child, tell)
-            code = await child.wait()
-            return ended or PlayEnded(status="broken", code=code, output=await errors)
+            ended = await _follow(ToldLines(child.stdout), tell, hang=play.hang)
+            if ended is not None and ended.status == HUNG:
+                return ended
+            await _leave(child)
+            return ended or await _broken(child, errors)
         finally:
-            await _stop(child)
-            errors.cancel()
+            await _to_its_end(self._stop(child, play.name))
+            await _to_its_end(_drained(child, errors))
 
     def sweep(self) -> None:
         """Remove private folders whose runs are dead: they may hold what nobody should read."""
         for folder in self.runs.glob("*/"):
-            with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue  # that run lives
-                shutil.rmtree(folder, ignore_errors=True)
+            with free(folder.with_name(f"{folder.name}.lock")) as is_free:
+                if is_free:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    async def _stop(self, child: Process, name: str) -> None:
+        """End the child, which ends all that it started; what a dead one leaves is ended here."""
+        for number, patience in ENDING:
+            if child.returncode is not None:
+                break
+            with suppress(ProcessLookupError):
+                child.send_signal(number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await child.wait()
+        if child.returncode != 0:
+            await asyncio.to_thread(self._clear, name)
+
+    def _clear(self, name: str) -> None:
+        """End what is left of a run, unless another of the same server lives."""
+        with free(self.runs / f"{name}.lock") as is_free:
+            if is_free:
+                end_marked(MARK, name)
+                shutil.rmtree(self.runs / name, ignore_errors=True)
 
     async def _start(self) -> Process:
         self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", PROGRAM),
+            *self.program,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            limit=LINE_LIMIT,
             start_new_session=True,
             cwd=self.runs,
             env=_environment(self.runs),
@@ -79,8 +105,21 @@ class AnsiblePlaybooks:
             inventory=dict(play.inventory),
             variables=dict(play.variables),
             known_hosts=play.known_hosts,
+            private_key=play.private_key,
             secrets=play.secrets,
         )
+
+
+@contextmanager
+def free(path: Path) -> Generator[bool]:
+    """Hold the lock for as long as the block lasts, unless a living run holds it."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -102,36 +141,58 @@ async def _give(child: Process, job: Job) -> None:
         await child.stdin.drain()
 
 
-async def _follow(child: Process, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded | None:
-    assert child.stdout is not None
-    while line := await child.stdout.readline():
-        told = Told.model_validate_json(line)
+async def _follow(
+    lines: ToldLines, tell: Callable[[TaskEvent], Awaitable[None]], *, hang: float
+) -> PlayEnded | None:
+    """Tell every event; return how it ended, or None if the child ended without a word."""
+    while True:
+        try:
+            async with asyncio.timeout(hang):
+                told = await lines.next()
+        except TimeoutError:
+            return PlayEnded(status=HUNG, code=NOT_RUN, output=(silence(hang),))
+        if told is None:
+            return None
         if told.event is not None:
             await tell(told.event)
         if told.ended is not None:
             return told.ended
-    return None
 
 
-async def _last_error(child: Process) -> tuple[str, ...]:
-    """Read standard error to its end, keep its last lines."""
-    assert child.stderr is not None
-    kept: list[str] = []
-    while chunk := await child.stderr.read(65_536):
-        kept = [*kept, *chunk.decode(errors="replace").splitlines()][-20:]
-    return tuple(kept)
+async def _leave(child: Process) -> None:
+    """Give a child that has told everything the time to go by itself."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            await child.wait()
 
 
-async def _stop(child: Process) -> None:
-    """End the child, which ends all it has started; not before nothing is left of it."""
-    if child.returncode is not None:
-        return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            child.send_signal(number)
+async def _drained(child: Process, errors: asyncio.Future[tuple[str, ...]]) -> None:
+    """Read the pipes of a dead child to their ends, which lets go of them."""
+    assert child.stdout is not None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            while await child.stdout.read(CHUNK):
+                pass
+    await asyncio.wait({errors}, timeout=LAST_WORDS)
+    errors.cancel()
+
+
+async def _broken(child: Process, errors: asyncio.Future[tuple[str, ...]]) -> PlayEnded:
+    """Say how a child ended that did not say so itself; what it left may hold its pipes open."""
+    said, _ = await asyncio.wait({errors}, timeout=LAST_WORDS)
+    code = NOT_RUN if child.returncode is None else child.returncode
+    return PlayEnded(status=BROKEN, code=code, output=errors.result() if said else ())
+
+
+async def _to_its_end(ending: Coroutine[None, None, None]) -> None:
+    """Let this be done even if whoever waits for it is cancelled, again and again."""
+    doing = asyncio.ensure_future(ending)
+    cut = False
+    while not doing.done():
         try:
-            async with asyncio.timeout(STOP_PATIENCE):
-                await child.wait()
-                return
-        except TimeoutError:
-            log.warning("playbook run does not stop", extra={"pid": child.pid})
+            await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            cut = True
+    doing.result()
+    if cut:
+        raise asyncio.CancelledError

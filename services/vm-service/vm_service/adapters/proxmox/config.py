@@ -28,9 +28,14 @@ def config(order: Order, site: Site, card: str) -> dict[str, object]:
         "nameserver": " ".join(str(one) for one in network.nameservers) or None,
         "searchdomain": network.search_domain,
         "ciuser": site.guest_user,
-        "sshkeys": quote(vetted_keys(site.ssh_keys), safe=""),
+        "sshkeys": quote(vetted_keys(_keys(order, site)), safe=""),
         "ciupgrade": False,  # or the first boot fights Ansible for dpkg's lock
     }
+
+
+def _keys(order: Order, site: Site) -> str:
+    """Return who may log in: whoever has the guest's own key, and the operators if they wish."""
+    return "\n".join(keys for keys in (order.ssh_key or site.ssh_keys, site.operator_keys) if keys)
 
 
 def ipconfig(net: Assignment) -> str:

@@ -8,11 +8,16 @@ from common.contracts.hypervisor import HypervisorSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """How VMs are made here. ``ssh_keys``: one OpenSSH public key a line."""
+    """How VMs are made here.
+
+    ``ssh_keys`` open guests that have no key of their own, ``operator_keys`` all guests; one
+    OpenSSH public key a line.
+    """
 
     settings: HypervisorSettings
     guest_user: str
     ssh_keys: str
+    operator_keys: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

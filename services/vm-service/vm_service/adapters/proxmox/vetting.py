@@ -67,6 +67,7 @@ def vetted_keys(text: str) -> str:
         raise Trouble(
             Verdict.REFUSED,
             "the SSH key for the guests is not one OpenSSH public key a line",
-            "put one OpenSSH public key, without comment lines, into SPAWNYARD_SSH_PUBLIC_KEY_FILE",
+            "put one OpenSSH public key a line, without comment lines, into "
+            "SPAWNYARD_SSH_PUBLIC_KEY_FILE and SPAWNYARD_OPERATOR_KEYS_FILE",
         )
     return text

@@ -1,20 +1,14 @@
-"""What the handlers need of the outside, in their own words."""
+"""What the handlers need of the world outside: Proxmox, the guests' keys and addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from common.contracts.base import Message
 from common.contracts.servers import Endpoint, Port
-from vm_service.domain.machine import Machine
-from vm_service.domain.orphans import Record
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
-from vm_service.domain.promises import Load
 from vm_service.domain.survey import Survey, Wishes
-from vm_service.domain.sweep import SweepState
 from vm_service.domain.vm import Listed, Order, Power, Snapshot, TaskState
 
 
@@ -108,6 +102,17 @@ class Hypervisor(Protocol):
         ...
 
 
+class ServerKeys(Protocol):
+    """Knows by which SSH keys guests are opened."""
+
+    async def public(self, server_id: str, *, make: bool) -> str | None:
+        """Return the server's public key; none: the installation's. ``make``: if it has none.
+
+        Raises ``Trouble`` while nobody answers.
+        """
+        ...
+
+
 class AddressProbe(Protocol):
     """Asks whether somebody lives at an address already."""
 
@@ -118,75 +123,3 @@ class Reach(Protocol):
     """Knows from where a guest is reached."""
 
     async def endpoint(self, *, vmid: int, address: str, ports: Sequence[Port]) -> Endpoint: ...
-
-
-class Machines(Protocol):
-    """Machines, for as long as one transaction lasts."""
-
-    async def find(self, server_id: str) -> Machine | None: ...
-    async def get(self, server_id: str) -> Machine: ...
-    async def add(self, machine: Machine) -> None: ...
-    async def save(self, machine: Machine) -> None: ...
-
-    async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
-        """Return the machine with a VM id and an address that no living one has.
-
-        One that has a VM id keeps it, and gets another address, none of those to ``avoid``.
-        """
-        ...
-
-    async def used(self, *, but: str) -> Mapping[str, Load]:
-        """Tell what of ours is on each node, but for one server; nobody reserves meanwhile."""
-        ...
-
-    async def addresses(self, *, but: str) -> AbstractSet[str]:
-        """Return the addresses of all living machines but that of one server."""
-        ...
-
-    async def burn(self, vmid: int, *, reason: str) -> None:
-        """Never give out this VM id again: it is somebody else's."""
-        ...
-
-
-class Ledger(Protocol):
-    """What the sweeper reads and keeps; each call is a transaction of its own."""
-
-    async def records(self) -> Sequence[Record]:
-        """Return every machine that has a VM id and is not gone."""
-        ...
-
-    async def about(self, vmid: int, *, server_id: str | None) -> Sequence[Record]:
-        """Return every machine that has or had this VM id, and that of the server."""
-        ...
-
-    async def state(self) -> SweepState: ...
-    async def keep(self, state: SweepState) -> None: ...
-
-
-class Inbox(Protocol):
-    """What was heard already."""
-
-    async def claim(self, message_id: str) -> bool: ...
-
-
-class Outbox(Protocol):
-    """What is still to be said."""
-
-    async def add(self, *messages: Message) -> None: ...
-
-
-class Work(Protocol):
-    """What is within reach inside one transaction."""
-
-    @property
-    def machines(self) -> Machines: ...
-    @property
-    def inbox(self) -> Inbox: ...
-    @property
-    def outbox(self) -> Outbox: ...
-
-
-class UnitOfWork(Protocol):
-    """Opens one transaction per ``async with``; commits it unless the block raises."""
-
-    def __call__(self) -> AbstractAsyncContextManager[Work]: ...

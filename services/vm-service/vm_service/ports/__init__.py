@@ -1,0 +1,17 @@
+"""What the handlers need of the outside, in their own words."""
+
+from vm_service.ports.hypervisor import AddressProbe, Hypervisor, Reach, ServerKeys
+from vm_service.ports.memory import Inbox, Ledger, Machines, Outbox, UnitOfWork, Work
+
+__all__ = [
+    "AddressProbe",
+    "Hypervisor",
+    "Inbox",
+    "Ledger",
+    "Machines",
+    "Outbox",
+    "Reach",
+    "ServerKeys",
+    "UnitOfWork",
+    "Work",
+]
