@@ -86,6 +86,16 @@ def cancel(**changes: Any) -> evt.CancelRequested:
     return request.model_copy(update=changes)
 
 
+def rollback(**changes: Any) -> evt.RollbackRequested:
+    request = evt.RollbackRequested(
+        server_id=SERVER,
+        operation_id=OPERATION,
+        spec=SPEC,
+        deadline=now() + timedelta(minutes=5),
+    )
+    return request.model_copy(update=changes)
+
+
 class PowerCut(BaseException):
     """The process ends here."""
 

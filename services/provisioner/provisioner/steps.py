@@ -105,6 +105,8 @@ async def check(task: Task) -> Run:
         secrets = _secret_texts(_opened(task), game)
         failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise
+    if task.run.is_way_back:
+        return task.run.settled(_restored(task, game))
     versions = {"definition": game.version}
     if isinstance(version := answer.get("version"), str):
         versions["game"] = plain(version)[:80]
@@ -119,6 +121,17 @@ async def check(task: Task) -> Run:
         timings=task.run.timings,
     )
     return task.run.settled(ready)
+
+
+def _restored(task: Task, game: Game) -> evt.ServerRestored:
+    endpoint = task.vm.endpoint
+    return evt.ServerRestored(
+        server_id=task.run.server_id,
+        operation_id=task.run.operation_id,
+        host=endpoint.public_host,
+        ports=endpoint.ports,
+        connect=game.connect_line(endpoint),
+    )
 
 
 STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {

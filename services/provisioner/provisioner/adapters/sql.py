@@ -52,6 +52,7 @@ runs: Final = Table(
     Column("applied", Text, nullable=True),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
     Column("timings", Text, nullable=True),
+    Column("former", Text, nullable=True),
 )
 
 
@@ -91,6 +92,7 @@ def _columns(run: Run) -> dict[str, object]:
         "updated_at": now(),
         "applied": run.applied.model_dump_json() if run.applied else None,
         "unfinished": run.unfinished,
+        "former": run.former.model_dump_json() if run.former else None,
         "timings": TIMINGS.dump_json(run.timings).decode(),
     }
 
@@ -106,6 +108,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         outcome=_outcome(row["outcome"]),
         applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
         unfinished=row["unfinished"],
+        former=ServerSpec.model_validate_json(row["former"]) if row["former"] else None,
         timings=TIMINGS.validate_json(row["timings"] or "[]"),
     )
 
@@ -114,7 +117,7 @@ def _outcome(stored: str | None) -> Outcome | None:
     if stored is None:
         return None
     found = evt.decode(stored.encode())
-    assert isinstance(found, evt.ServerReady | evt.ServerFailed)
+    assert isinstance(found, Outcome)
     return found
 
 
