@@ -19,6 +19,8 @@ STEP_SECONDS: Final = Histogram(
     ["step", "outcome"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800),
 )
+PLAYERS: Final = Gauge("spawnyard_players", "People who play, as the game tells", ["server"])
+MAX_PLAYERS: Final = Gauge("spawnyard_max_players", "People who may play at once", ["server"])
 ORPHANS: Final = Gauge("spawnyard_orphans", "Unexplained VMs of the last sweep", ["verdict"])
 ORPHANS_REMOVED: Final = Counter("spawnyard_orphans_removed_total", "Orphans that were removed")
 SWEPT: Final = Gauge("spawnyard_last_sweep_timestamp_seconds", "When orphans were last looked for")

@@ -3,7 +3,9 @@
 vm.ready -----------> ssh, playbook, ready --> server.ready | server.failed
 ask ssh_key --------> the server's own key --> its public half
 removal.requested,
-cancel.requested ---> stop whatever goes on
+cancel.requested,
+rollback.requested -> stop whatever goes on
+the clock ----------> who plays where? -----> server.players_changed
 """
 
 import asyncio
@@ -35,6 +37,7 @@ from common.security.sealing import read_sealing
 from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
+from provisioner.adapters.counting import counting
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.query import GameQueries
@@ -74,7 +77,15 @@ async def main(settings: Settings) -> None:
         )
         sealing = read_sealing(settings.sealing_key_file)
         make_key = KeyMaker(sealing)
+        games, queries = GameFolders(settings.playbooks_dir), GameQueries()
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
+        players = counting(
+            owner=settings.instance_id,
+            sessions=sessions,
+            work=work,
+            games=games,
+            queries=queries,
+        )
         checks = {
             "database": partial(engine.ping, sessions),
             "messages": partial(connection.ping, bus),
@@ -86,6 +97,7 @@ async def main(settings: Settings) -> None:
             app,
             consumer.run(),
             worker.run(),
+            players.run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             answer_questions(bus, NAME, {QUESTION: partial(ssh_key, work=work, make_key=make_key)}),

@@ -13,6 +13,7 @@ from common.contracts.servers import Endpoint
 from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.players import Count
 from provisioner.domain.run import Run
 from provisioner.domain.server_key import ServerKey
 
@@ -51,9 +52,18 @@ class Keys(Protocol):
     async def remove(self, server_id: str) -> None: ...
 
 
+class Counts(Protocol):
+    """Which counts of players were told last."""
+
+    async def find(self, server_id: str) -> Count | None: ...
+    async def save(self, server_id: str, count: Count) -> None: ...
+
+
 class Transaction(Protocol):
     """What is within reach inside a transaction."""
 
+    @property
+    def counts(self) -> Counts: ...
     @property
     def keys(self) -> Keys: ...
     @property

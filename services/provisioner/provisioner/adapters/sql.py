@@ -28,8 +28,10 @@ from common.contracts.servers import ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
+from common.db.outage import outages_named
 from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
+from provisioner.adapters.counts_sql import SqlCounts
 from provisioner.adapters.keys_sql import SqlKeys
 from provisioner.domain.run import UNSETTLED, Outcome, Run, Stage
 from provisioner.ports import UnitOfWork as Work
@@ -127,6 +129,7 @@ class SqlWork:
 
     runs: SqlRuns
     keys: SqlKeys
+    counts: SqlCounts
     inbox: SqlInbox
     outbox: SqlOutbox
     leases: SqlLeases
@@ -137,6 +140,7 @@ def bind(session: AsyncSession) -> SqlWork:
     return SqlWork(
         runs=SqlRuns(session),
         keys=SqlKeys(session),
+        counts=SqlCounts(session),
         inbox=SqlInbox(session),
         outbox=SqlOutbox(session),
         leases=SqlLeases(session),
@@ -165,3 +169,11 @@ async def find_due(limit: int, *, sessions: Sessions) -> Sequence[str]:
     )
     async with sessions() as session:
         return list(await session.scalars(query))
+
+
+async def find_running(*, sessions: Sessions) -> Sequence[Run]:
+    """Return the runs that brought their server up, as far as is known here."""
+    query = select(runs).where(runs.c.stage == Stage.DONE.value)
+    with outages_named():
+        async with sessions() as session:
+            return [_run(row) for row in (await session.execute(query)).mappings()]
