@@ -28,7 +28,7 @@ from common.health import health_routes
 from common.logging import configure
 from common.messaging import connection
 from common.messaging.ask import answer_questions
-from common.messaging.connection import jetstream
+from common.messaging.connection import Bus, jetstream
 from common.messaging.consumer import Consumer
 from common.messaging.log_writer import LogWriter, log_writer
 from common.messaging.relay import Relay
@@ -77,33 +77,29 @@ async def main(settings: Settings) -> None:
         )
         sealing = read_sealing(settings.sealing_key_file)
         make_key = KeyMaker(sealing)
-        games, queries = GameFolders(settings.playbooks_dir), GameQueries()
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
-        players = counting(
-            owner=settings.instance_id,
-            sessions=sessions,
-            work=work,
-            games=games,
-            queries=queries,
-        )
-        checks = {
-            "database": partial(engine.ping, sessions),
-            "messages": partial(connection.ping, bus),
-            "playbooks": partial(_playbooks_there, settings.playbooks_dir),
-        }
-        app = FastAPI(title=NAME)
-        app.include_router(health_routes(checks, service=NAME))
         await run(
-            app,
+            _app(settings, sessions=sessions, bus=bus),
             consumer.run(),
             worker.run(),
-            players.run(),
+            _players(settings, sessions=sessions, work=work).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             answer_questions(bus, NAME, {QUESTION: partial(ssh_key, work=work, make_key=make_key)}),
             host=settings.host,
             port=settings.port,
         )
+
+
+def _app(settings: Settings, *, sessions: Sessions, bus: Bus) -> FastAPI:
+    checks = {
+        "database": partial(engine.ping, sessions),
+        "messages": partial(connection.ping, bus),
+        "playbooks": partial(_playbooks_there, settings.playbooks_dir),
+    }
+    app = FastAPI(title=NAME)
+    app.include_router(health_routes(checks, service=NAME))
+    return app
 
 
 def _worker(
@@ -139,6 +135,16 @@ def _worker(
         find_due=partial(sql.find_due, sessions=sessions),
         work=work_under,
         concurrency=settings.concurrency,
+    )
+
+
+def _players(settings: Settings, *, sessions: Sessions, work: UnitOfWork[sql.SqlWork]) -> Worker:
+    return counting(
+        owner=settings.instance_id,
+        sessions=sessions,
+        work=work,
+        games=GameFolders(settings.playbooks_dir),
+        queries=GameQueries(),
     )
 
 

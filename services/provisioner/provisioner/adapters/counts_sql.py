@@ -32,7 +32,9 @@ class SqlCounts:
         """Return what was told last of this server, if anything was."""
         query = select(counts).where(counts.c.server_id == server_id)
         row = (await self._session.execute(query)).mappings().first()
-        return row and Count(players=row["players"], max_players=row["max_players"])
+        if row is None:
+            return None
+        return Count(players=row["players"], max_players=row["max_players"])
 
     async def save(self, server_id: str, count: Count) -> None:
         """Remember what is told."""
