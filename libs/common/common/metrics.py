@@ -21,6 +21,17 @@ STEP_SECONDS: Final = Histogram(
 )
 PLAYERS: Final = Gauge("spawnyard_players", "People who play, as the game tells", ["server"])
 MAX_PLAYERS: Final = Gauge("spawnyard_max_players", "People who may play at once", ["server"])
+CPU: Final = Gauge("spawnyard_guest_cpu_ratio", "Share of a server's cores in use", ["server"])
+MEMORY: Final = Gauge(
+    "spawnyard_guest_memory_bytes", "Memory of a server's VM that its node sees in use", ["server"]
+)
+MAX_MEMORY: Final = Gauge("spawnyard_guest_memory_max_bytes", "Memory of a server's VM", ["server"])
+DISK: Final = Gauge(
+    "spawnyard_guest_disk_used_bytes", "Used of a server's root file system", ["server"]
+)
+MAX_DISK: Final = Gauge(
+    "spawnyard_guest_disk_max_bytes", "Size of a server's root file system", ["server"]
+)
 ORPHANS: Final = Gauge("spawnyard_orphans", "Unexplained VMs of the last sweep", ["verdict"])
 ORPHANS_REMOVED: Final = Counter("spawnyard_orphans_removed_total", "Orphans that were removed")
 SWEPT: Final = Gauge("spawnyard_last_sweep_timestamp_seconds", "When orphans were last looked for")

@@ -3,6 +3,7 @@
 deployment.requested --> a row --> the worker brings a VM up --> vm.ready | vm.failed
 removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm.removal_blocked
 the clock -------------> the sweeper looks for VMs that nobody explains, and removes what is ours
+the clock -------------> what VMs use is shown to Prometheus
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from common.security.sealing import read_sealing
 from vm_service.adapters.lending import Connection
 from vm_service.adapters.live import LiveHypervisor
 from vm_service.adapters.machine_worker import machine_workers
+from vm_service.adapters.metering import metering
 from vm_service.adapters.probe import TcpProbe
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.doctor import examine
@@ -93,6 +95,7 @@ async def main(settings: Settings) -> None:
             hypervisor_settings.keep_following(desk),
             *(worker.run() for worker in workers),
             sweeping.worker().run(),
+            metering(settings.instance_id, sessions, hypervisor).run(),
             answer_questions(bus, NAME, {**hypervisor_answers(desk), **sweeping.answers()}),
             host=settings.host,
             port=settings.port,

@@ -360,6 +360,7 @@ async def is_cut_off(world: FakeWorld, when: str, *, at: int) -> bool:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("way", ["forth", "back", "release"])
 async def test_cut_anywhere_it_heals(when: str, way: str):
+    cut = 0
     for cut in count(1):
         world = await about_to(way)
         was_cut = await is_cut_off(world, when, at=cut)

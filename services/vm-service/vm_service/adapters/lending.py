@@ -7,11 +7,11 @@ from typing import Protocol
 
 from common.contracts.hypervisor import HypervisorSettings
 from vm_service.domain.settings_in_force import InForce
-from vm_service.ports import Hypervisor
+from vm_service.ports import Hypervisor, Instruments
 
 
-class Pingable(Hypervisor, Protocol):
-    """A hypervisor that can tell whether it answers."""
+class Pingable(Hypervisor, Instruments, Protocol):
+    """A hypervisor with its instruments that can tell whether it answers."""
 
     async def ping(self) -> None:
         """Raise unless it answers and takes our token."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from vm_service.adapters.lending import Lending
+from vm_service.domain.figures import Figure, Usage
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
 from vm_service.domain.survey import Survey, Wishes
@@ -157,3 +158,13 @@ class LiveHypervisor(Lending):
         """Return the addresses of the nodes."""
         async with self.lent() as now:
             return await now.host_addresses()
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return what each VM uses that runs."""
+        async with self.lent() as now:
+            return await now.figures()
+
+    async def guest_disk(self, node: str, vmid: int) -> Usage:
+        """Return how full a guest's disk is."""
+        async with self.lent() as now:
+            return await now.guest_disk(node, vmid)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from common.contracts.servers import Endpoint, Port
+from vm_service.domain.figures import Figure, Usage
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
 from vm_service.domain.survey import Survey, Wishes
@@ -99,6 +100,18 @@ class Hypervisor(Protocol):
 
     async def host_addresses(self) -> AbstractSet[str]:
         """Return the addresses of the nodes, as far as we may know them."""
+        ...
+
+
+class Instruments(Protocol):
+    """Tells what VMs use. Whatever goes wrong is a ``Trouble``."""
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return those of every VM that runs and that our token may see, in one call."""
+        ...
+
+    async def guest_disk(self, node: str, vmid: int) -> Usage:
+        """Return how full the guest says that its root file system is."""
         ...
 
 

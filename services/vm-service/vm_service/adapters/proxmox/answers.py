@@ -33,6 +33,7 @@ class Resource(BaseModel):
     storage: str = ""
     shared: bool = False
     content: str = ""
+    cpu: float = 0.0
     mem: int = 0
     maxmem: int = 0
     disk: int = 0
@@ -118,6 +119,20 @@ class GuestInterfaces(BaseModel):
     result: list[GuestInterface]
 
 
+class GuestFilesystem(BaseModel):
+    """A file system of a guest; some have no size."""
+
+    mountpoint: str = ""
+    total: int | None = Field(default=None, alias="total-bytes")
+    used: int | None = Field(default=None, alias="used-bytes")
+
+
+class GuestFilesystems(BaseModel):
+    """The agent's answer; an agent's error comes as an object in place of the list."""
+
+    result: list[GuestFilesystem]
+
+
 class GuestFile(BaseModel):
     """The head of a file in the guest."""
 
@@ -135,6 +150,7 @@ TASK_STATUS: Final = TypeAdapter(TaskStatus)
 LOG: Final = TypeAdapter(list[LogEntry])
 CONFIG: Final = TypeAdapter(dict[str, JsonValue])
 INTERFACES: Final = TypeAdapter(GuestInterfaces)
+FILESYSTEMS: Final = TypeAdapter(GuestFilesystems)
 FILE: Final = TypeAdapter(GuestFile)
 UPID: Final = TypeAdapter(str)
 
