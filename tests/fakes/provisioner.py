@@ -29,6 +29,7 @@ from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target, target
 from provisioner.domain.lock import Wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.players import Count
 from provisioner.domain.run import Run
 from provisioner.domain.server_key import ServerKey
 from provisioner.ports import Tools
@@ -96,6 +97,16 @@ def cancel(**changes: Any) -> evt.CancelRequested:
     return request.model_copy(update=changes)
 
 
+def rollback(**changes: Any) -> evt.RollbackRequested:
+    request = evt.RollbackRequested(
+        server_id=SERVER,
+        operation_id=OPERATION,
+        spec=SPEC,
+        deadline=now() + timedelta(minutes=5),
+    )
+    return request.model_copy(update=changes)
+
+
 class PowerCut(BaseException):
     """The process ends here."""
 
@@ -124,6 +135,17 @@ class FakeRuns:
 
     async def save(self, run: Run) -> None:
         self.rows[run.server_id] = run
+
+
+@dataclass
+class FakeCounts:
+    rows: dict[str, Count] = field(default_factory=dict)
+
+    async def find(self, server_id: str) -> Count | None:
+        return self.rows.get(server_id)
+
+    async def save(self, server_id: str, count: Count) -> None:
+        self.rows[server_id] = count
 
 
 @dataclass
@@ -289,6 +311,7 @@ class FakeQueries:
     power: Power
     silent: int = 0
     asked: list[tuple[str, str, int]] = field(default_factory=list)
+    answer: dict[str, JsonValue] = field(default_factory=lambda: {"version": "5.10", "players": 0})
 
     async def ask(self, protocol: str, host: str, port: int) -> dict[str, JsonValue]:
         self.power.step()
@@ -296,7 +319,7 @@ class FakeQueries:
         if self.silent:
             self.silent -= 1
             raise NotYet("no answer")
-        return {"version": "5.10", "players": 0}
+        return dict(self.answer)
 
 
 @dataclass
@@ -316,7 +339,7 @@ class FakeProvisioner:
     def __init__(self) -> None:
         self.power = Power()
         self.runs, self.inbox, self.outbox = FakeRuns(), FakeInbox(), FakeOutbox()
-        self.keys, self.games = FakeKeys(), FakeGames()
+        self.keys, self.games, self.counts = FakeKeys(), FakeGames(), FakeCounts()
         self.resolvers = FakeResolvers(self.power)
         self.guests, self.log = FakeGuests(self.power), FakeLog()
         self.playbooks, self.queries = FakePlaybooks(self.power), FakeQueries(self.power)
@@ -333,15 +356,19 @@ class FakeProvisioner:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncGenerator["FakeProvisioner"]:
-        held = (self.runs.rows, self.inbox.claimed, self.outbox.messages, self.keys.rows)
-        before = copy.deepcopy(held)
+        before = copy.deepcopy(self._held())
         try:
             yield self
             self.power.step()
         except BaseException:
-            self.runs.rows, self.inbox.claimed, self.outbox.messages, self.keys.rows = before
+            self.runs.rows, self.inbox.claimed, self.outbox.messages = before[:3]
+            self.keys.rows, self.counts.rows = before[3:]
             raise
         self.power.step()
+
+    def _held(self) -> tuple[Any, ...]:
+        memory = (self.runs.rows, self.inbox.claimed, self.outbox.messages)
+        return (*memory, self.keys.rows, self.counts.rows)
 
     @property
     def run(self) -> Run:

@@ -22,7 +22,7 @@ from vm_service.domain.program import Stage
 from vm_service.domain.promises import Load, Share, loads
 from vm_service.domain.survey import Node, Room, Survey, Template, Wishes
 from vm_service.domain.trouble import Trouble, Verdict, judge
-from vm_service.domain.vm import Listed, Order, Power, TaskState
+from vm_service.domain.vm import Listed, Order, Power, Snapshot, TaskState, is_of_snapshot
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
 
@@ -186,6 +186,13 @@ class FakeTime:
 
 
 @dataclass(slots=True)
+class FakeSnapshot:
+    description: str
+    world: str
+    state: str | None = None
+
+
+@dataclass(slots=True)
 class FakeVM:
     description: str
     lock: str | None = None
@@ -203,6 +210,8 @@ class FakeVM:
     paused: bool = False
     onboot: bool = False
     ssh_key: str | None = None
+    world: str = "old"  # what its disk holds
+    snapshots: dict[str, FakeSnapshot] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -259,6 +268,7 @@ class FakeHypervisor:
         self.node = "pve"
         self.memory: Room | None = None  # of its only node; none: hidden from us
         self.clock: Callable[[], float] = lambda: 0.0
+        self.snapshot_outcomes: list[str] = []  # of tasks of snapshots, in turn
         self.guest_polls = 1  # of a task that waits for the guest
 
     @asynccontextmanager
@@ -401,6 +411,62 @@ class FakeHypervisor:
             if not self._vm(vmid).running:
                 raise judge(f"VM {vmid} not running", status=500)
             return self._ask_guest("qmreboot", vmid)
+
+    async def snapshots(self, node: str, vmid: int) -> Sequence[Snapshot]:
+        async with self._call("snapshots"):
+            return [
+                Snapshot(name=name, description=one.description, state=one.state)
+                for name, one in self._vm(vmid).snapshots.items()
+            ]
+
+    async def snapshot(self, node: str, vmid: int, *, name: str, description: str) -> str:
+        async with self._call("snapshot"):
+            vm = self._vm(vmid)
+
+            def make() -> None:
+                vm.snapshots[name] = FakeSnapshot(description, vm.world)
+
+            text = f"snapshot name '{name}' already used" if name in vm.snapshots else None
+            return self._about_snapshots("qmsnapshot", vmid, make, text)
+
+    async def rollback(self, node: str, vmid: int, *, name: str) -> str:
+        async with self._call("rollback"):
+            vm = self._vm(vmid)
+
+            def go_back() -> None:
+                assert not vm.running, "it would have to be stopped first"
+                vm.world = vm.snapshots[name].world
+
+            text = None if name in vm.snapshots else f"snapshot '{name}' does not exist"
+            return self._about_snapshots("qmrollback", vmid, go_back, text)
+
+    async def delete_snapshot(self, node: str, vmid: int, *, name: str) -> str:
+        async with self._call("delete_snapshot"):
+            vm = self._vm(vmid)
+            text = None if name in vm.snapshots else f"snapshot '{name}' does not exist"
+            return self._about_snapshots(
+                "qmdelsnapshot", vmid, lambda: vm.snapshots.pop(name, None), text
+            )
+
+    def _about_snapshots(
+        self, kind: str, vmid: int, effect: Callable[[], object], text: str | None
+    ) -> str:
+        """Start a task that has its effect and lifts its lock as it ends."""
+        for task in self.tasks.values():  # they go on whether or not anybody asks
+            if task.vmid == vmid and is_of_snapshot(f":{task.kind}:"):
+                task.poll()
+        vm, lock = self._vm(vmid), kind.removeprefix("qm").replace("dels", "s")
+        if vm.lock:
+            return self._new_task(kind, vmid, polls=0, outcome=f"VM is locked ({vm.lock})")
+        outcome = text or (self.snapshot_outcomes.pop(0) if self.snapshot_outcomes else "OK")
+        if outcome == "OK":
+            vm.lock = lock
+
+        def finish() -> None:
+            effect()
+            vm.lock = None
+
+        return self._new_task(kind, vmid, polls=2, outcome=outcome, effect=finish)
 
     async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
         async with self._call("set_onboot"):

@@ -46,6 +46,7 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         **{verb: lifecycle.power(verb) for verb in lifecycle.VERBS},
         "restart": lifecycle.restart,
         "set": lifecycle.set_settings,
+        "update": lifecycle.update,
         "resize": lifecycle.resize,
         "rename": lifecycle.rename,
         "delete": lifecycle.delete,

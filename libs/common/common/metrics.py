@@ -19,6 +19,19 @@ STEP_SECONDS: Final = Histogram(
     ["step", "outcome"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800),
 )
+PLAYERS: Final = Gauge("spawnyard_players", "People who play, as the game tells", ["server"])
+MAX_PLAYERS: Final = Gauge("spawnyard_max_players", "People who may play at once", ["server"])
+CPU: Final = Gauge("spawnyard_guest_cpu_ratio", "Share of a server's cores in use", ["server"])
+MEMORY: Final = Gauge(
+    "spawnyard_guest_memory_bytes", "Memory of a server's VM that its node sees in use", ["server"]
+)
+MAX_MEMORY: Final = Gauge("spawnyard_guest_memory_max_bytes", "Memory of a server's VM", ["server"])
+DISK: Final = Gauge(
+    "spawnyard_guest_disk_used_bytes", "Used of a server's root file system", ["server"]
+)
+MAX_DISK: Final = Gauge(
+    "spawnyard_guest_disk_max_bytes", "Size of a server's root file system", ["server"]
+)
 ORPHANS: Final = Gauge("spawnyard_orphans", "Unexplained VMs of the last sweep", ["verdict"])
 ORPHANS_REMOVED: Final = Counter("spawnyard_orphans_removed_total", "Orphans that were removed")
 SWEPT: Final = Gauge("spawnyard_last_sweep_timestamp_seconds", "When orphans were last looked for")

@@ -2,7 +2,14 @@
 
 from common.contracts import events as evt
 from common.contracts.events import AnyEvent
-from provisioner.domain.run import again, has_new_keys, on_cancel, on_ready, on_removal
+from provisioner.domain.heard import (
+    again,
+    has_new_keys,
+    on_cancel,
+    on_ready,
+    on_removal,
+    on_rollback,
+)
 from provisioner.ports import UnitOfWork
 from provisioner.telling import keys_changed
 
@@ -16,6 +23,8 @@ async def on_event(event: AnyEvent, *, work: UnitOfWork) -> None:
             await on_removal_requested(event, work=work)
         case evt.CancelRequested():
             await on_cancel_requested(event, work=work)
+        case evt.RollbackRequested():
+            await on_rollback_requested(event, work=work)
         case _:
             pass  # not said to us
 
@@ -52,5 +61,15 @@ async def on_cancel_requested(event: evt.CancelRequested, *, work: UnitOfWork) -
         if not await tx.inbox.claim(event.id):
             return
         cancelled = on_cancel(await tx.runs.find(event.server_id), event)
+        if cancelled is not None:
+            await tx.runs.save(cancelled)
+
+
+async def on_rollback_requested(event: evt.RollbackRequested, *, work: UnitOfWork) -> None:
+    """Let go of the update: the VM is about to be switched off, and to go back."""
+    async with work() as tx:
+        if not await tx.inbox.claim(event.id):
+            return
+        cancelled = on_rollback(await tx.runs.find(event.server_id), event)
         if cancelled is not None:
             await tx.runs.save(cancelled)

@@ -3,7 +3,9 @@
 vm.ready ---> ssh, resolve, playbook, ready -> server.ready | server.failed
 ask ssh_key --------> the server's own key --> its public half
 removal.requested,
-cancel.requested ---> stop whatever goes on
+cancel.requested,
+rollback.requested -> stop whatever goes on
+the clock ----------> who plays where? -----> server.players_changed
 """
 
 import asyncio
@@ -26,7 +28,7 @@ from common.health import health_routes
 from common.logging import configure
 from common.messaging import connection
 from common.messaging.ask import answer_questions
-from common.messaging.connection import jetstream
+from common.messaging.connection import Bus, jetstream
 from common.messaging.consumer import Consumer
 from common.messaging.log_writer import LogWriter, log_writer
 from common.messaging.relay import Relay
@@ -35,6 +37,7 @@ from common.security.sealing import read_sealing
 from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
+from provisioner.adapters.counting import counting
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.query import GameQueries
@@ -77,23 +80,28 @@ async def main(settings: Settings) -> None:
         sealing = read_sealing(settings.sealing_key_file)
         make_key = KeyMaker(sealing)
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
-        checks = {
-            "database": partial(engine.ping, sessions),
-            "messages": partial(connection.ping, bus),
-            "playbooks": partial(_playbooks_there, settings.playbooks_dir),
-        }
-        app = FastAPI(title=NAME)
-        app.include_router(health_routes(checks, service=NAME))
         await run(
-            app,
+            _app(settings, sessions=sessions, bus=bus),
             consumer.run(),
             worker.run(),
+            _players(settings, sessions=sessions, work=work).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             answer_questions(bus, NAME, {QUESTION: partial(ssh_key, work=work, make_key=make_key)}),
             host=settings.host,
             port=settings.port,
         )
+
+
+def _app(settings: Settings, *, sessions: Sessions, bus: Bus) -> FastAPI:
+    checks = {
+        "database": partial(engine.ping, sessions),
+        "messages": partial(connection.ping, bus),
+        "playbooks": partial(_playbooks_there, settings.playbooks_dir),
+    }
+    app = FastAPI(title=NAME)
+    app.include_router(health_routes(checks, service=NAME))
+    return app
 
 
 def _worker(
@@ -132,6 +140,16 @@ def _worker(
         find_due=partial(sql.find_due, sessions=sessions),
         work=work_under,
         concurrency=settings.concurrency,
+    )
+
+
+def _players(settings: Settings, *, sessions: Sessions, work: UnitOfWork[sql.SqlWork]) -> Worker:
+    return counting(
+        owner=settings.instance_id,
+        sessions=sessions,
+        work=work,
+        games=GameFolders(settings.playbooks_dir),
+        queries=GameQueries(),
     )
 
 

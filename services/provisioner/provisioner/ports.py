@@ -14,6 +14,7 @@ from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target
 from provisioner.domain.lock import Wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.players import Count
 from provisioner.domain.run import Run
 from provisioner.domain.server_key import ServerKey
 
@@ -52,9 +53,18 @@ class Keys(Protocol):
     async def remove(self, server_id: str) -> None: ...
 
 
+class Counts(Protocol):
+    """Which counts of players were told last."""
+
+    async def find(self, server_id: str) -> Count | None: ...
+    async def save(self, server_id: str, count: Count) -> None: ...
+
+
 class Transaction(Protocol):
     """What is within reach inside a transaction."""
 
+    @property
+    def counts(self) -> Counts: ...
     @property
     def keys(self) -> Keys: ...
     @property

@@ -7,6 +7,7 @@ from common.contracts import events as evt
 from common.contracts.servers import Lock
 from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game
 from provisioner.domain.lock import installed
 from provisioner.domain.play import Play, plain, shown
 from provisioner.domain.run import Run, Stage
@@ -93,6 +94,8 @@ async def check(task: Task) -> Run:
         secrets = installation(task).secrets
         failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise
+    if task.run.is_way_back:
+        return task.run.settled(_restored(task, game))
     versions = {"definition": game.version}
     if isinstance(version := answer.get("version"), str):
         versions["game"] = plain(version)[:80]
@@ -108,6 +111,17 @@ async def check(task: Task) -> Run:
         lock=task.run.lock,
     )
     return task.run.settled(ready)
+
+
+def _restored(task: Task, game: Game) -> evt.ServerRestored:
+    endpoint = task.vm.endpoint
+    return evt.ServerRestored(
+        server_id=task.run.server_id,
+        operation_id=task.run.operation_id,
+        host=endpoint.public_host,
+        ports=endpoint.ports,
+        connect=game.connect_line(endpoint),
+    )
 
 
 STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {

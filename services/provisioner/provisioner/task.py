@@ -45,8 +45,7 @@ class Task:
     def say(self, key: str, text: str, *, level: Level = "info") -> None:
         """Put a line into the operation's log, the fast way."""
         step = self.run.step
-        key = f"{step}:{self.run.attempt}:{key}"
-        self.write(LogLine(key=key, level=level, step=step, text=plain(text)))
+        self.write(LogLine(key=f"{self.run.key}:{key}", level=level, step=step, text=plain(text)))
 
     def write(self, line: LogLine) -> None:
         """Put a ready-made line into the operation's log, the fast way."""

@@ -69,6 +69,7 @@ def failed(
         remedy=failure.remedy,
         last_lines=latest(failure.last_lines),
         timings=timings or run.timings,
+        rollback=run.is_way_back,
     )
 
 
@@ -102,8 +103,7 @@ def _step(
 
 
 def _line(run: Run, key: str, text: str, *, level: Level = "info") -> LogLine:
-    key = f"{run.step}:{run.attempt}:{key}"
-    return LogLine(key=key, level=level, step=run.step, text=plain(text))
+    return LogLine(key=f"{run.key}:{key}", level=level, step=run.step, text=plain(text))
 
 
 def _batch(run: Run, *lines: LogLine) -> LogBatch:

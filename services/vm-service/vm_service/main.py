@@ -3,12 +3,12 @@
 deployment.requested --> a row --> the worker brings a VM up --> vm.ready | vm.failed
 removal.requested -----> a row --> the worker removes it ------> vm.deleted | vm.removal_blocked
 the clock -------------> the sweeper looks for VMs that nobody explains, and removes what is ours
+the clock -------------> what VMs use is shown to Prometheus
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,14 +33,16 @@ from common.messaging.consumer import Consumer
 from common.messaging.relay import Relay
 from common.runtime import run
 from common.security.sealing import read_sealing
-from vm_service.adapters.live import Connection, LiveHypervisor
+from vm_service.adapters.lending import Connection
+from vm_service.adapters.live import LiveHypervisor
 from vm_service.adapters.machine_worker import machine_workers
+from vm_service.adapters.metering import metering
 from vm_service.adapters.probe import TcpProbe
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.doctor import examine
 from vm_service.adapters.proxmox.hypervisor import Proxmox
 from vm_service.adapters.proxmox.site import Site, access_to
-from vm_service.adapters.reach import DirectReach, url_reach
+from vm_service.adapters.reach import open_reach
 from vm_service.adapters.server_keys import AskedKeys
 from vm_service.adapters.sql import SqlWork, binding
 from vm_service.adapters.stored_settings import SqlStore
@@ -54,7 +56,7 @@ from vm_service.handlers.orphans import SweepTools
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.turns import Turns
-from vm_service.ports import Reach
+from vm_service.ports import Reach, ServerKeys
 from vm_service.settings import Settings
 
 NAME: Final = "vm-service"
@@ -66,6 +68,7 @@ async def main(settings: Settings) -> None:
     logging.configure(service=NAME, level=settings.log_level)
     url = settings.database_url.get_secret_value()
     await migrate(url, MIGRATIONS)
+    reach_url = None if settings.reach == "direct" else settings.reach_url
     async with (
         database(url) as sessions,
         jetstream(
@@ -74,35 +77,40 @@ async def main(settings: Settings) -> None:
             user=settings.nats_user,
             password=settings.nats_password,
         ) as bus,
-        _reach(settings) as reach,
+        open_reach(reach_url, ca_file=settings.proxmox_ca_file) as reach,
         live_hypervisor(settings) as hypervisor,
     ):
         bell = Bell()
         work = unit_of_work(hypervisor, sessions, bell)
         desk = settings_desk(settings, sessions, hypervisor)
         await hypervisor_settings.refresh(desk)
-        app = FastAPI(title="Spawnyard vm-service", docs_url=None, redoc_url=None)
-        checks = {
-            "database": partial(engine.ping, sessions),
-            "messages": partial(connection.ping, bus),
-            "hypervisor": hypervisor.ping,
-        }
-        app.include_router(health_routes(checks, service=NAME))
-        tools = replace(_tools(settings, hypervisor, reach), keys=AskedKeys(bus))
+        tools = _tools(settings, hypervisor, reach, keys=AskedKeys(bus))
         workers = machine_workers(settings.instance_id, sessions, bell, work, tools)
         sweeping = sweeper(settings, sessions, work, hypervisor)
         await run(
-            app,
+            _app(sessions, bus, hypervisor),
             consumer(bus, work, tofu=tools.tofu).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             hypervisor_settings.keep_following(desk),
             *(worker.run() for worker in workers),
             sweeping.worker().run(),
+            metering(settings.instance_id, sessions, hypervisor).run(),
             answer_questions(bus, NAME, {**hypervisor_answers(desk), **sweeping.answers()}),
             host=settings.host,
             port=settings.port,
         )
+
+
+def _app(sessions: Sessions, bus: Bus, hypervisor: LiveHypervisor) -> FastAPI:
+    checks = {
+        "database": partial(engine.ping, sessions),
+        "messages": partial(connection.ping, bus),
+        "hypervisor": hypervisor.ping,
+    }
+    app = FastAPI(title="Spawnyard vm-service", docs_url=None, redoc_url=None)
+    app.include_router(health_routes(checks, service=NAME))
+    return app
 
 
 def unit_of_work(live: LiveHypervisor, sessions: Sessions, bell: Bell) -> UnitOfWork[SqlWork]:
@@ -144,14 +152,16 @@ def sweeper(
     return Sweeping(sessions=sessions, work=work, tools=tools, owner=owner, hold=live.held)
 
 
-def _tools(settings: Settings, hypervisor: LiveHypervisor, reach: Reach) -> Tools:
-    is_near = settings.reach == "direct"
+def _tools(
+    settings: Settings, hypervisor: LiveHypervisor, reach: Reach, *, keys: ServerKeys
+) -> Tools:
     return Tools(
         hypervisor=hypervisor,
         reach=reach,
         install=settings.install_id,
         clones=Turns(settings.clone_limit),
-        probe=TcpProbe() if is_near and settings.address_probe else None,
+        keys=keys,
+        probe=TcpProbe() if settings.reach == "direct" and settings.address_probe else None,
         tofu=settings.host_key_policy == "tofu",
         grace=settings.shutdown_seconds,
     )
@@ -182,15 +192,6 @@ def _environment(settings: Settings) -> HypervisorSettings | None:
         return told
     fields = told.model_dump() | {"ca_pem": ca_file.read_text()}
     return HypervisorSettings.model_validate(fields)  # a copy would take anything for a CA
-
-
-@asynccontextmanager
-async def _reach(settings: Settings) -> AsyncGenerator[Reach]:
-    if settings.reach == "direct" or settings.reach_url is None:
-        yield DirectReach()
-        return
-    async with url_reach(settings.reach_url, ca_file=settings.proxmox_ca_file) as reach:
-        yield reach
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import pytest
 from common.contracts.base import now
 from common.contracts.events import (
     CancelRequested,
-    Change,
     ChangeRequested,
     VMDeleted,
     VMFailed,
@@ -18,6 +17,7 @@ from common.contracts.events import (
     VMReady,
     VMStopped,
 )
+from common.contracts.requests import Change
 from common.contracts.servers import ServerSpec
 from tests.fakes.guests import FakeGuest
 from tests.fakes.vm_service import SPEC

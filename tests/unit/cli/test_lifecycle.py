@@ -15,7 +15,7 @@ from yard_cli.client.models import Operation
 from yard_cli.main import command_line
 
 OPERATION = {"id": "op_1", "kind": "stop", "server_id": "srv_1", "state": "queued"}
-VERBS = ["start", "stop", "restart", "kill", "set", "resize", "rename", "delete"]
+VERBS = ["start", "stop", "restart", "kill", "set", "update", "resize", "rename", "delete"]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,10 @@ VERBS = ["start", "stop", "restart", "kill", "set", "resize", "rename", "delete"
         (
             lambda g: g.change("srv_1", "restart", key="k", body={"force": True}),
             "POST", "/v1/servers/srv_1/restart", {"force": True},
+        ),
+        (
+            lambda g: g.change("srv_1", "update", key="k", body={"version": "2"}),
+            "POST", "/v1/servers/srv_1/update", {"version": "2"},
         ),
         (
             lambda g: g.alter("srv_1", {"plan": "large"}, key="k"),

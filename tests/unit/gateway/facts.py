@@ -29,6 +29,9 @@ VM_FAILED: Final = evt.VMFailed(step="clone", reason="no space", remedy="add spa
 SERVER_FAILED: Final = evt.ServerFailed(
     step="playbook", reason="broken", last_lines=("fatal: x",), **ABOUT
 )
+RESTORED: Final = evt.ServerRestored(host="h", ports=(), connect="h:1", **ABOUT)
+NOT_BACK: Final = evt.VMFailed(step="rollback", reason="no room", rollback=True, **ABOUT)
+NOT_UP_AGAIN: Final = evt.ServerFailed(step="ready", reason="silent", rollback=True, **ABOUT)
 VM_STOPPED: Final = evt.VMStopped(vmid=1, node="pve", **ABOUT)
 VM_DELETED: Final = evt.VMDeleted(**ABOUT)
 BLOCKED: Final = evt.VMRemovalBlocked(vmid=9, reason="locked", remedy="qm unlock 9", **ABOUT)

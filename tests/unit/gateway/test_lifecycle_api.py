@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from common.contracts.servers import Lock
 from gateway.domain.phase import Phase
+from tests.fakes.gateway import MOMENT
 from tests.unit.gateway.door import Door, open_door
 
 
@@ -40,6 +42,7 @@ VERBS = [
     ("stop", Phase.RUNNING, "stopping"),
     ("restart", Phase.RUNNING, "restarting"),
     ("kill", Phase.RUNNING, "stopping"),
+    ("update", Phase.RUNNING, "changing"),
 ]
 
 
@@ -97,6 +100,8 @@ async def test_a_key_is_of_one_route_and_one_body(door: Door) -> None:
     [
         ("POST", "/stop", {"force": True}),
         ("POST", "/restart", {"force": "maybe"}),
+        ("POST", "/update", {"version": ""}),
+        ("POST", "/update", {"to": "2"}),
         ("PATCH", "", {"game": "other"}),
         ("PATCH", "", {"name": "Not A Name"}),
         ("PATCH", "", {"settings": []}),
@@ -119,6 +124,7 @@ async def test_a_body_that_is_not_as_described_is_refused(
         ("POST", "/stop", None, Phase.STOPPED, "phase_forbids"),
         ("POST", "/restart", None, Phase.STOPPED, "phase_forbids"),
         ("POST", "/kill", None, Phase.STOPPED, "phase_forbids"),
+        ("POST", "/update", None, Phase.STOPPED, "phase_forbids"),
         ("PATCH", "", {"plan": "large"}, Phase.FAILED, "phase_forbids"),
         ("POST", "/start", None, Phase.DELETED, "server_deleted"),
         ("DELETE", "", None, Phase.DELETED, "server_deleted"),
@@ -198,3 +204,28 @@ async def test_an_alteration_that_makes_no_sense_is_refused(
     assert (problem["status"], problem["code"]) == (422, code)
     assert problem["remedy"]
     assert [error["pointer"] for error in problem["errors"]] == ([pointer] if pointer else [])
+
+
+async def test_a_version_that_nobody_can_choose_is_refused_where_it_was_said(door: Door) -> None:
+    path = await server_in(door, Phase.RUNNING)
+
+    response = await send(door, "POST", f"{path}/update", {"version": "2"})
+
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "no_versions")
+    assert problem["errors"][0]["pointer"] == "/version"
+    assert problem["remedy"]
+
+
+async def test_a_server_shows_what_exactly_it_was_made_of(door: Door) -> None:
+    path = await server_in(door, Phase.RUNNING)
+    before = (await send(door, "GET", path)).json()
+    rows, name = door.work.servers.rows, path.rpartition("/")[2]
+    lock = Lock(game="blocks", version="1.2", definition="1.2.3", resolved_at=MOMENT)
+    spec = rows[name].spec.model_copy(update={"lock": lock})
+    rows[name] = replace(rows[name], spec=spec)
+
+    after = (await send(door, "GET", path)).json()
+
+    assert before["lock"] is None
+    assert after["lock"]["version"] == "1.2"

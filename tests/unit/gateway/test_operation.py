@@ -22,7 +22,9 @@ from tests.fakes.gateway import MOMENT
 from tests.unit.gateway.facts import (
     ABOUT,
     BLOCKED,
+    NOT_BACK,
     READY,
+    RESTORED,
     SERVER_FAILED,
     SPEC,
     VM_DELETED,
@@ -51,6 +53,8 @@ TRIGGERS: Sequence[Trigger] = (
     READY,
     SERVER_FAILED,
     VM_STOPPED,
+    RESTORED,
+    NOT_BACK,
     vm_observed("running"),
     Overtaken("op_2"),
     CancelAsked(),

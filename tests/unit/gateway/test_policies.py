@@ -47,6 +47,7 @@ POLICY: Final = {
     "POST /v1/servers/{id}/stop": OWNERS,
     "POST /v1/servers/{id}/restart": OWNERS,
     "POST /v1/servers/{id}/kill": OWNERS,
+    "POST /v1/servers/{id}/update": OWNERS,
     "GET /v1/orphans": ADMINS,
     "POST /v1/orphans/sweep": ADMINS,
     "GET /v1/settings/hypervisor": ADMINS,

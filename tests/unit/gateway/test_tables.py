@@ -17,11 +17,22 @@ from gateway.domain.operation import Operation, advance, takes
 from gateway.domain.phase import BEGINS, NEXT_PHASE, Phase
 from gateway.domain.server import Server, actions, begin
 from gateway.domain.step import StepState, planned
-from gateway.domain.transitions import ENDED, NEXT_STATE, CancelAsked, Overtaken, State, Trigger
+from gateway.domain.transitions import (
+    ENDED,
+    NEXT_STATE,
+    CancelAsked,
+    Overtaken,
+    State,
+    Trigger,
+    heard_as,
+    next_state,
+)
 from tests.fakes.gateway import MOMENT
 from tests.unit.gateway.facts import (
     BLOCKED,
+    NOT_BACK,
     READY,
+    RESTORED,
     SERVER_FAILED,
     SPEC,
     STEP,
@@ -42,6 +53,8 @@ TRIGGERS: Final[Mapping[str, Trigger]] = {
     "failed": SERVER_FAILED,
     "deleted": VM_DELETED,
     "blocked": BLOCKED,
+    "restored": RESTORED,
+    "not back": NOT_BACK,
     "deadline": DeadlinePassed(),
     "cancel": CancelAsked(),
     "overtaken": Overtaken("op_2"),
@@ -65,6 +78,7 @@ START: Final = {
     "cancel": "cancelling", "overtaken": "cancelled",
 }  # fmt: skip
 RESHAPE: Final = {**START, "stopped": "succeeded"}
+UPDATE: Final = {**START, "failed": "failing", "deadline": "failing"}
 UNDER_WAY: Final[Mapping[Kind, Mapping[str, str]]] = {
     Kind.DEPLOY: DEPLOY,
     Kind.DELETE: DELETE,
@@ -74,7 +88,9 @@ UNDER_WAY: Final[Mapping[Kind, Mapping[str, str]]] = {
     Kind.KILL: KILL,
     Kind.RESIZE: RESHAPE,
     Kind.RECONFIGURE: RESHAPE,
+    Kind.UPDATE: UPDATE,
 }
+LET_GO: Final = [kind for kind in CHANGES if kind not in {Kind.KILL, Kind.UPDATE}]
 LETTING_GO: Final = {
     "step": "cancelling", "cancel": "cancelling", "observed": "cancelled",
     "overtaken": "cancelled", "deadline": "failed",
@@ -88,7 +104,16 @@ GOING_BACK: Final[Mapping[tuple[Kind, State], Mapping[str, str]]] = {
         "step": "cancelling", "cancel": "cancelling",
         "deleted": "cancelled", "blocked": "failed", "deadline": "failed",
     },
-    **{(kind, State.CANCELLING): LETTING_GO for kind in CHANGES if kind is not Kind.KILL},
+    **{(kind, State.CANCELLING): LETTING_GO for kind in LET_GO},
+    (Kind.UPDATE, State.FAILING): {
+        "step": "failing", "vm ready": "failing", "cancel": "failing",
+        "restored": "failed", "not back": "failed", "deadline": "failed", "overtaken": "failed",
+    },
+    (Kind.UPDATE, State.CANCELLING): {
+        "step": "cancelling", "vm ready": "cancelling", "cancel": "cancelling",
+        "restored": "cancelled", "not back": "failed", "deadline": "failed",
+        "overtaken": "cancelled",
+    },
 }  # fmt: skip
 
 
@@ -118,7 +143,7 @@ def expected(kind: Kind, state: State) -> Mapping[str, str]:
 @pytest.mark.parametrize("state", State)
 def test_each_state_takes_what_is_named_here_and_nothing_else(kind: Kind, state: State) -> None:
     found = {
-        name: str(NEXT_STATE[kind][state, type(trigger)])
+        name: str(next_state(kind, state, trigger))
         for name, trigger in TRIGGERS.items()
         if takes(operation(kind, state), trigger)
     }
@@ -127,7 +152,7 @@ def test_each_state_takes_what_is_named_here_and_nothing_else(kind: Kind, state:
 
 
 def test_the_tables_hold_no_trigger_that_is_not_named_here() -> None:
-    known = {type(trigger) for trigger in TRIGGERS.values()}
+    known = {heard_as(trigger) for trigger in TRIGGERS.values()}
 
     assert {trigger for table in NEXT_STATE.values() for _, trigger in table} == known
 
@@ -164,7 +189,7 @@ def test_whatever_is_heard_an_operation_ends_by_its_time_and_stays_ended(
     assert all(step.state is not StepState.RUNNING for step in current.steps)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind is not Kind.KILL])
+@pytest.mark.parametrize("kind", LET_GO)
 def test_a_change_that_is_called_off_is_given_minutes_and_then_fails(kind: Kind) -> None:
     asked = advance(operation(kind), CancelAsked(), at=MOMENT)
     again = advance(asked, CancelAsked(), at=MOMENT + timedelta(minutes=4))
@@ -206,7 +231,7 @@ IN_CHANGE: Final = ("kill", "delete")
 ACTIONS: Final[Mapping[Phase, tuple[str, ...]]] = {
     Phase.REQUESTED: (),
     Phase.PROVISIONING: (),
-    Phase.RUNNING: ("stop", "restart", "kill", "resize", "reconfigure", "delete"),
+    Phase.RUNNING: ("stop", "restart", "kill", "resize", "reconfigure", "update", "delete"),
     Phase.STOPPED: ("start", "resize", "reconfigure", "delete"),
     Phase.STARTING: IN_CHANGE,
     Phase.STOPPING: IN_CHANGE,
@@ -244,6 +269,7 @@ def test_what_a_phase_does_not_allow_is_refused_with_a_way_out(kind: Kind, phase
 HAPPENINGS: Final = {
     "vm ready": evt.VMReady,
     "ready": evt.ServerReady,
+    "restored": evt.ServerRestored,
     "stopped": evt.VMStopped,
     "deleted": evt.VMDeleted,
     "deployment failed": ph.DeploymentFailed,
@@ -267,7 +293,9 @@ PHASES: Final[Mapping[Phase, Mapping[str, str]]] = {
     Phase.STARTING: {"ready": "running", **LEFT},
     Phase.STOPPING: {"stopped": "stopped", **LEFT},
     Phase.RESTARTING: {"ready": "running", **LEFT},
-    Phase.CHANGING: {"ready": "running", "stopped": "stopped", **LEFT},
+    Phase.CHANGING: {
+        "ready": "running", "restored": "running", "stopped": "stopped", **LEFT,
+    },
     Phase.FAILED: {"deleted": "deleted"},
     Phase.DELETING: {"deleted": "deleted", "removal failed": "failed"},
     Phase.DELETED: {},

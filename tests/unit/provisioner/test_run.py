@@ -3,17 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioner.domain.heard import on_cancel, on_ready, on_removal, on_rollback
 from provisioner.domain.run import (
     NEXT_STAGE,
     SETTLED,
     STEP,
     Run,
     Stage,
-    on_cancel,
-    on_ready,
-    on_removal,
 )
-from tests.fakes.provisioner import OPERATION, SERVER, cancel, removal, vm_ready
+from tests.fakes.provisioner import OPERATION, SERVER, cancel, removal, rollback, vm_ready
 
 
 def test_every_stage_is_reached_and_none_leaves_the_end():
@@ -61,6 +59,7 @@ HEARD = {
     "ready": (on_ready, vm_ready),
     "removal": (on_removal, removal),
     "cancel": (on_cancel, cancel),
+    "rollback": (on_rollback, rollback),
 }
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from common.contracts.events import (
     CancelRequested,
-    Change,
     ChangeRequested,
     RemovalRequested,
     StepChanged,
@@ -20,6 +19,7 @@ from common.contracts.events import (
     VMStopped,
 )
 from common.contracts.hypervisor import Assignment
+from common.contracts.requests import Change
 from common.contracts.servers import ServerSpec
 from tests.fakes.vm_service import GIB, HOST_KEY, NETWORK, SPEC, START, FakeVM, FakeWorld, Killed
 from vm_service.domain.machine import planned

@@ -10,7 +10,8 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from common.contracts.hypervisor import HypervisorSettings
-from vm_service.adapters.live import Connection, LiveHypervisor
+from vm_service.adapters.lending import Connection
+from vm_service.adapters.live import LiveHypervisor
 from vm_service.domain.settings_in_force import InForce
 from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed

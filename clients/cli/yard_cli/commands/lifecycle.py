@@ -54,6 +54,21 @@ def restart(
     ask_of(server, manner, _changing("restart", {"force": force}))
 
 
+def update(
+    server: options.Server,
+    version: Annotated[
+        str | None, typer.Option(help="Which version; the newest its settings allow by default.")
+    ] = None,
+    follow: options.Follow = False,
+    url: options.Url = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
+) -> None:
+    """Bring a server's game to another version; one that does not come up is taken back."""
+    manner = Manner(url=url, data=data, follow=follow, as_json=as_json)
+    ask_of(server, manner, _changing("update", {"version": version} if version else None))
+
+
 def resize(
     server: options.Server,
     plan: Annotated[str, typer.Option(help="The new size. A disk never shrinks.")],

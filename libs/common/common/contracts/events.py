@@ -10,45 +10,15 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, TypeAdapter
 
 from common.contracts.base import Event
+from common.contracts.requests import (
+    CancelRequested,
+    ChangeRequested,
+    DeploymentRequested,
+    RemovalRequested,
+    RollbackRequested,
+    SnapshotReleased,
+)
 from common.contracts.servers import Endpoint, Lock, PublishedPort, ServerSpec, TaskTiming
-
-
-class DeploymentRequested(Event, frozen=True):
-    """Gateway: this server was asked for. Asked again (new id) when it shows no progress."""
-
-    type: Literal["deployment.requested.v1"] = "deployment.requested.v1"
-    spec: ServerSpec
-    deadline: AwareDatetime
-
-
-class RemovalRequested(Event, frozen=True):
-    """Gateway: stop all work on this server and remove its VM, whatever is going on."""
-
-    type: Literal["removal.requested.v1"] = "removal.requested.v1"
-    reason: Literal["deleted", "failed", "cancelled"]
-
-
-Change = Literal["start", "stop", "restart", "kill", "resize", "reconfigure"]
-
-
-class ChangeRequested(Event, frozen=True):
-    """Gateway: bring an existing server into this power state and shape.
-
-    ``spec`` is what the server is to be from now on. ``force``: a restart that does not ask the
-    guest. Asked again (new id) when it shows no progress.
-    """
-
-    type: Literal["change.requested.v1"] = "change.requested.v1"
-    kind: Change
-    spec: ServerSpec
-    deadline: AwareDatetime
-    force: bool = False
-
-
-class CancelRequested(Event, frozen=True):
-    """Gateway: let go of this operation and leave the server as it is."""
-
-    type: Literal["cancel.requested.v1"] = "cancel.requested.v1"
 
 
 class StepChanged(Event, frozen=True):
@@ -62,6 +32,10 @@ class StepChanged(Event, frozen=True):
     detail: str | None = None
 
 
+# What a VM that runs was brought up for.
+Brought = Literal["deploy", "start", "restart", "resize", "reconfigure", "update", "rollback"]
+
+
 class VMReady(Event, frozen=True):
     """vm-service: the VM runs and its endpoint is known; carries all the provisioner needs."""
 
@@ -73,7 +47,7 @@ class VMReady(Event, frozen=True):
     host_key_policy: Literal["agent", "tofu"]
     spec: ServerSpec
     deadline: AwareDatetime
-    kind: Literal["deploy", "start", "restart", "resize", "reconfigure"] = "deploy"
+    kind: Brought = "deploy"
 
 
 class VMStopped(Event, frozen=True):
@@ -95,7 +69,7 @@ class VMFailed(Event, frozen=True):
     """vm-service: the VM cannot be brought there.
 
     What is left of a deployment awaits a removal request; after a change ``power`` tells how
-    the VM stands, as far as it is known.
+    the VM stands, as far as it is known. ``rollback``: it was on its way back.
     """
 
     type: Literal["vm.failed.v1"] = "vm.failed.v1"
@@ -103,6 +77,7 @@ class VMFailed(Event, frozen=True):
     reason: str
     remedy: str | None = None
     power: Literal["running", "stopped", "unknown"] = "unknown"
+    rollback: bool = False
 
 
 class VMDeleted(Event, frozen=True):
@@ -130,18 +105,36 @@ class ServerReady(Event, frozen=True):
     connect: str
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
-    timings: tuple[TaskTiming, ...] = ()
     lock: Lock | None = None
+    timings: tuple[TaskTiming, ...] = ()
+
+
+class ServerRestored(Event, frozen=True):
+    """provisioner: the game answers again, after its VM went back to the snapshot."""
+
+    type: Literal["server.restored.v1"] = "server.restored.v1"
+    host: str
+    ports: tuple[PublishedPort, ...]
+    connect: str
+
+
+class PlayersChanged(Event, frozen=True):
+    """provisioner: other people play than before; ``operation_id`` is that which brought it up."""
+
+    type: Literal["server.players_changed.v1"] = "server.players_changed.v1"
+    players: int = Field(ge=0)
+    max_players: int | None = Field(default=None, ge=0)
 
 
 class ServerFailed(Event, frozen=True):
-    """provisioner: the game could not be brought up inside the guest."""
+    """provisioner: the game could not be brought up; ``rollback``: after its VM went back."""
 
     type: Literal["server.failed.v1"] = "server.failed.v1"
     step: str
     reason: str
     remedy: str | None = None
     last_lines: tuple[str, ...] = ()
+    rollback: bool = False
     timings: tuple[TaskTiming, ...] = ()
 
 
@@ -158,6 +151,8 @@ AnyEvent = Annotated[
     | RemovalRequested
     | ChangeRequested
     | CancelRequested
+    | RollbackRequested
+    | SnapshotReleased
     | StepChanged
     | VMReady
     | VMStopped
@@ -167,6 +162,8 @@ AnyEvent = Annotated[
     | VMRemovalBlocked
     | ServerReady
     | ServerFailed
+    | ServerRestored
+    | PlayersChanged
     | OperationFinished,
     Field(discriminator="type"),
 ]

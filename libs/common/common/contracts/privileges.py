@@ -37,6 +37,7 @@ MACHINES: Final = Role(
             "VM.Allocate",
             "VM.Audit",
             "VM.PowerMgmt",
+            "VM.Snapshot",
             "Pool.Audit",
             "VM.Config.CPU",
             "VM.Config.Memory",
@@ -46,7 +47,7 @@ MACHINES: Final = Role(
             "VM.Config.Disk",
         }
     ),
-    tolerated=frozenset({"VM.Snapshot", "VM.Snapshot.Rollback", "VM.Backup", "VM.Console"}),
+    tolerated=frozenset({"VM.Snapshot.Rollback", "VM.Backup", "VM.Console"}),
     asks_agents=True,
 )
 TEMPLATES: Final = Role(name="YardTemplate", needed=frozenset({"VM.Audit", "VM.Clone"}))

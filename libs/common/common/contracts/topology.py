@@ -68,12 +68,19 @@ VM_SERVICE: Final = Durable(
         "evt.change.requested.>",
         "evt.cancel.requested.>",
         "evt.removal.requested.>",
+        "evt.rollback.requested.>",
+        "evt.snapshot.released.>",
     ),
 )
 PROVISIONER: Final = Durable(
     name="provisioner",
     stream="EVENTS",
-    filters=("evt.vm.ready.>", "evt.cancel.requested.>", "evt.removal.requested.>"),
+    filters=(
+        "evt.vm.ready.>",
+        "evt.cancel.requested.>",
+        "evt.removal.requested.>",
+        "evt.rollback.requested.>",
+    ),
 )
 # One batch in flight at a time, so that a line never overtakes another after a crash.
 LOG_SERVICE: Final = Durable(

@@ -33,6 +33,12 @@ class RestartWish(BaseModel, frozen=True, extra="forbid"):
     force: bool = False
 
 
+class UpdateWish(BaseModel, frozen=True, extra="forbid"):
+    """``version``: which one of the game; none: the newest that the server's settings allow."""
+
+    version: str | None = Field(default=None, min_length=1, max_length=64)
+
+
 class AlterationWish(BaseModel, frozen=True, extra="forbid"):
     """What is to be different; the rest stays. A setting of null goes back to its default."""
 
@@ -109,6 +115,20 @@ async def request_restart(door: Here, body: RestartWish | None = None) -> Operat
 async def request_kill(door: Here, body: NoWish | None = None) -> OperationView:
     """Switch the VM off at once, ahead of any other change. Asking again changes nothing."""
     return await door.power(Kind.KILL, body)
+
+
+@router.post("/{id}/update", status_code=status.HTTP_202_ACCEPTED)
+async def request_update(door: Here, body: UpdateWish | None = None) -> OperationView:
+    """Bring the game to another version; if it does not come up, the VM goes back by a snapshot."""
+    said = body or UpdateWish()
+    operation = await servers.request_update(
+        door.asked("POST", "/update", said),
+        said.version,
+        catalogue=door.gateway.catalogue,
+        work=door.gateway.work,
+        at=now(),
+    )
+    return door.accepted(operation)
 
 
 @router.patch("/{id}", status_code=status.HTTP_202_ACCEPTED)

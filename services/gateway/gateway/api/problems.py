@@ -56,6 +56,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.UnknownPlan: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NothingToChange: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NoVersions: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiskCannotShrink: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from common.contracts.servers import PublishedPort
+from common.contracts.servers import Lock, PublishedPort
 from gateway.domain.failure import Failure
 from gateway.domain.game import Game
 from gateway.domain.kind import Kind
@@ -96,7 +96,8 @@ class OperationView(BaseModel):
 class ServerView(BaseModel):
     """A server. ``host``, ``ports`` and ``connect`` are known once it has run.
 
-    ``actions``: the kinds of operations that may begin in its phase.
+    ``lock``: what exactly it was made of, and is made of again. ``actions``: the kinds of
+    operations that may begin in its phase.
     """
 
     id: str
@@ -111,6 +112,7 @@ class ServerView(BaseModel):
     ports: list[PublishedPort]
     connect: str | None
     versions: dict[str, str]
+    lock: Lock | None
     error: FailureView | None
     operation_id: str
     created_at: datetime
@@ -133,6 +135,7 @@ class ServerView(BaseModel):
             ports=list(server.ports),
             connect=server.connect,
             versions=dict(server.versions),
+            lock=spec.lock,
             error=_failure(server.failure),
             operation_id=server.operation_id,
             created_at=server.created_at,

@@ -10,16 +10,23 @@ from typing import Final, Literal
 from common.contracts import events as evt
 from common.contracts.base import Message
 from common.contracts.logs import LogBatch, LogLine
+from common.contracts.requests import Change
 from gateway.domain.kind import CHANGES, Kind
 from gateway.domain.operation import Operation
 from gateway.domain.sentences import Said, accepted, moved
-from gateway.domain.transitions import GOING_BACK, Overtaken, State, Trigger
+from gateway.domain.transitions import GOING_BACK, Overtaken, State, Trigger, heard_as
 
 WRITER: Final = "gateway"
 MAX_TEXT: Final = 8000
 
 Reason = Literal["deleted", "failed", "cancelled"]
-Request = evt.DeploymentRequested | evt.RemovalRequested | evt.ChangeRequested | evt.CancelRequested
+Request = (
+    evt.DeploymentRequested
+    | evt.RemovalRequested
+    | evt.ChangeRequested
+    | evt.CancelRequested
+    | evt.RollbackRequested
+)
 
 _REASON: Final[Mapping[State, Reason]] = {
     State.FAILING: "failed",
@@ -36,7 +43,7 @@ _OUTCOME: Final[Mapping[State, Literal["succeeded", "failed", "cancelled"]]] = {
 def request_of(operation: Operation) -> Request:
     """Return, under a new id, what the operation asks of the other services right now."""
     if (kind := CHANGES.get(operation.kind)) is not None:
-        return _cancel(operation) if operation.state in GOING_BACK else _change(operation, kind)
+        return _undo(operation) if operation.state in GOING_BACK else _change(operation, kind)
     if operation.kind is Kind.DELETE or operation.state in GOING_BACK:
         return evt.RemovalRequested(
             server_id=operation.server_id,
@@ -51,7 +58,7 @@ def request_of(operation: Operation) -> Request:
     )
 
 
-def _change(operation: Operation, kind: evt.Change) -> evt.ChangeRequested:
+def _change(operation: Operation, kind: Change) -> evt.ChangeRequested:
     return evt.ChangeRequested(
         server_id=operation.server_id,
         operation_id=operation.id,
@@ -59,6 +66,17 @@ def _change(operation: Operation, kind: evt.Change) -> evt.ChangeRequested:
         spec=operation.spec,
         deadline=operation.deadline,
         force=operation.force,
+    )
+
+
+def _undo(operation: Operation) -> evt.CancelRequested | evt.RollbackRequested:
+    if operation.kind is not Kind.UPDATE:
+        return _cancel(operation)
+    return evt.RollbackRequested(
+        server_id=operation.server_id,
+        operation_id=operation.id,
+        spec=operation.former or operation.spec,
+        deadline=operation.ends_by,
     )
 
 
@@ -82,9 +100,22 @@ def on_moved(
         return request_of(after), _batch(after, after.state, lines, at=at)
     if after.has_ended:
         end = _finished(after), _batch(after, after.state, lines, at=at, final=True)
-        # Who works on it still is to stop: the operation that goes first may not concern them.
-        return (_cancel(after), *end) if isinstance(trigger, Overtaken) else end
+        return (*_on_ended(after, trigger), *end)
     return ()
+
+
+def _on_ended(operation: Operation, trigger: Trigger) -> tuple[Message, ...]:
+    if isinstance(trigger, Overtaken):
+        # Who works on it still is to stop: the operation that goes first may not concern them.
+        return (_cancel(operation),)
+    if operation.kind is Kind.UPDATE and heard_as(trigger) in _SNAPSHOT_IS_OVER:
+        about = {"server_id": operation.server_id, "operation_id": operation.id}
+        return (evt.SnapshotReleased.model_validate(about),)
+    return ()
+
+
+# After a way back that failed it is all there is left of what the server was.
+_SNAPSHOT_IS_OVER: Final = frozenset({evt.ServerReady, evt.ServerRestored, evt.VMFailed})
 
 
 def _finished(operation: Operation) -> evt.OperationFinished:

@@ -168,6 +168,13 @@ class NothingToChange(Refused):
     title = "There is nothing to change"
 
 
+class NoVersions(Refused):
+    """A version was asked for of a game that has none to choose."""
+
+    code = "no_versions"
+    title = "This game has no versions to choose"
+
+
 class DiskCannotShrink(Refused):
     """A plan with a smaller disk than the server has."""
 

@@ -86,6 +86,44 @@ def cancel_overdue(step: str | None) -> Failure:
     )
 
 
+def failure_of_way_back(
+    trigger: object, *, before: Failure | None, step: str | None
+) -> Failure | None:
+    """Return what an update says that could not be, or could be, taken back to its snapshot."""
+    match trigger:
+        case evt.ServerRestored() if before is not None:
+            return replace(before, detail=f"{before.detail} {ROLLED_BACK}", remedy=WENT_BACK)
+        case evt.VMFailed() | evt.ServerFailed():
+            return _not_back(before, trigger.reason, remedy=trigger.remedy, step=trigger.step)
+        case DeadlinePassed():
+            return _not_back(before, "no answer in time", remedy=None, step=step)
+        case _:
+            return before
+
+
+ROLLED_BACK: Final = "Rolled back: the server runs as it did before."
+WENT_BACK: Final = (
+    "Nothing has to be done. Read the operation's log to its end before the update is tried again."
+)
+BY_HAND: Final = (
+    "The snapshot is kept: restart the server, or roll the VM back to it in Proxmox by hand and "
+    "then restart the server."
+)
+
+
+def _not_back(
+    before: Failure | None, reason: str, *, remedy: str | None, step: str | None
+) -> Failure:
+    detail = f"It could not be taken back to what it was: {reason}"
+    return Failure(
+        code="rollback_failed",
+        detail=f"{before.detail} {detail}" if before else detail,
+        remedy=f"{remedy} {BY_HAND}" if remedy else BY_HAND,
+        step=before.step if before else step,
+        last_lines=before.last_lines if before else (),
+    )
+
+
 def failure_of(
     trigger: object, *, before: Failure | None, step: str | None, going_back: bool = False
 ) -> Failure | None:

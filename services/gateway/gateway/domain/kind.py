@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from common.contracts import events as evt
+from common.contracts.requests import Change
 
 
 class Kind(StrEnum):
@@ -19,20 +20,22 @@ class Kind(StrEnum):
     KILL = "kill"
     RESIZE = "resize"
     RECONFIGURE = "reconfigure"
+    UPDATE = "update"
 
 
 # Those that change an existing server and leave its VM where it is, and what the bus calls them.
-CHANGES: Final[Mapping[Kind, evt.Change]] = {
+CHANGES: Final[Mapping[Kind, Change]] = {
     Kind.START: "start",
     Kind.STOP: "stop",
     Kind.RESTART: "restart",
     Kind.KILL: "kill",
     Kind.RESIZE: "resize",
     Kind.RECONFIGURE: "reconfigure",
+    Kind.UPDATE: "update",
 }
 
 # Those after which the server is what their spec says.
-RESHAPING: Final = frozenset({Kind.RESIZE, Kind.RECONFIGURE})
+RESHAPING: Final = frozenset({Kind.RESIZE, Kind.RECONFIGURE, Kind.UPDATE})
 
 # From being asked for to a result. A start may have to bring up settings that were changed
 # while the server was off: it is given the time of a playbook.
@@ -45,7 +48,9 @@ TIME_GIVEN: Final[Mapping[Kind, timedelta]] = {
     Kind.KILL: timedelta(minutes=5),
     Kind.RESIZE: timedelta(minutes=45),
     Kind.RECONFIGURE: timedelta(minutes=45),
+    Kind.UPDATE: timedelta(minutes=60),
 }
+ROLLBACK_PATIENCE: Final = timedelta(minutes=30)  # for going back to what was before an update
 CANCEL_PATIENCE: Final = timedelta(minutes=5)  # for letting go of a change
 REMOVAL_PATIENCE: Final = timedelta(hours=24)  # for taking back what a deployment made
 
@@ -86,6 +91,14 @@ WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
         "playbook": 50,
         "ready": 9,
     },
+    Kind.UPDATE: {
+        "snapshot": 4,
+        "address": 3,
+        "ssh": 2,
+        "resolve": 2,
+        "playbook": 50,
+        "ready": 9,
+    },
 }
 
 # What a new shape takes of a server whose VM is off.
@@ -99,6 +112,7 @@ MAY_BE_SKIPPED: Final[Mapping[tuple[Kind, type[evt.Event]], frozenset[str]]] = {
     (Kind.START, evt.ServerReady): frozenset({"resolve", "playbook"}),
     (Kind.RESTART, evt.ServerReady): frozenset({"resolve", "playbook"}),
     (Kind.RESIZE, evt.ServerReady): frozenset({"reboot"}),
+    (Kind.UPDATE, evt.ServerReady): frozenset({"resolve"}),
     **{
         (kind, evt.VMStopped): frozenset(WEIGHTS[kind]) - steps
         for kind, steps in _WHILE_OFF.items()

@@ -14,12 +14,14 @@ from gateway.domain.failure import (
     cancel_overdue,
     failure_of,
     failure_of_change,
+    failure_of_way_back,
 )
 from gateway.domain.kind import (
     CANCEL_PATIENCE,
     CHANGES,
     MAY_BE_SKIPPED,
     REMOVAL_PATIENCE,
+    ROLLBACK_PATIENCE,
     Kind,
 )
 from gateway.domain.step import (
@@ -33,15 +35,16 @@ from gateway.domain.step import (
     share_done,
     skip_steps,
 )
-from gateway.domain.transitions import ENDED, GOING_BACK, NEXT_STATE, State, Trigger
+from gateway.domain.transitions import ENDED, GOING_BACK, State, Trigger, next_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One piece of asynchronous work on one server. ``heard_at``: last sign of it, or last ask.
 
-    ``spec`` is what the server is to be. ``is_off``: the VM was off when it began. ``force``:
-    a restart that does not ask the guest. ``gives_up_at``: when a cancellation is at its end.
+    ``spec`` is what the server is to be; ``former`` what an update goes back to. ``is_off``: the
+    VM was off when it began. ``force``: a restart that does not ask the guest. ``gives_up_at``:
+    when going back is at its end.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Operation:
     is_off: bool = False
     force: bool = False
     gives_up_at: datetime | None = None
+    former: ServerSpec | None = None
 
     @property
     def is_change(self) -> bool:
@@ -105,7 +109,7 @@ class Operation:
 
 def takes(operation: Operation, trigger: Trigger) -> bool:
     """Tell whether this can still make a difference to the operation's state."""
-    return (operation.state, type(trigger)) in NEXT_STATE[operation.kind]
+    return next_state(operation.kind, operation.state, trigger) is not None
 
 
 def advance(operation: Operation, trigger: Trigger, *, at: datetime) -> Operation:
@@ -114,10 +118,10 @@ def advance(operation: Operation, trigger: Trigger, *, at: datetime) -> Operatio
     A pair the table does not hold is a late or repeated fact and changes no state; the
     steps of an ended operation are settled.
     """
-    state = NEXT_STATE[operation.kind].get((operation.state, type(trigger)))
+    state = next_state(operation.kind, operation.state, trigger)
     if state is None:
         return operation
-    if state is State.FAILING and operation.spec.keep_on_failure:
+    if state is State.FAILING and operation.kind is Kind.DEPLOY and operation.spec.keep_on_failure:
         state = State.FAILED
     moved = replace(
         _with_steps(operation, trigger, at=at),
@@ -138,12 +142,15 @@ def _failure(operation: Operation, trigger: Trigger) -> Failure | None:
         )
     if not going_back:
         return failure_of_change(trigger, step=operation.step)
+    if operation.kind is Kind.UPDATE:
+        return failure_of_way_back(trigger, before=operation.failure, step=operation.step)
     return cancel_overdue(operation.step) if isinstance(trigger, DeadlinePassed) else None
 
 
 def _gives_up_at(operation: Operation, state: State, *, at: datetime) -> datetime | None:
-    if operation.is_change and state is State.CANCELLING:
-        return operation.gives_up_at or at + CANCEL_PATIENCE
+    if operation.is_change and state in GOING_BACK:
+        patience = ROLLBACK_PATIENCE if operation.kind is Kind.UPDATE else CANCEL_PATIENCE
+        return operation.gives_up_at or at + patience
     return operation.gives_up_at
 
 

@@ -85,6 +85,7 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
     (Phase.STARTING, evt.ServerReady): Phase.RUNNING,
     (Phase.RESTARTING, evt.ServerReady): Phase.RUNNING,
     (Phase.CHANGING, evt.ServerReady): Phase.RUNNING,
+    (Phase.CHANGING, evt.ServerRestored): Phase.RUNNING,
     (Phase.STOPPING, evt.VMStopped): Phase.STOPPED,
     (Phase.CHANGING, evt.VMStopped): Phase.STOPPED,
     **{(phase, LeftRunning): Phase.RUNNING for phase in IN_CHANGE},
@@ -100,6 +101,7 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
 HAS_VM: Final[Mapping[type[Event | Outcome], bool]] = {
     evt.VMReady: True,
     evt.ServerReady: True,
+    evt.ServerRestored: True,
     evt.VMStopped: True,
     evt.VMDeleted: False,
     RemovalFailed: False,
@@ -118,6 +120,7 @@ BEGINS: Final[Mapping[Kind, Mapping[Phase, Phase]]] = {
     Kind.KILL: dict.fromkeys((Phase.RUNNING, Phase.FAILED, *IN_CHANGE), Phase.STOPPING),
     Kind.RESIZE: dict.fromkeys((Phase.RUNNING, Phase.STOPPED), Phase.CHANGING),
     Kind.RECONFIGURE: dict.fromkeys((Phase.RUNNING, Phase.STOPPED, Phase.FAILED), Phase.CHANGING),
+    Kind.UPDATE: {Phase.RUNNING: Phase.CHANGING},
     Kind.DELETE: dict.fromkeys(
         (Phase.RUNNING, Phase.STOPPED, Phase.FAILED, *IN_CHANGE), Phase.DELETING
     ),

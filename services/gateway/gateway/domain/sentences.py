@@ -44,16 +44,22 @@ _ACCEPTED: Final[Mapping[Kind, Callable[[ServerSpec], str]]] = {
     Kind.KILL: lambda spec: f"Kill of {spec.name} accepted: the guest is not asked.",
     Kind.RESIZE: lambda spec: f"Resize of {spec.name} accepted: {_size(spec.plan)}.",
     Kind.RECONFIGURE: lambda spec: f"Reconfiguration of {spec.name} accepted.",
+    Kind.UPDATE: lambda spec: f"Update of {spec.name} accepted; a snapshot is made before it.",
 }
 
 
 def _failing(_before: Operation, after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    return (*_why(after), ("info", "Taking the VM back."))
+    return (*_why(after), ("info", _back(after)))
 
 
 def _cancelling(_before: Operation, after: Operation, _trigger: Trigger) -> tuple[Said, ...]:
-    then = "Letting go of the VM." if after.is_change else "Taking the VM back."
-    return (("warning", f"Cancelling, as asked. {then}"),)
+    return (("warning", f"Cancelling, as asked. {_back(after)}"),)
+
+
+def _back(operation: Operation) -> str:
+    if operation.kind is Kind.UPDATE:
+        return "Taking the VM back to its snapshot."
+    return "Letting go of the VM." if operation.is_change else "Taking the VM back."
 
 
 def _succeeded(_before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
@@ -70,20 +76,28 @@ def _succeeded(_before: Operation, after: Operation, trigger: Trigger) -> tuple[
 def _failed(before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
     if isinstance(trigger, evt.VMDeleted):
         return (("error", "The deployment failed; the VM is removed."),)
+    if isinstance(trigger, evt.ServerRestored):
+        return (("error", f"The update failed. Rolled back: {after.spec.name} runs as before."),)
+    if isinstance(trigger, Overtaken):
+        return (("warning", f"Not rolled back: overtaken by {trigger.by}."),)
     return (*_why(after), ("warning", _what_is_left(before, after)))
 
 
 def _what_is_left(before: Operation, after: Operation) -> str:
+    if after.kind is Kind.UPDATE and before.state in GOING_BACK:
+        return "The VM stays as it is, and its snapshot with it."
     if after.is_change:
         return "Nothing is taken back: the VM stays as it is."
     kept = after.kind is Kind.DEPLOY and before.state not in GOING_BACK
     return "The VM is kept, as asked." if kept else "The VM may still be there."
 
 
-def _cancelled(_before: Operation, _after: Operation, trigger: Trigger) -> tuple[Said, ...]:
+def _cancelled(_before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
     match trigger:
         case Overtaken():
             return (("warning", f"Cancelled: overtaken by {trigger.by}."),)
+        case evt.ServerRestored():
+            return (("info", f"Cancelled. Rolled back: {after.spec.name} runs as before."),)
         case evt.VMObserved():
             return (("info", f"Cancelled. {_POWER[trigger.power]}"),)
         case _:

@@ -102,15 +102,17 @@ def advance(server: Server, happening: Event | Outcome, *, at: datetime) -> Serv
     if phase is None:
         return replace(server, has_vm=has_vm)
     moved = replace(server, phase=phase, updated_at=at, has_vm=has_vm)
-    if isinstance(happening, evt.ServerReady):
-        return replace(
-            moved,
-            host=happening.host,
-            ports=happening.ports,
-            connect=happening.connect,
-            versions=dict(happening.versions),
-        )
-    return moved
+    match happening:
+        case evt.ServerReady():
+            return replace(_reached(moved, happening), versions=dict(happening.versions))
+        case evt.ServerRestored():
+            return _reached(moved, happening)
+        case _:
+            return moved
+
+
+def _reached(server: Server, fact: evt.ServerReady | evt.ServerRestored) -> Server:
+    return replace(server, host=fact.host, ports=fact.ports, connect=fact.connect)
 
 
 # What an operation's end means to its server, where no fact says it already.
@@ -125,8 +127,12 @@ def follow(server: Server, operation: Operation, trigger: Trigger, *, at: dateti
     """Fold the end of an operation, brought about by ``trigger``, into its server."""
     if operation.has_ended and operation.kind in RESHAPING:
         if operation.state is State.SUCCEEDED:
-            return replace(server, spec=operation.spec, half_shaped=False)
-        server = replace(server, half_shaped=True)
+            done = replace(server, spec=operation.spec, half_shaped=False)
+            return _locked(done, trigger)
+        server = replace(
+            server, half_shaped=server.half_shaped or not _is_untouched(operation, trigger)
+        )
+    server = _locked(server, trigger)
     outcome = _left(trigger) if operation.is_change else OUTCOME.get(_end(operation))
     if outcome is None:
         return server
@@ -136,6 +142,20 @@ def follow(server: Server, operation: Operation, trigger: Trigger, *, at: dateti
     failure = operation.failure or _why_broken(operation)
     lost = failure is not None and failure.code in REMOVAL_FAILED
     return replace(moved, failure=failure, has_vm=moved.has_vm and not lost)
+
+
+def _is_untouched(operation: Operation, trigger: Trigger) -> bool:
+    """Tell whether it ended with the server as it was before."""
+    if isinstance(trigger, evt.VMFailed):
+        return operation.kind is Kind.UPDATE and not trigger.rollback
+    return isinstance(trigger, evt.ServerRestored)
+
+
+def _locked(server: Server, trigger: Trigger) -> Server:
+    """Keep what the server was made of, so that it can be made again."""
+    if not isinstance(trigger, evt.ServerReady) or trigger.lock is None:
+        return server
+    return replace(server, spec=server.spec.model_copy(update={"lock": trigger.lock}))
 
 
 def _end(operation: Operation) -> tuple[Kind, State]:
@@ -149,6 +169,8 @@ def _why_broken(operation: Operation) -> Failure | None:
 def _left(trigger: Trigger) -> Outcome | None:
     """Return how a change that ended early leaves the server; one that did its work says itself."""
     match trigger:
+        case evt.VMFailed() if trigger.rollback:
+            return LEFT["unknown"]
         case evt.VMFailed() | evt.VMObserved():
             return LEFT[trigger.power]
         case evt.ServerFailed() | DeadlinePassed():

@@ -7,6 +7,8 @@
        +---------+--> cancelling ----> cancelled    because the user said so
        +---------+-------------------> cancelled    a change: a kill or a deletion went first
 
+An update goes back as a deployment does: not to nothing, but to the snapshot made before it.
+
 An operation that has ended never changes its state again.
 """
 
@@ -48,8 +50,12 @@ class Overtaken:
     by: str
 
 
+class WayBackFailed:
+    """What a failure is heard as that happened while a VM was taken back to its snapshot."""
+
+
 Trigger = Event | CancelAsked | DeadlinePassed | Overtaken
-Table = Mapping[tuple[State, type[Trigger]], State]
+Table = Mapping[tuple[State, type[Trigger | WayBackFailed]], State]
 
 _UNDER_WAY: Final = (State.QUEUED, State.RUNNING)
 
@@ -111,6 +117,33 @@ def _in_the_guest(*done: type[Event]) -> Table:
     }
 
 
+# A fact of the update itself may be told again while the way back has begun: it means nothing.
+_TO_SNAPSHOT: Final[Table] = {
+    **{
+        (state, trigger): state
+        for state in (State.FAILING, State.CANCELLING)
+        for trigger in (evt.StepChanged, evt.VMReady, CancelAsked)
+    },
+    **{
+        (state, trigger): State.FAILED
+        for state in (State.FAILING, State.CANCELLING)
+        for trigger in (WayBackFailed, DeadlinePassed)
+    },
+    (State.FAILING, evt.ServerRestored): State.FAILED,
+    (State.FAILING, Overtaken): State.FAILED,
+    (State.CANCELLING, evt.ServerRestored): State.CANCELLED,
+    (State.CANCELLING, Overtaken): State.CANCELLED,
+}
+UPDATE: Final[Table] = {
+    **_under_way(evt.StepChanged, evt.VMReady, to=State.RUNNING),
+    **_under_way(evt.ServerReady, to=State.SUCCEEDED),
+    **_under_way(evt.VMFailed, to=State.FAILED),  # before anything was done in the guest
+    **_under_way(evt.ServerFailed, DeadlinePassed, to=State.FAILING),
+    **_under_way(CancelAsked, to=State.CANCELLING),
+    **_under_way(Overtaken, to=State.CANCELLED),
+    **_TO_SNAPSHOT,
+}
+
 NEXT_STATE: Final[Mapping[Kind, Table]] = {
     Kind.DEPLOY: DEPLOY,
     Kind.DELETE: DELETE,
@@ -120,4 +153,17 @@ NEXT_STATE: Final[Mapping[Kind, Table]] = {
     Kind.KILL: _change(evt.VMStopped),  # over before it could be called off
     Kind.RESIZE: _in_the_guest(evt.ServerReady, evt.VMStopped),
     Kind.RECONFIGURE: _in_the_guest(evt.ServerReady, evt.VMStopped),
+    Kind.UPDATE: UPDATE,
 }
+
+
+def heard_as(trigger: Trigger) -> type[Trigger | WayBackFailed]:
+    """Return under what the tables hold a trigger."""
+    if isinstance(trigger, evt.VMFailed | evt.ServerFailed) and trigger.rollback:
+        return WayBackFailed
+    return type(trigger)
+
+
+def next_state(kind: Kind, state: State, trigger: Trigger) -> State | None:
+    """Return where a trigger leads; none if it makes no difference any more."""
+    return NEXT_STATE[kind].get((state, heard_as(trigger)))

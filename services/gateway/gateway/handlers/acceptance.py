@@ -118,6 +118,7 @@ def _operation(name: str, purpose: Purpose, server: Server, *, at: datetime) -> 
         steps=planned(purpose.kind, is_off=is_off),
         is_off=is_off,
         force=purpose.force,
+        former=server.spec if purpose.kind is Kind.UPDATE else None,
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.domain.errors import GameNotFound
+from gateway.domain.game import Game
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation
 from gateway.domain.server import Server
 from gateway.domain.shape import Alteration, altered, kind_of
+from gateway.domain.version import updated
 from gateway.handlers.acceptance import Asked, Purpose, accept, own
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.records import Page
@@ -53,13 +55,34 @@ async def request_alteration(
         return seals.seal(data, server_id=asked.server_id, pointer=pointer)
 
     def purpose(server: Server) -> Purpose:
-        game = catalogue.find(server.spec.game)
-        if game is None:
-            raise GameNotFound(
-                "The catalogue does not hold this server's game any more.",
-                remedy="Put the game's folder back, or delete the server.",
-            )
-        spec = altered(server, wanted, game=game, seal=seal)
+        spec = altered(server, wanted, game=_game_of(server, catalogue), seal=seal)
         return Purpose(kind=kind_of(server, spec, wanted), spec=spec)
 
     return await accept(asked, purpose=purpose, work=work, at=at)
+
+
+async def request_update(
+    asked: Asked,
+    version: str | None,
+    *,
+    catalogue: GameCatalogue,
+    work: UnitOfWork,
+    at: datetime,
+) -> Operation:
+    """Ask for another version of the game, or for the newest; it goes back if that fails."""
+
+    def purpose(server: Server) -> Purpose:
+        spec = updated(server, version, game=_game_of(server, catalogue))
+        return Purpose(kind=Kind.UPDATE, spec=spec)
+
+    return await accept(asked, purpose=purpose, work=work, at=at)
+
+
+def _game_of(server: Server, catalogue: GameCatalogue) -> Game:
+    game = catalogue.find(server.spec.game)
+    if game is None:
+        raise GameNotFound(
+            "The catalogue does not hold this server's game any more.",
+            remedy="Put the game's folder back, or delete the server.",
+        )
+    return game

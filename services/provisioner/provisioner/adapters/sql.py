@@ -28,8 +28,10 @@ from common.contracts.servers import Lock, ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
+from common.db.outage import outages_named
 from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
+from provisioner.adapters.counts_sql import SqlCounts
 from provisioner.adapters.keys_sql import SqlKeys
 from provisioner.domain.run import UNSETTLED, Outcome, Run, Stage
 from provisioner.ports import UnitOfWork as Work
@@ -53,6 +55,7 @@ runs: Final = Table(
     Column("unfinished", Boolean, nullable=False, server_default=false()),
     Column("timings", Text, nullable=True),
     Column("lock", Text, nullable=True),
+    Column("former", Text, nullable=True),
 )
 
 
@@ -93,6 +96,7 @@ def _columns(run: Run) -> dict[str, object]:
         "applied": run.applied.model_dump_json() if run.applied else None,
         "unfinished": run.unfinished,
         "lock": run.lock.model_dump_json() if run.lock else None,
+        "former": run.former.model_dump_json() if run.former else None,
         "timings": TIMINGS.dump_json(run.timings).decode(),
     }
 
@@ -109,6 +113,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
         unfinished=row["unfinished"],
         lock=Lock.model_validate_json(row["lock"]) if row["lock"] else None,
+        former=ServerSpec.model_validate_json(row["former"]) if row["former"] else None,
         timings=TIMINGS.validate_json(row["timings"] or "[]"),
     )
 
@@ -117,7 +122,7 @@ def _outcome(stored: str | None) -> Outcome | None:
     if stored is None:
         return None
     found = evt.decode(stored.encode())
-    assert isinstance(found, evt.ServerReady | evt.ServerFailed)
+    assert isinstance(found, Outcome)
     return found
 
 
@@ -127,6 +132,7 @@ class SqlWork:
 
     runs: SqlRuns
     keys: SqlKeys
+    counts: SqlCounts
     inbox: SqlInbox
     outbox: SqlOutbox
     leases: SqlLeases
@@ -137,6 +143,7 @@ def bind(session: AsyncSession) -> SqlWork:
     return SqlWork(
         runs=SqlRuns(session),
         keys=SqlKeys(session),
+        counts=SqlCounts(session),
         inbox=SqlInbox(session),
         outbox=SqlOutbox(session),
         leases=SqlLeases(session),
@@ -165,3 +172,11 @@ async def find_due(limit: int, *, sessions: Sessions) -> Sequence[str]:
     )
     async with sessions() as session:
         return list(await session.scalars(query))
+
+
+async def find_running(*, sessions: Sessions) -> Sequence[Run]:
+    """Return the runs that brought their server up, as far as is known here."""
+    query = select(runs).where(runs.c.stage == Stage.DONE.value)
+    with outages_named():
+        async with sessions() as session:
+            return [_run(row) for row in (await session.execute(query)).mappings()]

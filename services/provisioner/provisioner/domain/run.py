@@ -17,11 +17,9 @@ from enum import StrEnum
 from typing import Final
 
 from common.contracts import events as evt
-from common.contracts.base import now
-from common.contracts.ids import new_id
 from common.contracts.servers import Lock, ServerSpec, TaskTiming
 
-Outcome = evt.ServerReady | evt.ServerFailed
+Outcome = evt.ServerReady | evt.ServerRestored | evt.ServerFailed
 
 
 class Stage(StrEnum):
@@ -45,6 +43,9 @@ NEXT_STAGE: Final[Mapping[Stage, Stage]] = {
     Stage.CHECKING: Stage.DONE,
 }
 
+# After a VM went back to its snapshot there is nothing to install: it is as it was.
+WAY_BACK: Final[Mapping[Stage, Stage]] = {Stage.CONNECTING: Stage.CHECKING}
+
 STEP: Final[Mapping[Stage, str]] = {
     Stage.CONNECTING: "ssh",
     Stage.RESOLVING: "resolve",
@@ -60,7 +61,7 @@ UNSETTLED: Final = tuple(stage for stage in Stage if stage not in SETTLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run.
+    """One run. ``former``: what was applied before this one, if it is an update.
 
     ``host_keys`` are the guest's proven keys, or those pinned at first use. ``applied`` is what
     the last playbook on this guest applied to its end; none while one is under way, and after
@@ -79,6 +80,12 @@ class Run:
     unfinished: bool = False
     timings: tuple[TaskTiming, ...] = ()
     lock: Lock | None = None
+    former: ServerSpec | None = None
+
+    @property
+    def is_way_back(self) -> bool:
+        """Whether the VM has gone back to its snapshot, and only has to answer again."""
+        return self.vm is not None and self.vm.kind == "rollback"
 
     @property
     def has_nothing_to_play(self) -> bool:
@@ -99,9 +106,15 @@ class Run:
         """The step's name as the operation shows it."""
         return STEP[self.stage]
 
+    @property
+    def key(self) -> str:
+        """What the keys of the step's log lines begin with, unlike those of any other step."""
+        return f"{'back:' if self.is_way_back else ''}{self.step}:{self.attempt}"
+
     def same_work_as(self, other: "Run") -> bool:
         """Whether the other is this run, at the same step."""
-        return (self.operation_id, self.stage) == (other.operation_id, other.stage)
+        mine = (self.operation_id, self.is_way_back, self.stage)
+        return mine == (other.operation_id, other.is_way_back, other.stage)
 
     def begun(self) -> "Run":
         """Take up the step that is due, for the first time or again."""
@@ -119,7 +132,8 @@ class Run:
         lock: Lock | None = None,
     ) -> "Run":
         """The step succeeded; what is given became known by it."""
-        stage = NEXT_STAGE[self.stage]
+        ways = {**NEXT_STAGE, **WAY_BACK} if self.is_way_back else NEXT_STAGE
+        stage = ways[self.stage]
         if stage is Stage.RESOLVING and self.has_nothing_to_play:
             stage = NEXT_STAGE[stage]  # what it is made of it has already
         after = replace(self, stage=stage, attempt=0)
@@ -136,61 +150,5 @@ class Run:
 
     def settled(self, outcome: Outcome) -> "Run":
         """The run ended with this outcome."""
-        stage = Stage.DONE if isinstance(outcome, evt.ServerReady) else Stage.FAILED
+        stage = Stage.FAILED if isinstance(outcome, evt.ServerFailed) else Stage.DONE
         return replace(self, stage=stage, outcome=outcome)
-
-
-def on_ready(known: Run | None, event: evt.VMReady) -> Run | None:
-    """Return the run a ready VM starts, or None if it starts none."""
-    if known is not None and event.operation_id <= known.operation_id:
-        return None  # asked again, too old, or overtaken by its removal
-    started = Run(
-        server_id=event.server_id,
-        operation_id=event.operation_id,
-        vm=event,
-        host_keys=event.host_keys,
-    )
-    if known is None or event.kind == "deploy":
-        return started
-    return replace(
-        started,
-        # What the guest's agent tells is the truth; without it, what was proven or pinned before.
-        host_keys=event.host_keys or known.host_keys,
-        applied=known.applied,
-        lock=known.lock,
-        unfinished=known.applied is None,
-    )
-
-
-def has_new_keys(known: Run | None, event: evt.VMReady) -> bool:
-    """Tell whether a VM we know has other host keys than it used to."""
-    if known is None or event.kind == "deploy" or not event.host_keys:
-        return False
-    return bool(known.host_keys) and not set(known.host_keys) & set(event.host_keys)
-
-
-def on_removal(known: Run | None, event: evt.RemovalRequested) -> Run | None:
-    """Return the run as a removal leaves it (perhaps a tombstone), or None if it is too late."""
-    cancelled = _cancelled(known, event)
-    return cancelled and replace(cancelled, host_keys=(), applied=None, lock=None)
-
-
-def on_cancel(known: Run | None, event: evt.CancelRequested) -> Run | None:
-    """Return the run as a cancellation leaves it; the VM, and what is known of it, stay."""
-    return _cancelled(known, event)
-
-
-def _cancelled(known: Run | None, event: evt.RemovalRequested | evt.CancelRequested) -> Run | None:
-    operation = event.operation_id
-    if known is None:
-        return Run(
-            server_id=event.server_id, operation_id=operation, vm=None, stage=Stage.CANCELLED
-        )
-    if operation < known.operation_id:
-        return None
-    return replace(known, operation_id=operation, stage=Stage.CANCELLED, outcome=None)
-
-
-def again(outcome: Outcome) -> Outcome:
-    """Return the same fact as a new event, for whoever asks again."""
-    return outcome.model_copy(update={"id": new_id("event"), "time": now()})

@@ -1,75 +1,21 @@
 """The hypervisor that counts now: exchanged under way, while calls end where they began."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-from common.contracts.hypervisor import HypervisorSettings
+from vm_service.adapters.lending import Lending
+from vm_service.domain.figures import Figure, Usage
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
-from vm_service.domain.settings_in_force import InForce
 from vm_service.domain.survey import Survey, Wishes
-from vm_service.domain.vm import Listed, Order, Power, TaskState
+from vm_service.domain.vm import Listed, Order, Power, Snapshot, TaskState
 from vm_service.ports import Hypervisor
 
 
-class Pingable(Hypervisor, Protocol):
-    """A hypervisor that can tell whether it answers."""
-
-    async def ping(self) -> None:
-        """Raise unless it answers and takes our token."""
-        ...
-
-
-@dataclass(slots=True, kw_only=True)
-class Connection:
-    """A hypervisor, and what lets go of it."""
-
-    hypervisor: Pingable
-    close: Callable[[], None]
-    calls: int = 0
-    is_retired: bool = False
-
-
-class LiveHypervisor:
-    """Passes every call to the hypervisor in use. One replaced is closed after its last call."""
-
-    def __init__(self, connect: Callable[[HypervisorSettings], Connection]) -> None:
-        self._connect = connect
-        self._in_force = InForce(source="none")
-        self._connection: Connection | None = None
-
-    @property
-    def in_force(self) -> InForce:
-        """What it was last told."""
-        return self._in_force
-
-    def use(self, in_force: InForce) -> None:
-        """Use these settings from now on; nothing is asked of the hypervisor by that."""
-        fresh = self._connect(in_force.settings) if in_force.settings else None
-        old, self._connection, self._in_force = self._connection, fresh, in_force
-        if old is not None:
-            old.is_retired = True
-            _close_if_idle(old)
-
-    def close(self) -> None:
-        """Let go of the hypervisor."""
-        self.use(InForce(source="none"))
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncGenerator[Pingable]:
-        connection = self._connection
-        if connection is None:
-            raise self._in_force.lack
-        connection.calls += 1
-        try:
-            yield connection.hypervisor
-        finally:
-            connection.calls -= 1
-            _close_if_idle(connection)
+class LiveHypervisor(Lending):
+    """Passes every call to the hypervisor in use."""
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[Hypervisor]:
@@ -77,123 +23,148 @@ class LiveHypervisor:
 
         For who looks at a VM and then acts on it, and must not act on another cluster's.
         """
-        if self._connection is None:
+        if self.is_idle:
             yield self  # it says what to do, at each call
             return
-        async with self._lent() as now:
+        async with self.lent() as now:
             yield now
 
     async def ping(self) -> None:
         """Raise unless it answers and takes our token."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             await now.ping()
 
     async def survey(self) -> tuple[Survey, Wishes]:
         """Return what the cluster looks like."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.survey()
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         """See what is there."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.look(node, vmid)
 
     async def clone(self, order: Order) -> str:
         """Start making a VM."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.clone(order)
 
     async def find_clone(self, place: Place, vmid: int, *, since: datetime) -> str | None:
         """Return the task that makes a VM, if there is one."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.find_clone(place, vmid, since=since)
 
     async def task(self, upid: str, *, with_progress: bool = False) -> TaskState:
         """Tell how a task is doing."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.task(upid, with_progress=with_progress)
 
     async def abort(self, upid: str) -> None:
         """Stop a task."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             await now.abort(upid)
 
     async def configure(self, order: Order, sighting: Sighting) -> str | None:
         """Make a VM what the order says."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.configure(order, sighting)
 
     async def grow(self, order: Order, sighting: Sighting) -> str | None:
         """Bring the disk to the size of the plan."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.grow(order, sighting)
 
     async def power(self, node: str, vmid: int, *, with_changes: bool = False) -> Power:
         """Tell whether it is on."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.power(node, vmid, with_changes=with_changes)
 
     async def start(self, node: str, vmid: int) -> str:
         """Switch on."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.start(node, vmid)
 
     async def shutdown(self, node: str, vmid: int, *, timeout: int) -> str:
         """Ask the guest to switch itself off."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.shutdown(node, vmid, timeout=timeout)
 
     async def stop(self, node: str, vmid: int) -> str:
         """Cut the power."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.stop(node, vmid)
 
     async def reboot(self, node: str, vmid: int, *, timeout: int) -> str:
         """Have the guest switch itself off, then switch it on."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.reboot(node, vmid, timeout=timeout)
 
     async def reset(self, node: str, vmid: int) -> str:
         """Push the reset button."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.reset(node, vmid)
 
     async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
         """Have a VM come up with its node, or not."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.set_onboot(node, vmid, on=on)
+
+    async def snapshots(self, node: str, vmid: int) -> Sequence[Snapshot]:
+        """List a VM's snapshots."""
+        async with self.lent() as now:
+            return await now.snapshots(node, vmid)
+
+    async def snapshot(self, node: str, vmid: int, *, name: str, description: str) -> str:
+        """Make a snapshot."""
+        async with self.lent() as now:
+            return await now.snapshot(node, vmid, name=name, description=description)
+
+    async def rollback(self, node: str, vmid: int, *, name: str) -> str:
+        """Take a VM back to a snapshot."""
+        async with self.lent() as now:
+            return await now.rollback(node, vmid, name=name)
+
+    async def delete_snapshot(self, node: str, vmid: int, *, name: str) -> str:
+        """Forget a snapshot."""
+        async with self.lent() as now:
+            return await now.delete_snapshot(node, vmid, name=name)
 
     async def destroy(self, node: str, vmid: int) -> str:
         """Remove a VM."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.destroy(node, vmid)
 
     async def guest_addresses(self, node: str, vmid: int) -> Sequence[str]:
         """Return what the guest claims."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.guest_addresses(node, vmid)
 
     async def guest_host_key(self, node: str, vmid: int) -> str:
         """Return the guest's host key file."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.guest_host_key(node, vmid)
 
     async def guest_is_set_up(self, node: str, vmid: int) -> bool | None:
         """Tell whether the guest's host keys are made."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.guest_is_set_up(node, vmid)
 
     async def inventory(self) -> Sequence[Listed]:
         """Return every VM our token may see."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.inventory()
 
     async def host_addresses(self) -> AbstractSet[str]:
         """Return the addresses of the nodes."""
-        async with self._lent() as now:
+        async with self.lent() as now:
             return await now.host_addresses()
 
+    async def figures(self) -> Sequence[Figure]:
+        """Return what each VM uses that runs."""
+        async with self.lent() as now:
+            return await now.figures()
 
-def _close_if_idle(connection: Connection) -> None:
-    if connection.is_retired and not connection.calls:
-        connection.close()
+    async def guest_disk(self, node: str, vmid: int) -> Usage:
+        """Return how full a guest's disk is."""
+        async with self.lent() as now:
+            return await now.guest_disk(node, vmid)

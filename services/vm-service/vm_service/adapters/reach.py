@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from common.contracts.servers import Endpoint, Port, PublishedPort
 from vm_service.domain.trouble import Trouble, Verdict
+from vm_service.ports import Reach
 
 SSH = 22
 TIMEOUT = httpx.Timeout(10, connect=3)
@@ -90,3 +91,13 @@ async def url_reach(url: str, *, ca_file: Path | None) -> AsyncGenerator[UrlReac
     context = ssl.create_default_context(cafile=ca_file)
     async with httpx.AsyncClient(verify=context, timeout=TIMEOUT, trust_env=False) as client:
         yield UrlReach(client, url)
+
+
+@asynccontextmanager
+async def open_reach(url: str | None, *, ca_file: Path | None) -> AsyncGenerator[Reach]:
+    """Open what asks at this URL; without one, guests are reached at their own addresses."""
+    if url is None:
+        yield DirectReach()
+        return
+    async with url_reach(url, ca_file=ca_file) as reach:
+        yield reach

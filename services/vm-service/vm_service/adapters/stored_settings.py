@@ -15,7 +15,9 @@ from vm_service.domain.doctor.chart import Holdings
 from vm_service.domain.program import Stage
 
 ROW: Final = 1
-STANDING: Final = frozenset({Stage.READY.value, Stage.OFF.value})  # a VM is there
+STANDING: Final = frozenset(
+    {Stage.READY.value, Stage.OFF.value, Stage.RELEASED.value}  # a VM is there
+)
 
 
 class SqlStore:

@@ -33,6 +33,7 @@ machines: Final = Table(
     Column("leftover", String(255)),
     Column("rebooting", Boolean, nullable=False),
     Column("boot_needed", Boolean, nullable=False),
+    Column("snapshot", String(64)),
     Column("power", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("since", UTCDateTime),

@@ -12,6 +12,8 @@ from common.contracts.events import (
     ChangeRequested,
     DeploymentRequested,
     RemovalRequested,
+    RollbackRequested,
+    SnapshotReleased,
 )
 from vm_service.domain.machine import Failure, Machine, planned, tombstone, turned, unwanted
 from vm_service.domain.program import Kind, Stage, program
@@ -37,6 +39,8 @@ def decide(event: Event, machine: Machine | None) -> Decision | None:
             return _change(event, machine)
         case CancelRequested():
             return _cancel(event, machine)
+        case RollbackRequested() | SnapshotReleased():
+            return _after_update(event, machine)
         case RemovalRequested():
             return _removal(event, machine)
         case _:
@@ -59,13 +63,13 @@ def _deployment(event: DeploymentRequested, machine: Machine | None) -> Decision
 
 def _change(event: ChangeRequested, machine: Machine | None) -> Decision:
     if machine is None:
-        return Decision(tell=_without_vm(event))
+        return Decision(tell=_without_vm(event, Kind(event.kind)))
     if machine.operation_id == event.operation_id:
         return Decision(tell=machine)
     if not _is_newer(event, machine):
         return OVERTAKEN
     if machine.kind is Kind.REMOVE:  # gone, or going: that is never turned back
-        return Decision(tell=_without_vm(event))
+        return Decision(tell=_without_vm(event, Kind(event.kind)))
     changed = replace(
         turned(machine, Kind(event.kind), operation_id=event.operation_id),
         spec=event.spec,
@@ -73,6 +77,39 @@ def _change(event: ChangeRequested, machine: Machine | None) -> Decision:
         force=event.force,
     )
     return Decision(record=changed)
+
+
+def _after_update(event: RollbackRequested | SnapshotReleased, machine: Machine | None) -> Decision:
+    if isinstance(event, RollbackRequested):
+        return _rollback(event, machine)
+    return _release(event, machine)
+
+
+def _rollback(event: RollbackRequested, machine: Machine | None) -> Decision:
+    """Turn to the way back; of an update that was never heard of, there is nothing to undo."""
+    if machine is None:
+        return Decision(tell=_without_vm(event, Kind.ROLLBACK))
+    if machine.operation_id > event.operation_id:
+        return OVERTAKEN
+    if machine.kind is Kind.REMOVE:
+        return Decision(tell=_without_vm(event, Kind.ROLLBACK))
+    if machine.operation_id == event.operation_id and machine.kind is not Kind.UPDATE:
+        return Decision(tell=machine) if machine.kind is Kind.ROLLBACK else OVERTAKEN
+    back = replace(
+        turned(machine, Kind.ROLLBACK, operation_id=event.operation_id),
+        spec=event.spec,
+        deadline=event.deadline,
+    )
+    return Decision(record=back)
+
+
+def _release(event: SnapshotReleased, machine: Machine | None) -> Decision:
+    """Remove a snapshot at leisure; whatever is newer, or under way, goes first."""
+    if machine is None or not machine.is_settled or machine.operation_id != event.operation_id:
+        return OVERTAKEN
+    if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK}:
+        return OVERTAKEN
+    return Decision(record=turned(machine, Kind.RELEASE, operation_id=event.operation_id))
 
 
 def _cancel(event: CancelRequested, machine: Machine | None) -> Decision:
@@ -107,9 +144,8 @@ def _is_newer(event: Event, machine: Machine) -> bool:
     return machine.operation_id < event.operation_id
 
 
-def _without_vm(event: ChangeRequested) -> Machine:
+def _without_vm(event: Event, kind: Kind) -> Machine:
     """Return the answer to a change of a server that has no VM; it is recorded nowhere."""
-    kind = Kind(event.kind)
     return Machine(
         server_id=event.server_id,
         operation_id=event.operation_id,

@@ -7,11 +7,14 @@ doubles as the tombstone of a server whose removal was heard before its deployme
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from common.contracts.hypervisor import Assignment
 from common.contracts.servers import Endpoint, ServerSpec
 from vm_service.domain.placement import Place
 from vm_service.domain.program import Kind, PowerState, Stage, after, program
+
+OUR_SNAPSHOTS: Final = "yard-"  # how their names begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Machine:
     leftover: str | None = None  # UPID of a task of the work that was taken over from
     rebooting: bool = False  # a reboot of ours may still switch the VM on
     boot_needed: bool = False  # the guest does not know yet that its disk has grown
+    snapshot: str | None = None  # made by an update before anything was done in the guest
     power: PowerState = "unknown"  # as it was seen last
     attempt: int = 0  # of the step that runs; 0: not begun
     since: datetime | None = None  # when the step that runs was begun
@@ -68,6 +72,11 @@ class Machine:
     def errand(self) -> tuple[Kind, str | None, str]:
         """What is being done, and for whom; a removal is one, whoever asks for it."""
         return self.kind, self.step, "" if self.kind is Kind.REMOVE else self.operation_id
+
+    @property
+    def snapshot_name(self) -> str:
+        """What the snapshot of this operation, an update, is called."""
+        return f"{OUR_SNAPSHOTS}{self.operation_id}"
 
     @property
     def wanted(self) -> ServerSpec:

@@ -7,6 +7,9 @@
     kill         stop                                         -> off
     resize       configure resize reboot address              -> ready   (off: configure resize)
     reconfigure  configure address                            -> ready   (off: configure)
+    update       snapshot address                             -> ready
+    rollback     stop rollback start address                  -> ready   (of an update)
+    release      release                                      -> released
     remove       stop destroy                                 -> gone
     observe      observe                                      -> observed
 
@@ -31,6 +34,9 @@ class Kind(StrEnum):
     KILL = "kill"
     RESIZE = "resize"
     RECONFIGURE = "reconfigure"
+    UPDATE = "update"
+    ROLLBACK = "rollback"  # after an update failed, or was called off
+    RELEASE = "release"  # of the snapshot that an update has ended with
     REMOVE = "remove"
     OBSERVE = "observe"  # after a change was called off
 
@@ -43,6 +49,7 @@ class Stage(StrEnum):
     OFF = "off"
     FAILED = "failed"
     OBSERVED = "observed"
+    RELEASED = "released"
     BLOCKED = "blocked"
     GONE = "gone"
 
@@ -65,6 +72,9 @@ PROGRAMS: Final[Mapping[Kind, Program]] = {
     Kind.KILL: Program(("stop",), Stage.OFF),
     Kind.RESIZE: Program(("configure", "resize", "reboot", "address"), Stage.READY),
     Kind.RECONFIGURE: Program(("configure", "address"), Stage.READY),
+    Kind.UPDATE: Program(("snapshot", "address"), Stage.READY),
+    Kind.ROLLBACK: Program(("stop", "rollback", "start", "address"), Stage.READY),
+    Kind.RELEASE: Program(("release",), Stage.RELEASED),
     Kind.REMOVE: Program(("stop", "destroy"), Stage.GONE),
     Kind.OBSERVE: Program(("observe",), Stage.OBSERVED),
 }
@@ -75,7 +85,7 @@ PROGRAMS_OFF: Final[Mapping[Kind, Program]] = {
     Kind.RECONFIGURE: Program(("configure",), Stage.OFF),
 }
 
-CHANGES: Final = frozenset(Kind) - {Kind.DEPLOY, Kind.REMOVE, Kind.OBSERVE}
+CHANGES: Final = frozenset(Kind) - {Kind.DEPLOY, Kind.RELEASE, Kind.REMOVE, Kind.OBSERVE}
 
 
 def program(kind: Kind, power: PowerState = "unknown") -> Program:

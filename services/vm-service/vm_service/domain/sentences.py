@@ -15,11 +15,15 @@ BEGINNINGS: Final[Mapping[str, str]] = {
     "address": "Waiting for the guest of VM {vmid} to answer at {address}",
     "shutdown": "Asking the guest of VM {vmid} to shut down",
     "reboot": "Restarting VM {vmid}",
+    "snapshot": "Making a snapshot of VM {vmid}",
+    "rollback": "Taking VM {vmid} back to its snapshot",
+    "release": "Removing the snapshot of VM {vmid}",
     "stop": "Stopping the VM",
     "destroy": "Removing the VM and its disks",
     "observe": "Letting go of VM {vmid}, looking how it stands",
 }
 OF_KIND: Final[Mapping[tuple[Kind, str], str]] = {
+    (Kind.ROLLBACK, "stop"): "Stopping VM {vmid}, to take it back to its snapshot",
     (Kind.RESIZE, "reboot"): "Restarting VM {vmid}, if its new shape needs it",
 }
 ENDINGS: Final[Mapping[str, str]] = {
@@ -31,6 +35,9 @@ ENDINGS: Final[Mapping[str, str]] = {
     "address": "The guest answers at {address}, its host key is known",
     "shutdown": "VM {vmid} is off",
     "reboot": "VM {vmid} runs as it was configured",
+    "snapshot": "VM {vmid} has a snapshot to go back to",
+    "rollback": "VM {vmid} is as it was before the update",
+    "release": "The snapshot of VM {vmid} is gone",
     "stop": "The VM is stopped",
     "destroy": "The VM is gone",
     "observe": "VM {vmid} is left as it is: {power}",

@@ -7,6 +7,7 @@ from typing import Final, Literal, cast
 
 from common.contracts.base import Event, Message
 from common.contracts.events import (
+    Brought,
     StepChanged,
     VMDeleted,
     VMFailed,
@@ -17,14 +18,12 @@ from common.contracts.events import (
 )
 from common.contracts.logs import Level, LogBatch, LogLine
 from vm_service.domain.machine import Failure, Machine, begun
-from vm_service.domain.program import Stage
+from vm_service.domain.program import Kind, Stage
 from vm_service.domain.sentences import beginning
 
 WRITER: Final = "vm-service"
 UNTOLD: Final = Failure(step="unknown", reason="no reason was recorded")
 LONGEST: Final = 2000  # characters of a foreign text that are passed on
-
-Brought = Literal["deploy", "start", "restart", "resize", "reconfigure"]
 
 
 def announcement(machine: Machine, *, tofu: bool = False) -> Event | None:
@@ -42,7 +41,7 @@ def announcement(machine: Machine, *, tofu: bool = False) -> Event | None:
             return VMDeleted(server_id=server, operation_id=operation, vmid=machine.vmid)
         case Stage.FAILED | Stage.BLOCKED:
             return _failed(machine)
-        case Stage.WORKING:
+        case Stage.WORKING | Stage.RELEASED:
             return None
 
 
@@ -64,6 +63,7 @@ def _failed(machine: Machine) -> Event:
         reason=failure.reason,
         remedy=failure.remedy,
         power=machine.power,
+        rollback=machine.kind is Kind.ROLLBACK,
     )
 
 
@@ -124,7 +124,12 @@ class Entry:
         self.machine = replace(self.machine, told=self.machine.told + 1)
 
     def messages(self) -> Sequence[Message]:
-        """Return all that is said: lines before facts, so that a log is whole at its end."""
+        """Return all that is said: lines before facts, so that a log is whole at its end.
+
+        Of a release nothing: its operation has ended, and its log with it.
+        """
+        if self.machine.kind is Kind.RELEASE:
+            return ()
         if not self.lines:
             return self.facts
         batch = LogBatch(

@@ -13,6 +13,14 @@ Row = tuple[str, Verdict, str | None]
 
 SETTINGS: Final = "correct the hypervisor's settings, or create what is missing in Proxmox"
 SPACE: Final = "free space on the storage of the template, or choose a plan with a smaller disk"
+UNLOCK: Final = (
+    "wait for the task that works on the VM; if there is none: qm unlock <VM id>, as root on its "
+    "node, and try again"
+)
+NO_SNAPSHOTS: Final = (
+    "an update needs a way back: move the servers' disks to a storage that can make snapshots "
+    "(ZFS, LVM-thin, Ceph RBD, Btrfs, or qcow2 images on a directory or NFS)"
+)
 START_LOG: Final = (
     "see the start task's log in Proxmox; bridge, memory and CPU type are the usual reasons"
 )
@@ -44,6 +52,7 @@ THE_GUEST: Final[tuple[Row, ...]] = (
 
 LOCKS: Final[tuple[Row, ...]] = (
     (r"no quorum|cluster not ready", Verdict.UNKNOWN, None),
+    (r"is locked \((snapshot|snapshot-delete|rollback)\)", Verdict.BUSY, UNLOCK),
     (r"can't lock file|got lock request timeout|is locked \(|acquire lock", Verdict.BUSY, None),
     (r"checksum mismatch|-locked command timed out", Verdict.BUSY, None),
     (r"Unit \S+ (already exists|was already loaded)", Verdict.BUSY, None),
@@ -80,6 +89,22 @@ DISKS: Final[tuple[Row, ...]] = (
     (r"wrong content type|not support vm images", Verdict.REFUSED, SETTINGS),
     (r"volume '[^']*' does not exist", Verdict.FAULT, None),  # NFS shows a new one late
     (r"cloud-init drive is already attached", Verdict.REFUSED, MISTAKE),
+)
+
+SNAPSHOTS: Final[tuple[Row, ...]] = (
+    (
+        r"snapshot feature is not available|snapshots? (is|are) not (implemented|supported)"
+        r"|can't (snapshot|rollback snapshot for|delete snapshot for) this image format",
+        Verdict.REFUSED,
+        NO_SNAPSHOTS,
+    ),
+    (
+        r"not most recent snapshot",
+        Verdict.REFUSED,
+        "remove the VM's snapshots that are newer than ours (qm listsnapshot, qm delsnapshot)",
+    ),
+    (r"rollback to incomplete snapshot", Verdict.REFUSED, "remove it: qm delsnapshot --force"),
+    (r"(take|delete) a snapshot if", Verdict.REFUSED, MISTAKE),
 )
 
 START: Final[tuple[Row, ...]] = (
@@ -132,6 +157,7 @@ TEXTS: Final[tuple[Row, ...]] = (
     *LOCKS,
     *TASKS,
     *DISKS,
+    *SNAPSHOTS,
     *START,
     *THE_SITE,
     *MISTAKES,

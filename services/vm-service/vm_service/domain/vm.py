@@ -26,6 +26,11 @@ class Order:
     ssh_key: str | None = None
 
 
+def is_of_snapshot(upid: str) -> bool:
+    """Tell whether a task makes, brings back or removes a snapshot."""
+    return any(f":{kind}:" in upid for kind in ("qmsnapshot", "qmrollback", "qmdelsnapshot"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
     """How a task of the hypervisor is doing. ``failed`` holds its error text, judged by nobody."""
@@ -34,6 +39,15 @@ class TaskState:
     failed: str | None = None
     progress: float | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A snapshot as it is listed. ``state``: what is being done to it, or was broken off."""
+
+    name: str
+    description: str = ""
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vm_service.domain.trouble import Trouble, Verdict, judge
-from vm_service.domain.vm import Power
+from vm_service.domain.vm import Power, is_of_snapshot
 from vm_service.handlers.job import Job
 from vm_service.handlers.waiting import (
     GROWTH,
@@ -111,12 +111,15 @@ def _time_left(job: Job) -> float:
 
 
 async def end_leftover(job: Job) -> None:
-    """Stop a task of the work we took over from: it holds the VM's lock, or changes its power."""
+    """Stop a task of the work we took over from: it holds the VM's lock, or changes its power.
+
+    One of a snapshot is let run to its end: broken off, it leaves a lock that no token can lift.
+    """
     task = job.machine.leftover
     if task is None:
         return
     try:
-        if (await job.tools.hypervisor.task(task)).running:
+        if not is_of_snapshot(task) and (await job.tools.hypervisor.task(task)).running:
             await job.tools.hypervisor.abort(task)
         await wait_for_end(job, task, limit=QUICK_LIMIT)
     except Trouble as trouble:

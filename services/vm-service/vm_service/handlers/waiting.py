@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.domain.vm import TaskState
 from vm_service.handlers.job import Job
-from vm_service.ports import TaskState
 
 T = TypeVar("T")
 

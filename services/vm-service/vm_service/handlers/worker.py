@@ -4,6 +4,7 @@ Each step is recorded before the next begins, and may be repeated unharmed, so t
 any line is healed by whoever takes up the machine next.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -11,13 +12,15 @@ from vm_service.domain.patience import DOWNWARDS, OBSERVING, UPWARDS, Limit, Pat
 from vm_service.domain.program import CHANGES, Kind
 from vm_service.domain.telling import Entry, begin, go_on
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.handlers import bringing_up, living, removing, shaping
+from vm_service.handlers import bringing_up, living, removing, shaping, snapshots
 from vm_service.handlers.bringing_up import NotOurs
 from vm_service.handlers.job import Change, Job, Overtaken, keeping
 from vm_service.handlers.power import end_leftover
 from vm_service.handlers.tools import Tools
 from vm_service.handlers.waiting import TimeUp, attend, pause
 from vm_service.ports import UnitOfWork
+
+log = logging.getLogger(__name__)
 
 Action = Callable[[Job], Awaitable[Change]]
 
@@ -31,10 +34,17 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "shutdown": living.shutdown,
     "reboot": living.reboot,
     "stop": living.stop,
+    "snapshot": snapshots.take,
+    "rollback": snapshots.roll_back,
+    "release": snapshots.release,
     "observe": living.observe,
 }
 # What is removed may never have been ours, so these look with other eyes.
 REMOVING: Final[Mapping[str, Action]] = {"stop": removing.stop, "destroy": removing.destroy}
+OF_KIND: Final[Mapping[Kind, Mapping[str, Action]]] = {
+    Kind.REMOVE: REMOVING,
+    Kind.ROLLBACK: {**ACTIONS, "stop": snapshots.stop},
+}
 
 PATIENCE: Final[Mapping[Kind, Mapping[Verdict, Limit]]] = {
     **dict.fromkeys(Kind, UPWARDS),
@@ -97,14 +107,18 @@ async def _take_step(job: Job) -> None:
 
 async def _act(job: Job) -> Change:
     await end_leftover(job)
-    actions = REMOVING if job.machine.kind is Kind.REMOVE else ACTIONS
-    return await actions[job.step](job)
+    return await OF_KIND.get(job.machine.kind, ACTIONS)[job.step](job)
 
 
 async def _give_up(job: Job, trouble: Trouble) -> None:
     """Record that it goes no further. That nothing could be seen is an observation, too."""
     if job.machine.kind is Kind.OBSERVE:
         await job.succeed(keeping(power="unknown"))
+    elif job.machine.kind is Kind.RELEASE:
+        log.warning(
+            "a snapshot stays", extra={"server": job.machine.server_id, "why": trouble.text}
+        )
+        await job.succeed(keeping())  # the next update removes it
     elif job.machine.kind in CHANGES:
         await job.fail(trouble, power=await living.last_look(job))
     else:

@@ -33,6 +33,7 @@ class Resource(BaseModel):
     storage: str = ""
     shared: bool = False
     content: str = ""
+    cpu: float = 0.0
     mem: int = 0
     maxmem: int = 0
     disk: int = 0
@@ -70,6 +71,14 @@ class PendingEntry(BaseModel):
     def is_pending(self) -> bool:
         """Tell whether a restart would change the line."""
         return self.pending is not None or self.delete > 0
+
+
+class ListedSnapshot(BaseModel):
+    """A snapshot, or the present, which is listed as one."""
+
+    name: str
+    description: str = ""
+    snapstate: str | None = None
 
 
 class TaskStatus(BaseModel):
@@ -110,6 +119,20 @@ class GuestInterfaces(BaseModel):
     result: list[GuestInterface]
 
 
+class GuestFilesystem(BaseModel):
+    """A file system of a guest; some have no size."""
+
+    mountpoint: str = ""
+    total: int | None = Field(default=None, alias="total-bytes")
+    used: int | None = Field(default=None, alias="used-bytes")
+
+
+class GuestFilesystems(BaseModel):
+    """The agent's answer; an agent's error comes as an object in place of the list."""
+
+    result: list[GuestFilesystem]
+
+
 class GuestFile(BaseModel):
     """The head of a file in the guest."""
 
@@ -121,11 +144,13 @@ CLUSTER: Final = TypeAdapter(list[ClusterEntry])
 INTERFACE_LIST: Final = TypeAdapter(list[NodeInterface])
 STATUS: Final = TypeAdapter(Status)
 PENDING: Final = TypeAdapter(list[PendingEntry])
+SNAPSHOTS: Final = TypeAdapter(list[ListedSnapshot])
 TASKS: Final = TypeAdapter(list[ListedTask])
 TASK_STATUS: Final = TypeAdapter(TaskStatus)
 LOG: Final = TypeAdapter(list[LogEntry])
 CONFIG: Final = TypeAdapter(dict[str, JsonValue])
 INTERFACES: Final = TypeAdapter(GuestInterfaces)
+FILESYSTEMS: Final = TypeAdapter(GuestFilesystems)
 FILE: Final = TypeAdapter(GuestFile)
 UPID: Final = TypeAdapter(str)
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from vm_service.adapters.proxmox.answers import CLUSTER, INTERFACE_LIST, RESOURCES, Resource, read
 from vm_service.adapters.proxmox.client import Client
 from vm_service.adapters.proxmox.paths import node_path
+from vm_service.domain.figures import Figure
 from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Listed
 
@@ -30,6 +31,12 @@ class ProxmoxCensus:
         """Return every VM our token may see, on all nodes."""
         answer = await self._client.get("cluster/resources", type="vm")
         return [_listed(one) for one in read(RESOURCES, answer) if one.type == "qemu"]
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return what each VM uses that runs, as the cluster saw it some seconds ago."""
+        answer = await self._client.get("cluster/resources", type="vm")
+        listed = read(RESOURCES, answer)
+        return [_figure(one) for one in listed if one.type == "qemu" and one.status == "running"]
 
     async def host_addresses(self) -> AbstractSet[str]:
         """Return the addresses of the nodes, as far as a humble token may know them."""
@@ -73,6 +80,10 @@ class ProxmoxCensus:
             return []
         listed = read(INTERFACE_LIST, answer)
         return [address for one in listed for address in (one.address, one.address6) if address]
+
+
+def _figure(one: Resource) -> Figure:
+    return Figure(vmid=one.vmid, node=one.node, cpu=one.cpu, memory=one.mem, max_memory=one.maxmem)
 
 
 def _listed(one: Resource) -> Listed:

@@ -7,6 +7,7 @@ from vm_service.adapters.proxmox.config import config
 from vm_service.adapters.proxmox.paths import vm_path
 from vm_service.adapters.proxmox.power import ProxmoxPower
 from vm_service.adapters.proxmox.site import Site
+from vm_service.adapters.proxmox.snapshots import ProxmoxSnapshots
 from vm_service.adapters.proxmox.survey import ProxmoxSurvey
 from vm_service.adapters.proxmox.tasks import ProxmoxTasks
 from vm_service.domain.ownership import Sighting
@@ -14,13 +15,14 @@ from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Order
 
 
-class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSurvey):
+class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSnapshots, ProxmoxSurvey):
     """The cluster behind one API address. Made without asking anything of it."""
 
     def __init__(self, client: Client, site: Site) -> None:
         ProxmoxTasks.__init__(self, client, token_id=site.settings.token_id)
         ProxmoxAgent.__init__(self, client)
         ProxmoxPower.__init__(self, client)
+        ProxmoxSnapshots.__init__(self, client)
         ProxmoxSurvey.__init__(self, client, site)
         self._site = site
 

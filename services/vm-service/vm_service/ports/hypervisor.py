@@ -1,21 +1,16 @@
-"""What the handlers need of the outside, in their own words."""
+"""What the handlers need of the world outside: Proxmox, the guests' keys and addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from common.contracts.base import Message
 from common.contracts.servers import Endpoint, Port
-from vm_service.domain.machine import Machine
-from vm_service.domain.orphans import Record
+from vm_service.domain.figures import Figure, Usage
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.placement import Place
-from vm_service.domain.promises import Load
 from vm_service.domain.survey import Survey, Wishes
-from vm_service.domain.sweep import SweepState
-from vm_service.domain.vm import Listed, Order, Power, TaskState
+from vm_service.domain.vm import Listed, Order, Power, Snapshot, TaskState
 
 
 class Hypervisor(Protocol):
@@ -70,6 +65,11 @@ class Hypervisor(Protocol):
         """Ask the guest to switch itself off, then switch it on; pending changes take effect."""
         ...
 
+    async def snapshots(self, node: str, vmid: int) -> Sequence[Snapshot]: ...
+    async def snapshot(self, node: str, vmid: int, *, name: str, description: str) -> str: ...
+    async def rollback(self, node: str, vmid: int, *, name: str) -> str: ...
+    async def delete_snapshot(self, node: str, vmid: int, *, name: str) -> str: ...
+
     async def set_onboot(self, node: str, vmid: int, *, on: bool) -> str | None:
         """Say whether the VM is switched on whenever its node comes up."""
         ...
@@ -103,6 +103,18 @@ class Hypervisor(Protocol):
         ...
 
 
+class Instruments(Protocol):
+    """Tells what VMs use. Whatever goes wrong is a ``Trouble``."""
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return those of every VM that runs and that our token may see, in one call."""
+        ...
+
+    async def guest_disk(self, node: str, vmid: int) -> Usage:
+        """Return how full the guest says that its root file system is."""
+        ...
+
+
 class ServerKeys(Protocol):
     """Knows by which SSH keys guests are opened."""
 
@@ -124,75 +136,3 @@ class Reach(Protocol):
     """Knows from where a guest is reached."""
 
     async def endpoint(self, *, vmid: int, address: str, ports: Sequence[Port]) -> Endpoint: ...
-
-
-class Machines(Protocol):
-    """Machines, for as long as one transaction lasts."""
-
-    async def find(self, server_id: str) -> Machine | None: ...
-    async def get(self, server_id: str) -> Machine: ...
-    async def add(self, machine: Machine) -> None: ...
-    async def save(self, machine: Machine) -> None: ...
-
-    async def reserve(self, machine: Machine, *, avoid: AbstractSet[str] = frozenset()) -> Machine:
-        """Return the machine with a VM id and an address that no living one has.
-
-        One that has a VM id keeps it, and gets another address, none of those to ``avoid``.
-        """
-        ...
-
-    async def used(self, *, but: str) -> Mapping[str, Load]:
-        """Tell what of ours is on each node, but for one server; nobody reserves meanwhile."""
-        ...
-
-    async def addresses(self, *, but: str) -> AbstractSet[str]:
-        """Return the addresses of all living machines but that of one server."""
-        ...
-
-    async def burn(self, vmid: int, *, reason: str) -> None:
-        """Never give out this VM id again: it is somebody else's."""
-        ...
-
-
-class Ledger(Protocol):
-    """What the sweeper reads and keeps; each call is a transaction of its own."""
-
-    async def records(self) -> Sequence[Record]:
-        """Return every machine that has a VM id and is not gone."""
-        ...
-
-    async def about(self, vmid: int, *, server_id: str | None) -> Sequence[Record]:
-        """Return every machine that has or had this VM id, and that of the server."""
-        ...
-
-    async def state(self) -> SweepState: ...
-    async def keep(self, state: SweepState) -> None: ...
-
-
-class Inbox(Protocol):
-    """What was heard already."""
-
-    async def claim(self, message_id: str) -> bool: ...
-
-
-class Outbox(Protocol):
-    """What is still to be said."""
-
-    async def add(self, *messages: Message) -> None: ...
-
-
-class Work(Protocol):
-    """What is within reach inside one transaction."""
-
-    @property
-    def machines(self) -> Machines: ...
-    @property
-    def inbox(self) -> Inbox: ...
-    @property
-    def outbox(self) -> Outbox: ...
-
-
-class UnitOfWork(Protocol):
-    """Opens one transaction per ``async with``; commits it unless the block raises."""
-
-    def __call__(self) -> AbstractAsyncContextManager[Work]: ...

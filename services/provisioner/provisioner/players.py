@@ -1,0 +1,126 @@
+"""Counts who plays: asks each running game now and then, and tells when the count has changed.
+
+One copy of the service does it at a time, under a lease; ``work`` is fenced by it. What was told
+last is kept in the database, so that another copy goes on from there and no change is told twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from common.contracts import events as evt
+from common.metrics import MAX_PLAYERS, PLAYERS
+from provisioner.domain.errors import NotYet, StepFailed
+from provisioner.domain.players import Count, Watch, count_of
+from provisioner.domain.run import Run, Stage
+from provisioner.ports import Games, Queries, UnitOfWork
+
+ROUND: Final = 1.0  # seconds between two looks at who is due
+AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """What counting needs. ``running`` returns the runs of servers that have come up."""
+
+    running: Callable[[], Awaitable[Sequence[Run]]]
+    games: Games
+    queries: Queries
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+
+@dataclass(slots=True, kw_only=True)
+class Counter:
+    """Goes round among the servers, for as long as its copy holds the lease."""
+
+    work: UnitOfWork
+    tools: Counting
+    _watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
+    _hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def keep_counting(self) -> None:
+        """Count for ever; whoever takes over shows the figures from then on."""
+        try:
+            while True:
+                await self.go_round()
+                await self.tools.sleep(ROUND)
+        finally:
+            PLAYERS.clear()
+            MAX_PLAYERS.clear()
+
+    async def go_round(self) -> None:
+        """Ask every game that is due."""
+        running = {run.server_id: run for run in await self.tools.running()}
+        for gone in self._watches.keys() - running.keys():
+            del self._watches[gone]
+            _forget(gone)
+        due = [run for run in running.values() if self._watch(run).due <= self.tools.clock()]
+        await asyncio.gather(*map(self._ask, due))
+
+    def _watch(self, run: Run) -> Watch:
+        known = self._watches.get(run.server_id)
+        if known is None or known.operation_id != run.operation_id:
+            known = Watch(operation_id=run.operation_id)
+        self._watches[run.server_id] = known
+        return known
+
+    async def _ask(self, run: Run) -> None:
+        async with self._hands:
+            count = await self._count(run)
+        watch, at = self._watches[run.server_id], self.tools.clock()
+        if count is None:
+            watch = watch.missed(at=at)
+            if watch.is_lost:
+                _forget(run.server_id)
+        else:
+            _show(run.server_id, count)
+            if count != watch.told:
+                await self._tell(run, count)
+            watch = replace(watch.answered(at=at), told=count)
+        self._watches[run.server_id] = watch
+
+    async def _count(self, run: Run) -> Count | None:
+        if run.vm is None:
+            return None
+        endpoint = run.vm.endpoint
+        try:
+            game = self.tools.games.find(run.vm.spec.game)
+            port = game.published(endpoint).public_port
+            return count_of(
+                await self.tools.queries.ask(game.query_protocol, endpoint.public_host, port)
+            )
+        except (NotYet, StepFailed):
+            return None  # it is stopped, or its game has left the catalogue
+
+    async def _tell(self, run: Run, count: Count) -> None:
+        """Announce a count, unless it was announced, or the server has turned to something else."""
+        async with self.work() as tx:
+            current = await tx.runs.find(run.server_id)
+            is_up = current is not None and current.stage is Stage.DONE
+            if not is_up or await tx.counts.find(run.server_id) == count:
+                return
+            await tx.counts.save(run.server_id, count)
+            await tx.outbox.add(
+                evt.PlayersChanged(
+                    server_id=run.server_id,
+                    operation_id=run.operation_id,
+                    players=count.players,
+                    max_players=count.max_players,
+                )
+            )
+
+
+def _show(server_id: str, count: Count) -> None:
+    PLAYERS.labels(server=server_id).set(count.players)
+    if count.max_players is not None:
+        MAX_PLAYERS.labels(server=server_id).set(count.max_players)
+
+
+def _forget(server_id: str) -> None:
+    """Show no figure rather than an old one."""
+    for gauge in (PLAYERS, MAX_PLAYERS):
+        with suppress(KeyError):
+            gauge.remove(server_id)

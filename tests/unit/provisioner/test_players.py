@@ -1,0 +1,201 @@
+"""Who plays is asked now and then, told when it changes, and shown while it is known."""
+
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import REGISTRY
+from pydantic import JsonValue
+
+from common.contracts import events as evt
+from provisioner.domain.errors import NotYet
+from provisioner.domain.players import EVERY, LONGEST, Count, count_of
+from provisioner.domain.run import Run, Stage
+from provisioner.handlers import on_event
+from provisioner.players import Counter, Counting
+from provisioner.work import work_on
+from tests.fakes.provisioner import SERVER, FakeProvisioner, PowerCut, vm_ready
+
+
+class World(FakeProvisioner):
+    """A server that runs, and somebody who counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self.counter = self.another()
+
+    def another(self) -> Counter:
+        """Return what counts in another copy, or after a restart."""
+        return Counter(
+            work=self,
+            tools=Counting(
+                running=self._running,
+                games=self.tools.games,
+                queries=self.queries,
+                clock=lambda: self.seconds,
+                sleep=self._sleep,
+            ),
+        )
+
+    async def _running(self) -> Sequence[Run]:
+        return [run for run in self.runs.rows.values() if run.stage is Stage.DONE]
+
+    async def _sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    async def after(self, seconds: float, **answer: JsonValue) -> None:
+        """Let time pass, then have the counter go round."""
+        self.seconds += seconds
+        self.queries.answer = answer
+        await self.counter.go_round()
+
+    def told(self) -> list[tuple[int, int | None]]:
+        return [(one.players, one.max_players) for one in self.said(evt.PlayersChanged)]
+
+    def shown(self) -> float | None:
+        return REGISTRY.get_sample_value("spawnyard_players", {"server": SERVER})
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World()
+    await on_event(vm_ready(), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+    world.queries.asked.clear()
+    return world
+
+
+async def test_a_change_is_told_once_and_every_count_is_shown(world: World):
+    await world.after(0, players=0, max_players=8)
+    await world.after(EVERY, players=0, max_players=8)
+    await world.after(EVERY, players=3, max_players=8)
+    assert world.shown() == 3
+    await world.after(EVERY, players=1, max_players=8)
+
+    assert world.told() == [(0, 8), (3, 8), (1, 8)]
+    assert world.shown() == 1
+    [first, *_] = world.said(evt.PlayersChanged)
+    assert (first.server_id, first.operation_id) == (SERVER, world.run.operation_id)
+
+
+async def test_a_game_is_not_asked_more_often_than_it_is_due(world: World):
+    for _ in range(10):
+        await world.after(EVERY / 5, players=1)
+
+    assert len(world.queries.asked) == 2
+
+
+async def test_a_server_that_is_stopped_is_asked_less_and_less_often(world: World):
+    await world.after(0, players=2)
+    world.queries.silent = 1_000_000
+    await world.after(EVERY)
+    assert world.shown() == 2, "one answer may get lost"
+    await world.after(EVERY)
+    assert world.shown() is None
+
+    asked = len(world.queries.asked)
+    for _ in range(100):
+        await world.after(LONGEST / 10)
+    assert len(world.queries.asked) - asked < 16
+    assert world.told() == [(2, None)]
+
+
+async def test_one_that_comes_up_again_is_asked_at_once(world: World):
+    world.queries.silent = 1_000_000
+    for _ in range(9):
+        await world.after(LONGEST)
+    world.queries.silent = 0
+    await on_event(vm_ready(operation_id="op_6", kind="start"), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+
+    await world.after(0, players=4)
+
+    assert world.told() == [(4, None)]
+
+
+async def test_what_was_told_is_not_told_again_by_another_copy(world: World):
+    await world.after(0, players=4)
+
+    world.counter = world.another()
+    await world.after(0, players=4)
+    await world.after(EVERY, players=5)
+
+    assert world.told() == [(4, None), (5, None)]
+
+
+async def test_a_server_that_is_being_removed_is_forgotten(world: World):
+    await world.after(0, players=4)
+    removal = evt.RemovalRequested(server_id=SERVER, operation_id="op_6", reason="deleted")
+    await on_event(removal, work=world)
+
+    await world.after(EVERY, players=5)
+
+    assert world.told() == [(4, None)]
+    assert world.shown() is None
+
+
+async def test_a_game_of_which_nobody_knows_is_passed_over(world: World):
+    run = world.run
+    assert run.vm is not None
+    spec = run.vm.spec.model_copy(update={"game": "gone"})
+    vm = run.vm.model_copy(update={"spec": spec})
+    world.runs.rows["srv_0"] = Run(server_id="srv_0", operation_id="op_1", vm=vm, stage=Stage.DONE)
+
+    await world.after(0, players=1)
+
+    assert world.told() == [(1, None)]
+
+
+@pytest.mark.parametrize("point", range(4))
+async def test_cut_anywhere_a_change_is_told_once(world: World, point: int):
+    world.power.left = point
+    try:
+        await world.after(0, players=1)
+    except PowerCut:
+        world.counter = world.another()
+    world.power.left = None
+
+    await world.after(EVERY, players=1)
+
+    assert world.told() == [(1, None)]
+
+
+async def test_whoever_stops_counting_shows_nothing_any_more(world: World):
+    world.queries.answer = {"players": 1}
+
+    async def stop(_: float) -> None:
+        assert world.shown() == 1
+        raise NotYet("the lease is lost")
+
+    counter = Counter(
+        work=world,
+        tools=Counting(
+            running=world.counter.tools.running,
+            games=world.tools.games,
+            queries=world.queries,
+            clock=lambda: 0.0,
+            sleep=stop,
+        ),
+    )
+    with pytest.raises(NotYet):
+        await counter.keep_counting()
+
+    assert world.shown() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [
+        ({"players": 3, "max_players": 8}, Count(players=3, max_players=8)),
+        ({"players": 3, "max_players": "8"}, Count(players=3)),
+        ({"players": 0}, Count(players=0)),
+        ({"players": -1}, None),
+        ({"players": True}, None),
+        ({"players": "3"}, None),
+        ({"players": 10**9}, None),
+        ({"players": 1.5}, None),
+        ({}, None),
+    ],
+)
+def test_a_game_may_tell_anything(answer: dict[str, JsonValue], count: Count | None):
+    assert count_of(answer) == count
