@@ -38,7 +38,9 @@ def _service(unit: UnitFile) -> str:
 def _reader(machine: Machine, service: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         process = machine.processes.get(machine.units.state(service).pid)
-        for line in data.decode(errors="replace").splitlines() if process else ():
+        if process is None:
+            return
+        for line in data.decode(errors="replace").splitlines():
             process.hear(line)
 
     return read
