@@ -230,6 +230,17 @@ async def test_the_journal_tells_one_start_from_the_other(hall: Hall) -> None:
     assert both.out.count(b"Game server connected") == 2
 
 
+async def test_signs_that_systemd_doubles_mean_themselves(hall: Hall) -> None:
+    name = 'Ha %i $HOME 100%% \\ "x"'
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = quoted.replace("%", "%%").replace("$", "$$")
+    await hall.serve(f'{HOME}/valheim_server.x86_64 -port 2556 -name "{quoted}"')
+
+    info: Any = await Source(hall.host, 2557).get_info()
+
+    assert info.name == name
+
+
 def test_an_option_may_stand_in_an_address(bench: Bench) -> None:
     order = Order(
         argv=("x", "Map?listen?Port=1?SessionName=a b", "-Log=2"),

@@ -17,7 +17,7 @@ from proxmox_lab.guests.simulated.programs.rcon import RconAnswers, SilentAnswer
 from proxmox_lab.guests.simulated.programs.running import Process
 from proxmox_lab.guests.simulated.programs.satisfactory import SatisfactoryAnswers
 from proxmox_lab.guests.simulated.programs.settings import Settings
-from proxmox_lab.guests.simulated.programs.table import Socket, program_named
+from proxmox_lab.guests.simulated.programs.table import ServingProgram, Socket, program_named
 from proxmox_lab.guests.simulated.programs.teeworlds import TeeworldsAnswers
 
 
@@ -59,7 +59,10 @@ async def launch(order: Order, *, pid: int) -> Process:
         return Process(pid=pid, argv=argv, owner=owner, log=order.log)
     settings, port = prepare(order, program)
     process = Process(pid=pid, argv=argv, owner=owner, farewell=program.farewell, log=order.log)
-    sockets = ((program, port), *((s, port_of(s, order, settings)) for s in program.also))
+    sockets = (
+        (program, port),
+        *((s, port_of(s, order, settings)) for s in _wanted(program, settings)),
+    )
     try:
         for socket, number in sockets:
             process.sockets += ((socket.transport, number),)
@@ -69,6 +72,10 @@ async def launch(order: Order, *, pid: int) -> Process:
         raise
     say_ready(order, program, settings=settings, port=port)
     return process
+
+
+def _wanted(program: ServingProgram, settings: Settings) -> list[Socket]:
+    return [socket for socket in program.also if not socket.needs or settings.get(socket.needs)]
 
 
 def _binary(order: Order, path: str) -> Node:

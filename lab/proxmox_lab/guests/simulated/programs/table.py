@@ -35,6 +35,7 @@ class Socket(BaseModel, frozen=True, extra="forbid"):
     port: int
     port_setting: str = ""
     port_option: str = ""
+    needs: str = ""  # a setting without which it stays closed
     offset: int = 0  # from the number that option or setting gives
 
 

@@ -13,7 +13,7 @@ from proxmox_lab.guests.simulated.system.machine import Machine
 
 TRUE = ("yes", "true", "1", "on")
 SHELLS = ("/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash", "/usr/bin/dash")
-VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+VARIABLE = re.compile(r"\$(?:(\$)|\{?(\w+)\}?)")
 
 
 def actor_of(machine: Machine, unit: UnitFile) -> Actor:
@@ -66,7 +66,7 @@ def command_of(machine: Machine, unit: UnitFile) -> list[str]:
         variables = environment(unit, read)
     except FileNotFoundError as missing:
         raise ProgramFailed(f"Failed to load environment files: {missing}", code=209) from missing
-    argv = [VARIABLE.sub(lambda m: variables.get(m[1], ""), word) for word in unit.argv()]
+    argv = [VARIABLE.sub(lambda m: m[1] or variables.get(m[2], ""), w) for w in unit.argv()]
     if len(argv) > 2 and argv[0] in SHELLS and argv[1] in ("-c", "-ec"):
         return first_command(argv[2])
     return argv
