@@ -205,13 +205,16 @@ class FakePlaybooks:
 
 @dataclass
 class FakeGames:
-    def find(self, game_id: str) -> Game:
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] | None = None) -> Game:
         if game_id != GAME.id:
             raise StepFailed(f"there is no game {game_id!r}")
         return GAME
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         return {"slots": 8, **settings}
+
+    def lock(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        return {"artefacts": []}
 
 
 @dataclass

@@ -82,12 +82,16 @@ class Playbooks(Protocol):
 
 
 class Games(Protocol):
-    """The catalogue. Both raise ``StepFailed`` for what no game folder allows."""
+    """The catalogue. All raise ``StepFailed`` for what no game folder allows."""
 
-    def find(self, game_id: str) -> Game: ...
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] = ...) -> Game: ...
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the settings, valid and with defaults filled in."""
+        ...
+
+    def lock(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return what exactly is to be installed: artefacts and runtime."""
         ...
 
 

@@ -81,7 +81,7 @@ async def play(task: Task) -> Run:
     if task.run.has_nothing_to_play:
         return task.run.advanced()
     spec, tools = task.vm.spec, task.tools
-    game = tools.games.find(spec.game)
+    game = tools.games.find(spec.game, spec.settings)
     found = _opened(task)
     settings = tools.games.complete(game, found.settings)
     secrets = _secret_texts(found, game)
@@ -94,8 +94,9 @@ async def play(task: Task) -> Run:
             inventory=inventory.inventory(target),
             variables=inventory.variables(
                 spec,
-                unit=game.unit,
+                game=game,
                 settings=settings,
+                lock=tools.games.lock(game, settings),
                 download_base=tools.download_base,
                 resumed=task.run.attempt > 1 or task.run.unfinished,
             ),
@@ -161,7 +162,7 @@ class _Follower:
 async def check(task: Task) -> Run:
     """Ask the game on its own protocol until it answers."""
     vm, tools = task.vm, task.tools
-    game = tools.games.find(vm.spec.game)
+    game = tools.games.find(vm.spec.game, vm.spec.settings)
     endpoint, port = vm.endpoint, game.published(vm.endpoint)
     try:
         answer = await patiently(

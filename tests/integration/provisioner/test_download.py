@@ -35,8 +35,9 @@ def playbooks(tmp_path: Path) -> Path:
     shutil.copytree(PLAYBOOKS, copy)
     lock = copy / "games" / "minecraft-java" / "versions.yml"
     known = yaml.safe_load(lock.read_text())
+    digest = hashlib.sha1(JAR, usedforsecurity=False).hexdigest()
     for version in known["versions"].values():
-        version["sha1"] = hashlib.sha1(JAR, usedforsecurity=False).hexdigest()
+        version["artefacts"][0]["checksum"] = f"sha1:{digest}"
     lock.write_text(yaml.safe_dump(known))
     install = copy / "games" / "minecraft-java" / "install.yml"
     install.write_text(install.read_text().replace("delay: 5", "delay: 0"))
@@ -49,7 +50,7 @@ async def mirror(request: pytest.FixtureRequest) -> AsyncGenerator[str]:
         return web.Response(body=request.param)
 
     app = web.Application()
-    app.router.add_get("/v1/objects/{sha1}/server.jar", serve)
+    app.router.add_get("/{host}/v1/objects/{sha1}/server.jar", serve)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -35,6 +35,7 @@ async def install(
     site: Site, runs: Path, *, game: str, settings: Mapping[str, Any]
 ) -> tuple[PlayEnded, list[TaskEvent]]:
     found = GAMES.find(game)
+    full = GAMES.complete(found, settings)
     spec = SPEC.model_copy(
         update={"game": game, "ports": (Port(name="game", protocol="udp", number=30000),)}
     )
@@ -50,8 +51,9 @@ async def install(
             inventory=inventory(site.target()),
             variables=variables(
                 spec,
-                unit=found.unit,
-                settings=GAMES.complete(found, settings),
+                game=found,
+                settings=full,
+                lock=GAMES.lock(found, full),
                 download_base="",
                 resumed=False,
             ),

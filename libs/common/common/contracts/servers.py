@@ -23,7 +23,10 @@ class Port(BaseModel, frozen=True, extra="forbid"):
 
 
 class ServerSpec(BaseModel, frozen=True, extra="forbid"):
-    """Everything needed to bring a server up; validated by the gateway, trusted by nobody else."""
+    """Everything needed to bring a server up; validated by the gateway, trusted by nobody else.
+
+    ``cpu_type``: the VM's CPU; none leaves it to the template.
+    """
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
     game: str
@@ -31,6 +34,7 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     plan: Plan
     ports: tuple[Port, ...] = ()
+    cpu_type: Literal["host"] | None = None
     keep_on_failure: bool = False
 
 

@@ -2,21 +2,24 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
+from provisioner.adapters.resolvers import table
+from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.game import Game
+from provisioner.domain.game import Game, varied
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-IMPORTS: Final = ("ansible.builtin.import_tasks", "import_tasks")
-BLOCKS: Final = ("block", "rescue", "always")
+HANG: Final = 900  # seconds
+NO_SETTINGS: Final[Mapping[str, JsonValue]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,21 @@ class GameFolders:
 
     playbooks: Path
 
-    def find(self, game_id: str) -> Game:
-        """Return what the manifest says. Raises ``StepFailed`` if there is no such game."""
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] = NO_SETTINGS) -> Game:
+        """Return what the manifest says, of the variant that the settings choose.
+
+        Raises ``StepFailed`` if there is no such game.
+        """
         folder = self._folder(game_id)
-        manifest = yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
+        manifest = varied(_manifest(folder), settings)
+        if "query" not in manifest:
+            raise StepFailed(
+                f"{game_id} speaks no protocol by which to know that it is up",
+                remedy="Give its manifest a `query`; consoles alone are not understood here.",
+            )
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
+        inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
         return Game(
             id=manifest["id"],
             version=manifest["version"],
@@ -39,8 +51,10 @@ class GameFolders:
             query_protocol=manifest["query"]["protocol"],
             query_port=manifest["query"]["port"],
             ready_timeout=manifest["ready"]["timeout"],
-            tasks=self._count_tasks(folder),
+            tasks=count_tasks(self.playbooks, folder),
+            hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
+            inner_ports={port["name"]: port["number"] for port in inner},
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -57,6 +71,11 @@ class GameFolders:
             )
         return full
 
+    def lock(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return what exactly is to be installed. Raises ``StepFailed`` if nobody knows."""
+        folder = self._folder(game.id)
+        return table.resolve(folder, varied(_manifest(folder), settings)["source"], settings)
+
     def _folder(self, game_id: str) -> Path:
         folder = self.playbooks / "games" / game_id
         if not GAME_ID.fullmatch(game_id) or not (folder / "game.yml").is_file():
@@ -66,33 +85,10 @@ class GameFolders:
             )
         return folder
 
-    def _count_tasks(self, folder: Path) -> int:
-        """Count what a run of ``site.yml`` will start, without asking Ansible."""
-        plays = yaml.safe_load((self.playbooks / "site.yml").read_text(encoding="utf-8"))
-        count = len(list(_tasks(folder / "install.yml")))
-        for play in plays:
-            for role in play.get("roles", ()):
-                count += len(list(_tasks(self.playbooks / f"roles/{role['role']}/tasks/main.yml")))
-            count += sum(1 for task in play.get("tasks", ()) if not _imported(task))
-        return count
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
 
 
 def _schema(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "settings.schema.json").read_text(encoding="utf-8"))
-
-
-def _imported(task: Mapping[str, Any]) -> str | None:
-    return next((task[name] for name in IMPORTS if name in task), None)
-
-
-def _tasks(file: Path) -> Iterator[Mapping[str, Any]]:
-    """Walk the tasks of a file, into its blocks and imports."""
-    waiting: list[Mapping[str, Any]] = list(yaml.safe_load(file.read_text(encoding="utf-8")) or ())
-    for task in waiting:
-        imported = _imported(task)
-        if imported is not None:
-            yield from _tasks(file.parent / imported)
-        elif any(part in task for part in BLOCKS):
-            waiting += [inner for part in BLOCKS for inner in task.get(part, ())]
-        else:
-            yield task

@@ -1,6 +1,10 @@
 """What the provisioner needs to know of a game; games themselves are folders of data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, PublishedPort
 from provisioner.domain.errors import StepFailed
@@ -8,7 +12,11 @@ from provisioner.domain.errors import StepFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
-    """A manifest's facts. ``secrets`` names the settings nobody may see."""
+    """A manifest's facts.
+
+    ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
+    life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
+    """
 
     id: str
     version: str
@@ -18,7 +26,9 @@ class Game:
     query_port: str
     ready_timeout: float
     tasks: int = 0
+    hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
+    inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""
@@ -36,3 +46,12 @@ class Game:
         shown = f"[{host}]" if ":" in host else host
         port = str(self.published(endpoint).public_port)
         return self.connect.replace("{host}", shown).replace("{port}", port)
+
+
+def varied(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> Mapping[str, Any]:
+    """Return the manifest with the chosen variant's blocks in place of its own."""
+    variants = manifest.get("variants")
+    if variants is None:
+        return manifest
+    chosen = settings.get(variants["setting"])
+    return {**manifest, **variants["of"].get(chosen, {})}

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, ServerSpec
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game
 
 SSH_PORT: Final = 22
 HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
@@ -89,8 +90,9 @@ def inventory(target: Target) -> dict[str, JsonValue]:
 def variables(
     spec: ServerSpec,
     *,
-    unit: str,
+    game: Game,
     settings: Mapping[str, JsonValue],
+    lock: Mapping[str, JsonValue],
     download_base: str,
     resumed: bool,
 ) -> dict[str, JsonValue]:
@@ -100,9 +102,10 @@ def variables(
             raise StepFailed(f"not a name for a setting: {name[:80]!r}")
     return {
         "game": spec.game,
-        "unit": unit,
+        "unit": game.unit,
         "settings": unsafe(dict(settings)),
-        "ports": {port.name: port.number for port in spec.ports},
+        "ports": {port.name: port.number for port in spec.ports} | game.inner_ports,
+        "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),
         "again": resumed,

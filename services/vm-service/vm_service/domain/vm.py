@@ -9,7 +9,10 @@ from vm_service.domain.placement import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A VM as it is to be made, or to be from now on. ``onboot``: none leaves it as it is."""
+    """A VM as it is to be made, or to be from now on.
+
+    ``onboot``, ``cpu_type``: none leaves it as it is.
+    """
 
     vmid: int
     place: Place
@@ -18,6 +21,7 @@ class Order:
     plan: Plan
     net: Assignment
     onboot: bool | None = None
+    cpu_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
