@@ -39,8 +39,8 @@ def playbooks(tmp_path: Path) -> Path:
     for version in known["versions"].values():
         version["artefacts"][0]["checksum"] = f"sha1:{digest}"
     lock.write_text(yaml.safe_dump(known))
-    install = copy / "games" / "minecraft-java" / "install.yml"
-    install.write_text(install.read_text().replace("delay: 5", "delay: 0"))
+    fetching = copy / "roles" / "artefact" / "tasks" / "main.yml"
+    fetching.write_text(fetching.read_text().replace("delay: 5", "delay: 0"))
     return copy
 
 
@@ -105,7 +105,7 @@ async def test_from_a_mirror_the_server_comes_up(
     [ready] = world.said(evt.ServerReady)
     assert ready.connect.endswith(":25565")
     properties = await site.read("/etc/minecraft.properties")
-    expected = 'motd=\\ spaced \\"quoted\\" \\\\back x=1 # \\u00e9 {{ x }}\n'
+    expected = 'motd=\\ spaced "quoted" \\\\back x=1 # \\u00e9 {{ x }}\n'
     assert expected in properties
 
 
