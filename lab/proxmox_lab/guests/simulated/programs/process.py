@@ -7,7 +7,7 @@ from typing import Protocol
 
 from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.programs.a2s import A2SAnswers
-from proxmox_lab.guests.simulated.programs.datagrams import Datagrams
+from proxmox_lab.guests.simulated.programs.datagrams import FACT, Datagrams
 from proxmox_lab.guests.simulated.programs.luanti import LuantiAnswers
 from proxmox_lab.guests.simulated.programs.minecraft import MinecraftAnswers
 from proxmox_lab.guests.simulated.programs.order import Order, ProgramFailed
@@ -59,6 +59,7 @@ async def launch(order: Order, *, pid: int) -> Process:
         return Process(pid=pid, argv=argv, owner=owner, log=order.log)
     settings, port = prepare(order, program)
     process = Process(pid=pid, argv=argv, owner=owner, farewell=program.farewell, log=order.log)
+    process.rcon_password = settings.get(f"{FACT}rcon_password", "")
     sockets = (
         (program, port),
         *((s, port_of(s, order, settings)) for s in _wanted(program, settings)),

@@ -24,6 +24,7 @@ class Process:
     argv: tuple[str, ...]
     owner: str
     sockets: tuple[tuple[str, int], ...] = ()
+    rcon_password: str = ""
     farewell: Farewell = field(default_factory=Farewell)
     log: Callable[[str], None] = lambda _line: None
     closers: tuple[Callable[[], None], ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from proxmox_lab.guests.simulated.model.actor import PermissionRefused
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.shell.file_commands import FILE_COMMANDS
+from proxmox_lab.guests.simulated.shell.game_commands import GAME_COMMANDS
 from proxmox_lab.guests.simulated.shell.interpreter import Interpreter
 from proxmox_lab.guests.simulated.shell.package_commands import PACKAGE_COMMANDS
 from proxmox_lab.guests.simulated.shell.reading_commands import READING_COMMANDS
@@ -33,6 +34,7 @@ class GuestShell:
         self._interpreter = Interpreter(self.execute)
         self._table: Mapping[str, Command] = {
             **FILE_COMMANDS,
+            **GAME_COMMANDS,
             **PACKAGE_COMMANDS,
             **READING_COMMANDS,
             **SERVICE_COMMANDS,

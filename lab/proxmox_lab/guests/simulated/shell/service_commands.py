@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 
-from proxmox_lab.guests.simulated.model.actor import demand_write
 from proxmox_lab.guests.simulated.model.units import Activity
 from proxmox_lab.guests.simulated.shell.session import (
     Command,
@@ -153,18 +152,4 @@ async def journalctl(words: list[str], session: Session) -> Outcome:
     return said("".join(f"{line}\n" for line in lines) or "-- No entries --")
 
 
-async def game_farewell(words: list[str], session: Session) -> Outcome:
-    """The playbooks' own script: its line goes into the console; nothing here needs a wait."""
-    if len(words) > 1:
-        path = session.path(words[1])
-        demand_write(session.machine.files, path, actor=session.actor)
-        node = session.machine.files.get(path)
-        session.machine.files.write(path, f"{words[2]}\n".encode(), template=node)
-    return Outcome()
-
-
-SERVICE_COMMANDS: Mapping[str, Command] = {
-    "systemctl": systemctl,
-    "journalctl": journalctl,
-    "game-farewell": game_farewell,
-}
+SERVICE_COMMANDS: Mapping[str, Command] = {"systemctl": systemctl, "journalctl": journalctl}
