@@ -35,10 +35,12 @@ def schema(folder: Path):
 
 def needed(folder: Path):
     """What has no default: consents, and what the folder's own examples give."""
-    examples = folder / "tests" / "lines.yml"
-    given = yaml.safe_load(examples.read_text())["required"] if examples.exists() else {}
+    examples = folder / "lines.yml"
+    known = yaml.safe_load(examples.read_text()) if examples.exists() else {}
     properties = schema(folder)["properties"]
-    return {name: value for name, value in ACCEPTED.items() if name in properties} | given
+    return {name: value for name, value in ACCEPTED.items() if name in properties} | (
+        known.get("required", {})
+    )
 
 
 def known(folder: Path):
