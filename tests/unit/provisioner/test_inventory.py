@@ -50,8 +50,8 @@ def test_a_setting_cannot_take_the_name_of_something_else(name: str):
 
 
 def told(**changes: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"settings": {}, "lock": {}, "download_base": "", "resumed": False}
-    return variables(SPEC, **{"game": GAME} | given | changes)
+    given: dict[str, Any] = {"game": GAME, "settings": {}, "lock": {}, "download_base": ""}
+    return variables(SPEC, **given | changes, resumed=False)
 
 
 def test_a_lock_is_others_text_too_and_only_the_guest_hears_of_its_inner_ports():
