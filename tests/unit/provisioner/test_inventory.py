@@ -49,6 +49,16 @@ def test_a_setting_cannot_take_the_name_of_something_else(name: str):
         told(settings={name: "x"})
 
 
+def test_a_port_that_clients_are_told_has_its_number_outside_too():
+    game = replace(GAME, fixed_ports=frozenset({"game"}))
+    same = ENDPOINT.ports[0].model_copy(update={"public_port": 30000})
+
+    game.demand_fixed_ports(ENDPOINT.model_copy(update={"ports": (same,)}))
+    GAME.demand_fixed_ports(ENDPOINT)
+    with pytest.raises(StepFailed, match="31000"):
+        game.demand_fixed_ports(ENDPOINT)
+
+
 def told(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"game": GAME, "settings": {}, "lock": {}, "download_base": ""}
     return variables(SPEC, **given | changes, resumed=False)
