@@ -82,6 +82,7 @@ async def play(task: Task) -> Run:
         return task.run.advanced()
     spec, tools = task.vm.spec, task.tools
     game = tools.games.find(spec.game, spec.settings)
+    game.demand_fixed_ports(task.vm.endpoint)
     found = _opened(task)
     settings = tools.games.complete(game, found.settings)
     secrets = _secret_texts(found, game)

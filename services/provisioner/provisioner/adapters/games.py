@@ -43,6 +43,7 @@ class GameFolders:
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
         inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
+        fixed = (port["name"] for port in manifest["ports"] if port.get("same_outside"))
         return Game(
             id=manifest["id"],
             version=manifest["version"],
@@ -55,6 +56,7 @@ class GameFolders:
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
             inner_ports={port["name"]: port["number"] for port in inner},
+            fixed_ports=frozenset(fixed),
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

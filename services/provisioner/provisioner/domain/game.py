@@ -16,6 +16,7 @@ class Game:
 
     ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
     life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
+    ``fixed_ports``: those that must have the same number outside.
     """
 
     id: str
@@ -29,6 +30,18 @@ class Game:
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
     inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    fixed_ports: frozenset[str] = field(default_factory=frozenset[str])
+
+    def demand_fixed_ports(self, endpoint: Endpoint) -> None:
+        """Raise ``StepFailed`` if clients would be told a number at which nobody listens."""
+        for port in endpoint.ports:
+            if port.name in self.fixed_ports and port.public_port != port.guest_port:
+                raise StepFailed(
+                    f"the game tells its clients the port {port.guest_port}, but outside it is"
+                    f" {port.public_port}",
+                    remedy="Let the resolver of endpoints (SPAWNYARD_REACH) of the vm-service give"
+                    " it the same number, or reach guests directly.",
+                )
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""

@@ -104,7 +104,7 @@ def variables(
         "game": spec.game,
         "unit": game.unit,
         "settings": unsafe(dict(settings)),
-        "ports": {port.name: port.number for port in spec.ports} | game.inner_ports,
+        "ports": {**{port.name: port.number for port in spec.ports}, **game.inner_ports},
         "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),
