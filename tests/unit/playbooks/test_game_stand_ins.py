@@ -1,21 +1,18 @@
 """Every game's files and unit, held against a stand-in of its server on the simulated guest."""
 
 import json
-import os
 import re
-from collections.abc import AsyncGenerator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opengsq.protocols import Source
 
-from proxmox_lab.guests.simulated.system.jobs import halt_units, start_unit
+from proxmox_lab.guests.simulated.system.jobs import start_unit
 from proxmox_lab.guests.simulated.system.stopping import stop_unit
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import PLAYBOOKS, GameFolder
-from tests.unit.playbooks.installation import install
+from tests.unit.playbooks.vendor import play
 
 KNOWN = {"factorio", "terraria"}  # beside those from Steam: what the simulated guest serves
 GAMES = sorted(
@@ -27,21 +24,9 @@ GAMES = sorted(
 every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
 
 
-@pytest.fixture
-async def hall(bench: Bench) -> AsyncGenerator[Bench]:
-    machine = bench.machine
-    # Tests of other processes may open the same ports meanwhile.
-    host = f"127.{52 + os.getpid() % 8}.{os.getpid() // 8 % 250}.9"
-    machine.hardware = replace(machine.hardware, loopback=host)
-    await bench.module("apt", update_cache=True)
-    yield bench
-    await halt_units(machine)
-
-
 async def serve(hall: Bench, game: GameFolder) -> list[str]:
     """Install and start the game; what it says."""
-    await install(hall, game)
-    await start_unit(hall.machine, game.raw["unit"])
+    await play(hall, game.path, **game.given).folder(game.path)
     return list(hall.machine.units.state(game.raw["unit"]).journal)
 
 
@@ -103,11 +88,11 @@ async def test_what_was_set_is_what_players_are_told(
 
 async def test_factorio_s_first_map_is_made_once(hall: Bench):
     game = GameFolder(path=PLAYBOOKS / "games" / "factorio")
-    await install(hall, game)
+    await serve(hall, game)
     save = "/srv/factorio/factorio/saves/world.zip"
     hall.machine.files.write(save, b"played", template=hall.machine.files.get(save))
 
-    await install(hall, game)
+    await serve(hall, game)
 
     assert hall.machine.files.read(save) == b"played"
     settings = json.loads(hall.machine.files.text("/etc/factorio/server-settings.json"))
@@ -115,7 +100,7 @@ async def test_factorio_s_first_map_is_made_once(hall: Bench):
 
 
 async def test_zomboid_s_heap_follows_the_guest_s_memory(hall: Bench):
-    await install(hall, GameFolder(path=PLAYBOOKS / "games" / "project-zomboid"))
+    await serve(hall, GameFolder(path=PLAYBOOKS / "games" / "project-zomboid"))
 
     text = hall.machine.files.text("/srv/project-zomboid/server/ProjectZomboid64.json")
     assert json.loads(text)["vmArgs"] == ["-Xmx6144m"]

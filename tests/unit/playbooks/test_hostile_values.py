@@ -8,12 +8,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.model.unit_files import find_unit
 from proxmox_lab.guests.simulated.programs.settings import json_members, plain
 from proxmox_lab.guests.simulated.system.surroundings import command_of
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
-from tests.unit.playbooks.installation import put
 from tests.unit.playbooks.test_game_stand_ins import GAMES
 
 PAYLOADS = (
@@ -52,7 +52,8 @@ def written(game: GameFolder) -> dict[str, str]:
 def argv(bench: Bench, game: GameFolder) -> list[str]:
     """The command line as systemd reads it out of the unit."""
     for path, text in game.unit().items():
-        put(bench, path, text)
+        node = Node(kind=Kind.FILE, mode=0o644)
+        bench.machine.files.write(path, text.encode(), template=node)
     unit = find_unit(bench.machine.files, game.raw["unit"])
     assert unit is not None
     assert unit.get("Service", "User") == game.raw["service"]["user"]
