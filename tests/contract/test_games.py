@@ -1,6 +1,5 @@
-"""Every game folder keeps the catalogue's rules."""
+"""Every game folder keeps the catalogue's rules, and its readers read it alike."""
 
-import json
 import re
 import subprocess
 import sys
@@ -8,115 +7,48 @@ from pathlib import Path
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
+from gateway.adapters.game_catalogue import read_game
 from provisioner.adapters.games import GameFolders
+from provisioner.adapters.query import QUESTIONS
+from provisioner.domain.game import Game
+from yard_cli.catalogue.rules import House
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
-FOLDERS = sorted(path.parent for path in PLAYBOOKS.glob("games/*/game.yml"))
-MODELLED = {
-    "apt", "command", "copy", "file", "get_url", "group", "import_role", "import_tasks", "meta",
-    "stat", "systemd_service", "template", "user",
-}  # fmt: skip
+HOUSE = House(PLAYBOOKS)
 # To be accepted for what a person has to accept, and nothing else.
 ACCEPTED = {"eula": True}
+# Asked by nobody yet: the provisioner has still to learn these, and to read consoles.
+UNSPOKEN = {"a2s", "satisfactory-query", "tcp"}
 
-pytestmark = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-
-
-def manifest(folder: Path):
-    return yaml.safe_load((folder / "game.yml").read_text())
+pytestmark = pytest.mark.parametrize("folder", HOUSE.folders(), ids=lambda folder: folder.name)
 
 
-def schema(folder: Path):
-    return json.loads((folder / "settings.schema.json").read_text())
+def known(folder: Path) -> Game:
+    if "query" not in yaml.safe_load((folder / "game.yml").read_text()):
+        pytest.skip("speaks no protocol: whether it is up, its console alone tells")
+    return GameFolders(PLAYBOOKS).find(folder.name)
 
 
-def tasks(folder: Path):
-    return yaml.safe_load((folder / "install.yml").read_text())
+def test_the_folder_keeps_the_rules(folder: Path):
+    assert [str(complaint) for complaint in HOUSE.complaints(folder)] == []
 
 
-def test_the_manifest_fits_its_schema_and_its_folder(folder: Path):
-    rules = json.loads((PLAYBOOKS / "schema" / "game.schema.json").read_text())
-    Draft202012Validator.check_schema(rules)
+def test_the_settings_defaults_are_enough_for_the_provisioner(folder: Path):
+    properties = read_game(folder).settings_schema["properties"]
+    examples = yaml.safe_load((folder / "lines.yml").read_text()).get("required", {})
+    accepted = {name: value for name, value in ACCEPTED.items() if name in properties}
 
-    Draft202012Validator(rules).validate(manifest(folder))
+    full = GameFolders(PLAYBOOKS).complete(known(folder), accepted | examples)
 
-    assert manifest(folder)["id"] == folder.name
-
-
-def test_ports_are_unique_and_the_query_s_port_is_one_of_them(folder: Path):
-    ports = manifest(folder)["ports"]
-
-    assert len({(p["protocol"], p["number"]) for p in ports}) == len(ports)
-    assert len({p["name"] for p in ports}) == len(ports)
-    assert manifest(folder)["query"]["port"] in {p["name"] for p in ports}
+    assert full.keys() == properties.keys(), "each has a default or must be given"
 
 
-def test_no_two_games_share_a_port(folder: Path):
-    ours = {(p["protocol"], p["number"]) for p in manifest(folder)["ports"]}
+def test_its_protocol_is_spoken_and_its_port_is_published(folder: Path):
+    game = known(folder)
 
-    for other in set(FOLDERS) - {folder}:
-        assert not ours & {(p["protocol"], p["number"]) for p in manifest(other)["ports"]}
-
-
-def test_regular_expressions_compile_and_work_in_linear_time(folder: Path):
-    expression = manifest(folder)["ready"].get("console", "")
-
-    re.compile(expression)
-    assert not re.search(r"\(\?([=!]|<[=!])|\\[1-9]", expression), "not of RE2"
-
-
-def test_the_settings_are_closed_typed_and_their_defaults_valid(folder: Path):
-    rules = schema(folder)
-    Draft202012Validator.check_schema(rules)
-
-    assert rules["additionalProperties"] is False
-    needed = {name: value for name, value in ACCEPTED.items() if name in rules["properties"]}
-    games = GameFolders(PLAYBOOKS)
-    full = games.complete(games.find(folder.name), needed)
-
-    assert full.keys() == rules["properties"].keys(), "each has a default or must be accepted"
-
-
-@pytest.mark.parametrize("bad", ["a\nb", "a\n", "\n", "a\rb", "\0", "a\x1bb"])
-def test_no_text_setting_takes_a_second_line_or_a_control_character(folder: Path, bad: str):
-    rules = schema(folder)
-    texts = [name for name, of in rules["properties"].items() if of.get("type") == "string"]
-    needed = {name: value for name, value in ACCEPTED.items() if name in rules["properties"]}
-
-    for name in texts:
-        assert not Draft202012Validator(rules).is_valid({**needed, name: bad}), name
-
-
-def test_tasks_use_few_modules_by_their_full_names_and_no_shell(folder: Path):
-    words = {"name", "notify", "register", "when", "until", "retries", "delay", "changed_when",
-             "failed_when", "no_log", "loop", "vars"}  # fmt: skip
-
-    for task in tasks(folder):
-        [module] = set(task) - words
-        assert module.startswith("ansible.builtin."), task["name"]
-        assert module.removeprefix("ansible.builtin.") in MODELLED, task["name"]
-
-
-def test_every_download_is_verified_by_a_checksum(folder: Path):
-    for task in tasks(folder):
-        download = task.get("ansible.builtin.get_url")
-        assert download is None, "roles/artefact downloads, and verifies"
-
-
-def test_every_version_offered_is_locked(folder: Path):
-    lock = folder / "versions.yml"
-    locked = yaml.safe_load(lock.read_text())["versions"] if lock.exists() else {}
-
-    for artefact in (artefact for one in locked.values() for artefact in one["artefacts"]):
-        assert artefact["url"].startswith("https://")
-        assert re.fullmatch(r"sha1:[0-9a-f]{40}", artefact["checksum"])
-        assert artefact["checksum"].removeprefix("sha1:") in artefact["url"]
-
-
-def test_there_is_a_readme(folder: Path):
-    assert (folder / "README.md").read_text().startswith("# ")
+    assert game.query_protocol in {*QUESTIONS, *UNSPOKEN}
+    assert game.query_port in {port.name for port in read_game(folder).ports}
 
 
 def test_ansible_understands_the_playbook(folder: Path, tmp_path: Path):
@@ -136,19 +68,4 @@ def test_ansible_understands_the_playbook(folder: Path, tmp_path: Path):
     assert checked.returncode == 0, checked.stderr
     listed = len(re.findall(r"TAGS: \[\]$", checked.stdout, re.MULTILINE)) - 1
     orders_to_ansible = checked.stdout.count("Restart now if anything changed")
-    assert GameFolders(PLAYBOOKS).find(folder.name).tasks == listed - orders_to_ansible
-
-
-def test_who_writes_a_secret_into_a_file_keeps_its_words_back(folder: Path):
-    secrets = GameFolders(PLAYBOOKS).find(folder.name).secrets
-    writing = {
-        task["ansible.builtin.template"]["src"]: str(task.get("no_log", ""))
-        for task in tasks(folder)
-        if "ansible.builtin.template" in task
-    }
-
-    for source, no_log in writing.items():
-        text = (folder / "templates" / source).read_text()
-        for name in secrets:
-            if f"settings.{name}" in text:
-                assert f"settings.{name}" in no_log or no_log == "True"
+    assert known(folder).tasks == listed - orders_to_ansible

@@ -12,9 +12,10 @@ from common.contracts.base import Message
 from common.contracts.events import OperationFinished
 from common.contracts.logs import LogBatch
 from common.contracts.servers import Plan, Port
-from gateway.domain.game import RECOMMENDED, Game
+from gateway.domain.game import Game
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
+from gateway.domain.plan import RECOMMENDED
 from gateway.domain.server import Server
 from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Role, Session, User
@@ -349,11 +350,15 @@ BLOCKS = Game(
 )
 
 
+# What it needs at least no plan has but the largest.
+GIANT = replace(BLOCKS, id="giant", least=Plan(name="least", cores=1, memory_mib=5000, disk_gib=4))
+
+
 class FakeCatalogue:
-    """A catalogue of one game."""
+    """A catalogue of two games, one of them listed."""
 
     def all(self) -> Sequence[Game]:
         return [BLOCKS]
 
     def find(self, id: str) -> Game | None:
-        return BLOCKS if id == BLOCKS.id else None
+        return next((game for game in (BLOCKS, GIANT) if game.id == id), None)

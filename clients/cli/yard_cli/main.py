@@ -40,7 +40,6 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "lab": stack.lab,
     },
     "Servers": {
-        "games": games.games,
         "deploy": servers.deploy,
         "servers": servers.servers,
         **{verb: lifecycle.power(verb) for verb in lifecycle.VERBS},
@@ -60,7 +59,11 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "For administrators": {"doctor": doctor.doctor, "orphans": orphans.orphans},
     "The project": {"test": stack.run_tests, "bench": bench.bench},
 }
-GROUPS: Final = (("For administrators", settings.app), ("The project", setup.app))
+GROUPS: Final = (
+    ("Servers", games.app),
+    ("For administrators", settings.app),
+    ("The project", setup.app),
+)
 
 
 def command_line() -> typer.Typer:

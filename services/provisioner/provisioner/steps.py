@@ -46,6 +46,7 @@ async def play(task: Task) -> Run:
     if task.run.has_nothing_to_play:
         return task.run.advanced()
     what = installation(task)
+    what.game.demand_fixed_ports(task.vm.endpoint)
     lock = task.run.lock or await locked(task, what)
     follower = Follower(task=task, game=what.game, secrets=what.secrets)
     ended = await task.tools.playbooks.play(_play(task, what, lock), tell=follower.tell)

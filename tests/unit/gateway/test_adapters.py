@@ -134,6 +134,8 @@ def test_a_guests_inner_port_is_nobody_elses_and_a_cpu_may_be_asked_for(tmp_path
 
     assert [port.name for port in game.ports] == ["game"]
     assert (game.cpu_type, game.plan.memory_mib) == ("host", 512)
+    assert game.least is not None
+    assert (game.least.memory_mib, game.least.disk_gib) == (256, 2)
 
 
 @pytest.mark.parametrize(

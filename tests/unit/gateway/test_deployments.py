@@ -9,6 +9,7 @@ from common.contracts.sealed import is_sealed
 from gateway.domain.errors import (
     Fault,
     KeyReused,
+    PlanTooSmall,
     Refused,
     SettingsRefused,
     UnknownGame,
@@ -103,6 +104,7 @@ async def test_two_users_may_use_the_same_key() -> None:
     [
         (Wish(game="chess", settings={}), UnknownGame, "/game"),
         (Wish(game="blocks", settings={}, plan="huge"), UnknownPlan, "/plan"),
+        (Wish(game="giant", settings={}, plan="medium"), PlanTooSmall, "/plan"),
         (Wish(game="blocks", settings={"mode": "odd"}), SettingsRefused, "/settings/mode"),
     ],
 )

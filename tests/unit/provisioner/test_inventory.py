@@ -49,9 +49,19 @@ def test_a_setting_cannot_take_the_name_of_something_else(name: str):
         told(settings={name: "x"})
 
 
+def test_a_port_that_clients_are_told_has_its_number_outside_too():
+    game = replace(GAME, fixed_ports=frozenset({"game"}))
+    same = ENDPOINT.ports[0].model_copy(update={"public_port": 30000})
+
+    game.demand_fixed_ports(ENDPOINT.model_copy(update={"ports": (same,)}))
+    GAME.demand_fixed_ports(ENDPOINT)
+    with pytest.raises(StepFailed, match="31000"):
+        game.demand_fixed_ports(ENDPOINT)
+
+
 def told(**changes: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"settings": {}, "lock": {}, "download_base": "", "resumed": False}
-    return variables(SPEC, **{"game": GAME} | given | changes)
+    given: dict[str, Any] = {"game": GAME, "settings": {}, "lock": {}, "download_base": ""}
+    return variables(SPEC, **given | changes, resumed=False)
 
 
 def test_a_lock_is_others_text_too_and_only_the_guest_hears_of_its_inner_ports():

@@ -1,17 +1,22 @@
-"""``yard games``: what can be deployed, and what can be set."""
+"""``yard games``: what can be deployed, and what can be set; and whether a folder is a game."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import JsonValue
+from typer.core import TyperGroup
 
+from yard_cli.catalogue.rules import House
 from yard_cli.client.api import Gateway
 from yard_cli.client.models import Game
 from yard_cli.commands import options
 from yard_cli.commands.target import with_gateway
+from yard_cli.failure import Failure
 from yard_cli.render import console, printable, show_json, show_table
+from yard_cli.settings import ROOT
 
 LIMITS: Final = {
     "minimum": "at least {}",
@@ -21,7 +26,21 @@ LIMITS: Final = {
 }
 
 
-def games(
+class ShowsUnlessTold(TyperGroup):
+    """A group whose first word may be left out: it shows then."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  typer hides its type
+        """Put the left out word in its place."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(name="games", cls=ShowsUnlessTold, help="What can be deployed, and how.")
+
+
+@app.command()
+def show(
     game: Annotated[
         str | None, typer.Argument(help="Show this one's settings.", show_default=False)
     ] = None,
@@ -42,6 +61,29 @@ def games(
     else:
         rows = [(one.id, one.version, one.maturity, one.summary) for one in found]
         show_table(("GAME", "VERSION", "MATURITY", "SUMMARY"), rows)
+
+
+@app.command()
+def lint(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of one game.", exists=True, file_okay=False, show_default="all"
+        ),
+    ] = None,
+) -> None:
+    """Hold a game's folder against the rules: what is wrong, where, and what repairs it."""
+    house = House(ROOT / "playbooks")
+    folders = [folder.resolve()] if folder else house.folders()
+    found = [(one.name, complaint) for one in folders for complaint in house.complaints(one)]
+    out = console()
+    for name, complaint in found:
+        out.print(printable(f"{name}/{complaint.place}: {complaint.wrong}"), markup=False)
+        out.print(printable(f"    {complaint.remedy}"), markup=False, style="cyan")
+    told = f"{len(folders)} game(s) read, {len(found)} thing(s) to correct"
+    if found:
+        raise Failure(told, "see docs/how-to/add-a-game.md")
+    out.print(told)
 
 
 def _show_one(game: Game) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,8 @@ from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, Field, ValidationError
 
 from common.contracts.servers import Plan, Port
-from gateway.domain.game import RECOMMENDED, Game
+from gateway.domain.game import Game
+from gateway.domain.plan import RECOMMENDED
 from gateway.domain.secrets import MARK, has_stray_secrets
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,15 @@ class Size(BaseModel, frozen=True):
     memory_mib: Amount
     disk_gib: Amount
     cpu_type: Literal["host"] | None = None
+
+    def plan(self, name: str, chosen: Callable[[Amount], int]) -> Plan:
+        """Return one of the two sizes as a plan."""
+        return Plan(
+            name=name,
+            cores=chosen(self.cores),
+            memory_mib=chosen(self.memory_mib),
+            disk_gib=chosen(self.disk_gib),
+        )
 
 
 class ListedPort(BaseModel, frozen=True):
@@ -112,12 +122,8 @@ def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
         version=found.version,
         maturity=found.maturity,
         tags=found.tags,
-        plan=Plan(
-            name=RECOMMENDED,
-            cores=found.vm.cores.recommended,
-            memory_mib=found.vm.memory_mib.recommended,
-            disk_gib=found.vm.disk_gib.recommended,
-        ),
+        plan=found.vm.plan(RECOMMENDED, lambda amount: amount.recommended),
+        least=found.vm.plan("least", lambda amount: amount.min),
         cpu_type=found.vm.cpu_type,
         ports=tuple(
             Port(name=port.name, protocol=port.protocol, number=port.number)

@@ -54,6 +54,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.PasswordTooWeak: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownGame: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownPlan: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.PlanTooSmall: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NothingToChange: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NoVersions: HTTPStatus.UNPROCESSABLE_ENTITY,

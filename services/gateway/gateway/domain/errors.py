@@ -112,6 +112,13 @@ class UnknownPlan(Refused):
     title = "There is no such plan"
 
 
+class PlanTooSmall(Refused):
+    """A plan with less than the game runs on at all."""
+
+    code = "plan_too_small"
+    title = "The game needs a larger plan"
+
+
 class SettingsRefused(Refused):
     """Settings that do not fit the game's schema."""
 

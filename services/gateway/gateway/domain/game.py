@@ -13,8 +13,6 @@ from common.contracts.sealed import MARK, below, mapped
 from common.contracts.servers import Plan, Port
 from gateway.domain.errors import Fault, SettingsRefused
 
-RECOMMENDED: Final = "recommended"
-
 Settings = dict[str, JsonValue]
 
 
@@ -22,7 +20,8 @@ Settings = dict[str, JsonValue]
 class Game:
     """One entry of the catalogue. ``plan`` is what the game is comfortable with.
 
-    ``cpu_type``: the VM's CPU, where the game does not run on the template's.
+    ``least``: what it runs on at all. ``cpu_type``: the VM's CPU, where the game does not run on
+    the template's.
     """
 
     id: str
@@ -35,6 +34,7 @@ class Game:
     ports: tuple[Port, ...]
     connect: str
     settings_schema: Mapping[str, Any]
+    least: Plan | None = None
     cpu_type: Literal["host"] | None = None
 
 

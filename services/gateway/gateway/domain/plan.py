@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from common.contracts.servers import Plan
-from gateway.domain.errors import Fault, UnknownPlan
+from gateway.domain.errors import Fault, PlanTooSmall, UnknownPlan
+
+RECOMMENDED: Final = "recommended"
 
 PLANS: Final[Mapping[str, Plan]] = {
     plan.name: plan
@@ -27,3 +29,27 @@ def chosen_plan(name: str | None, *, recommended: Plan) -> Plan:
             faults=(Fault("/plan", "is not the name of a plan"),),
         )
     return PLANS[name]
+
+
+def ensure_large_enough(plan: Plan, *, least: Plan | None) -> None:
+    """Raise ``PlanTooSmall`` if the plan has less of anything than the game runs on at all."""
+    if least is None or _holds(plan, least):
+        return
+    large = [one.name for one in PLANS.values() if _holds(one, least)]
+    raise PlanTooSmall(
+        f"The game needs {_size(least)}; the plan {plan.name} has {_size(plan)}.",
+        remedy=f"Choose one of {', '.join([*large, RECOMMENDED])}.",
+        faults=(Fault("/plan", "is too small for the game"),),
+    )
+
+
+def _holds(plan: Plan, least: Plan) -> bool:
+    return (
+        plan.cores >= least.cores
+        and plan.memory_mib >= least.memory_mib
+        and plan.disk_gib >= least.disk_gib
+    )
+
+
+def _size(plan: Plan) -> str:
+    return f"{plan.cores} core(s), {plan.memory_mib} MiB of memory and {plan.disk_gib} GiB of disk"

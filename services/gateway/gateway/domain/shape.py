@@ -8,7 +8,7 @@ from common.contracts.servers import Plan, ServerSpec
 from gateway.domain.errors import DiskCannotShrink, Fault, NothingToChange
 from gateway.domain.game import Game, Settings, checked_settings, envelopes_in
 from gateway.domain.kind import Kind
-from gateway.domain.plan import PLANS, chosen_plan
+from gateway.domain.plan import PLANS, chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
 
@@ -29,7 +29,8 @@ def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> Se
     """Return what the server is to be. After half a change that may be what it was before.
 
     Settings are merged by name; secret ones that are not mentioned stay in their envelopes.
-    Raises ``SettingsRefused``, ``UnknownPlan``, ``DiskCannotShrink``, ``NothingToChange``.
+    Raises ``SettingsRefused``, ``UnknownPlan``, ``PlanTooSmall``,
+    ``DiskCannotShrink``, ``NothingToChange``.
     """
     spec = server.spec
     plan = spec.plan if wanted.plan is None else _larger_plan(spec.plan, wanted.plan, game)
@@ -53,6 +54,8 @@ def kind_of(server: Server, after: ServerSpec, wanted: Alteration) -> Kind:
 
 def _larger_plan(present: Plan, name: str, game: Game) -> Plan:
     plan = chosen_plan(name, recommended=game.plan)
+    if plan != present:
+        ensure_large_enough(plan, least=game.least)
     if plan.disk_gib < present.disk_gib:
         raise DiskCannotShrink(
             f"The server's disk has {present.disk_gib} GiB, that of the plan {plan.disk_gib}.",

@@ -10,7 +10,7 @@ from gateway.domain.errors import Fault, UnknownGame
 from gateway.domain.game import Game, Settings, checked_settings
 from gateway.domain.kind import TIME_GIVEN, Kind
 from gateway.domain.operation import Operation
-from gateway.domain.plan import chosen_plan
+from gateway.domain.plan import chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
 from gateway.domain.step import planned
@@ -83,12 +83,14 @@ def _spec(wish: Wish, game: Game, *, server_id: str, seals: Seals) -> ServerSpec
         return seals.seal(data, server_id=server_id, pointer=pointer)
 
     settings = checked_settings(game, wish.settings)
+    plan = chosen_plan(wish.plan, recommended=game.plan)
+    ensure_large_enough(plan, least=game.least)
     return ServerSpec(
         name=wish.name or f"{game.id}-{server_id[-6:]}",
         game=game.id,
         game_version=game.version,
         settings=sealed_settings(game.settings_schema, settings, seal=seal),
-        plan=chosen_plan(wish.plan, recommended=game.plan),
+        plan=plan,
         ports=game.ports,
         cpu_type=game.cpu_type,
         keep_on_failure=wish.keep_on_failure,

@@ -44,6 +44,7 @@ class GameFolders:
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
         inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
+        fixed = (port["name"] for port in manifest["ports"] if port.get("same_outside"))
         return Game(
             id=manifest["id"],
             version=manifest["version"],
@@ -59,6 +60,7 @@ class GameFolders:
             directory=manifest.get("service", {}).get("directory"),
             variant=variant(whole, chosen),
             source=manifest.get("source", {}),
+            fixed_ports=frozenset(fixed),
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

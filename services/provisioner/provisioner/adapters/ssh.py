@@ -89,7 +89,7 @@ class SshGuests:
         self, target: Target, keys: Sequence[str], *, directory: str, app: int
     ) -> str | None:
         """Return the build of a Steam app below this directory, if that is told."""
-        file = f"{directory}/steamapps/appmanifest_{app:d}.acf"
+        file = f"{directory}/server/steamapps/appmanifest_{app:d}.acf"
         told = await self._told(target, keys, ["sudo", "-n", "head", "--bytes=65536", file])
         found = BUILD.search(told)
         return found[1] if found else None

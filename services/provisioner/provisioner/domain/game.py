@@ -16,7 +16,8 @@ class Game:
 
     ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
     life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
-    ``source``: how a lock is made, of the ``variant`` the settings choose.
+    ``fixed_ports``: those that must have the same number outside. ``source``: how a
+    lock is made, of the ``variant`` the settings choose.
     """
 
     id: str
@@ -33,6 +34,18 @@ class Game:
     directory: str | None = None
     variant: str | None = None
     source: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fixed_ports: frozenset[str] = field(default_factory=frozenset[str])
+
+    def demand_fixed_ports(self, endpoint: Endpoint) -> None:
+        """Raise ``StepFailed`` if clients would be told a number at which nobody listens."""
+        for port in endpoint.ports:
+            if port.name in self.fixed_ports and port.public_port != port.guest_port:
+                raise StepFailed(
+                    f"the game tells its clients the port {port.guest_port}, but outside it is"
+                    f" {port.public_port}",
+                    remedy="Let the resolver of endpoints (SPAWNYARD_REACH) of the vm-service give"
+                    " it the same number, or reach guests directly.",
+                )
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""

@@ -105,12 +105,11 @@ def variables(
     for name in settings:
         if not SETTING.fullmatch(name):
             raise StepFailed(f"not a name for a setting: {name[:80]!r}")
-    ports: dict[str, JsonValue] = {port.name: port.number for port in spec.ports}
     return {
         "game": spec.game,
         "unit": game.unit,
         "settings": unsafe(dict(settings)),
-        "ports": ports | dict(game.inner_ports),
+        "ports": {**{port.name: port.number for port in spec.ports}, **game.inner_ports},
         "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),

@@ -5,7 +5,7 @@ Large contents (a game's archive) lie beside the state as blobs, named by their 
 
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     FILE = "file"
     DIRECTORY = "directory"
     LINK = "link"
+    FIFO = "fifo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class FileTree:
         self._blobs = blobs
         self.nodes = nodes or {"/": Node(kind=Kind.DIRECTORY, mode=0o755)}
         self.revision = 0  # grows with every change
+        self.pipes: dict[str, Callable[[bytes], None]] = {}  # who reads which FIFO
 
     def resolve(self, path: str, *, follow: bool = True) -> str:
         """The real path: every parent link followed, the last one only when asked."""
@@ -136,14 +138,18 @@ class FileTree:
         return made
 
     def write(self, path: str, data: bytes, *, template: Node) -> None:
-        """Write a file with mode and ownership of ``template``, through links."""
+        """Write a file with mode and ownership of ``template``, through links; a FIFO is read."""
+        real = self.resolve(path)
+        if real in self.nodes and self.nodes[real].kind is Kind.FIFO:
+            self.pipes.get(real, len)(data)  # nobody there: nothing comes of it
+            return
         node = replace(template, kind=Kind.FILE, size=len(data), content=data, blob="", target="")
         if len(data) > INLINE_LIMIT:
             name = hashlib.sha256(data).hexdigest()
             self._blobs.mkdir(parents=True, exist_ok=True)
             (self._blobs / name).write_bytes(data)
             node = replace(node, content=b"", blob=name)
-        self.put(self.resolve(path), node)
+        self.put(real, node)
 
     def read(self, path: str) -> bytes:
         """The content of a file; raises ``NoSuchPath``."""

@@ -1,5 +1,6 @@
 """Unit files as systemd reads them: sections, drop-ins, specifiers, and where they lie."""
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ SEARCH_PATH = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/s
 SUFFIXES = (".service", ".timer", ".socket", ".target", ".path", ".mount")
 NULL = "/dev/null"
 EXEC_PREFIXES = "@-:+!"
+SPECIFIER = re.compile("%.")
 
 Entries = tuple[tuple[str, str, str], ...]  # (section, key, value), in the order written
 
@@ -110,10 +112,9 @@ def _specifiers(name: str) -> dict[str, str]:
         "%p": prefix,
         "%t": "/run",
         "%S": "/var/lib",
+        "%%": "%",
     }
 
 
 def _expand(value: str, specifiers: dict[str, str]) -> str:
-    for mark, meaning in specifiers.items():
-        value = value.replace(mark, meaning)
-    return value.replace("%%", "%")
+    return SPECIFIER.sub(lambda found: specifiers.get(found[0], found[0]), value)

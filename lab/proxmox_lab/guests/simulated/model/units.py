@@ -3,16 +3,15 @@
 import posixpath
 import shlex
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
+from proxmox_lab.guests.simulated.model.journal import Journal
 from proxmox_lab.guests.simulated.model.unit_files import UnitFile, find_unit, full_name
 
 ENABLED_IN = "/etc/systemd/system"
-JOURNAL_LINES = 50
 
 
 class Activity(StrEnum):
@@ -32,7 +31,7 @@ class UnitState:
     pid: int = 0
     since: float = field(default_factory=time.time)
     loaded: UnitFile | None = None
-    journal: deque[str] = field(default_factory=lambda: deque[str](maxlen=JOURNAL_LINES))
+    journal: Journal = field(default_factory=Journal)
 
 
 class Units:

@@ -5,7 +5,8 @@ import time
 from proxmox_lab.guests.simulated.model.unit_files import full_name
 from proxmox_lab.guests.simulated.model.units import Activity
 from proxmox_lab.guests.simulated.modules.task import Answer, Refused, Task
-from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit, stop_unit
+from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit
+from proxmox_lab.guests.simulated.system.stopping import stop_unit
 
 AUTHENTICATION = "Interactive authentication required."
 

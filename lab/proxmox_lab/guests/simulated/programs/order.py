@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from proxmox_lab.guests.simulated.model.actor import READ, Actor, permitted
 from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
@@ -27,9 +27,14 @@ class Order:
     files: FileTree
     address: str  # the guest's own loopback address
     log: Callable[[str], None]
+    home: str = "/"
 
     def option(self, name: str) -> str:
-        """The value behind an option, as ``--port 1`` or ``--port=1``; empty when not there."""
+        """What stands behind an option, as ``--port 1``, ``--port=1`` or ``Map?port=1``."""
+        if name.startswith("?"):
+            given = [part for word in self.argv for part in word.split("?")[1:]]
+            values = [part.partition("=")[2] for part in given if part.startswith(f"{name[1:]}=")]
+            return values[0] if values else ""
         for place, word in enumerate(self.argv):
             if name and word == name and place + 1 < len(self.argv):
                 return self.argv[place + 1]
@@ -38,8 +43,10 @@ class Order:
         return ""
 
     def path(self, name: str) -> str:
-        """A path seen from the working directory."""
-        return posixpath.join(self.cwd, name)
+        """A path seen from the working directory; ``~`` is the user's home."""
+        return posixpath.join(
+            self.cwd, name.replace("~", self.home, 1) if name[:1] == "~" else name
+        )
 
     def readable(self, path: str) -> bool:
         """Whether there is something that the program may read."""
@@ -57,15 +64,3 @@ class Order:
             self.files.make_directories(posixpath.dirname(path), owner=owner)
             node = Node(kind=Kind.FILE, mode=0o644, owner=owner, group=owner)
             self.files.write(path, content.encode(), template=node)
-
-
-@dataclass(slots=True, kw_only=True)
-class Process:
-    """Something that runs; ``port`` is 0 for a program that does not listen."""
-
-    pid: int
-    argv: tuple[str, ...]
-    owner: str
-    transport: str = ""
-    port: int = 0
-    close: Callable[[], None] = field(default=lambda: None)

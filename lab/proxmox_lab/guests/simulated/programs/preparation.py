@@ -2,15 +2,15 @@
 
 import re
 
+from proxmox_lab.guests.simulated.programs.datagrams import FACT
 from proxmox_lab.guests.simulated.programs.minecraft import VERSION
 from proxmox_lab.guests.simulated.programs.order import Order, ProgramFailed
 from proxmox_lab.guests.simulated.programs.settings import (
     SYNTAXES,
     Settings,
-    number,
     properties,
 )
-from proxmox_lab.guests.simulated.programs.table import ServingProgram
+from proxmox_lab.guests.simulated.programs.table import ServingProgram, Socket
 
 NUMBERS = re.compile(r"\d+(\.\d+)+")
 
@@ -24,9 +24,23 @@ def prepare(order: Order, program: ServingProgram) -> tuple[Settings, int]:
     settings = _settings(order, program)
     if found := NUMBERS.search(order.option(program.archive_option)):
         settings[VERSION] = f"{found[0]} (simulated)"
-    given = order.option(program.port_option)
-    port = int(given) if given.isdigit() else number(settings, program.port_setting, program.port)
-    return settings, port
+    settings |= {
+        name: order.option(option)
+        for name, option in program.arguments.items()
+        if order.option(option)
+    }
+    port = port_of(program, order, settings)
+    known = _Known(settings, port=str(port))
+    facts = {FACT + name: text.format_map(known) for name, text in program.facts.items()}
+    return settings | {FACT + "port": str(port)} | facts, port
+
+
+def port_of(socket: Socket, order: Order, settings: Settings) -> int:
+    """The port to open: what the command line says, else the settings, else the usual one."""
+    given = order.option(socket.port_option)
+    told = settings.get(socket.port_setting, "")
+    wanted = given if given.isdigit() else told
+    return int(wanted) + socket.offset if wanted.isdigit() else socket.port
 
 
 def say_ready(order: Order, program: ServingProgram, *, settings: Settings, port: int) -> None:
@@ -41,6 +55,17 @@ def say_ready(order: Order, program: ServingProgram, *, settings: Settings, port
         order.files.write(path, data, template=order.files.get(path))
 
 
+class _Options(dict[str, str]):
+    """The command line for a text: ``{-name}`` is what stands behind that option."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__()
+        self.order = order
+
+    def __missing__(self, key: str) -> str:
+        return self.order.option(key)
+
+
 class _Known(dict[str, str]):
     """Settings for a text; one that is not set is empty."""
 
@@ -50,7 +75,7 @@ class _Known(dict[str, str]):
 
 def _settings(order: Order, program: ServingProgram) -> Settings:
     source = program.settings
-    name = order.option(source.option) or source.default
+    name = order.option(source.option) or source.default.format_map(_Options(order))
     if not name:
         return {}
     path = f"{order.cwd}/{name}" if source.below_working_directory else order.path(name)

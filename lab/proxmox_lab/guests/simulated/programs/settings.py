@@ -1,8 +1,10 @@
 """The configuration files of game servers, read into names and texts."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from typing import cast
 
 Settings = dict[str, str]
 BLOCK_MARK = '"""'
@@ -58,8 +60,28 @@ def words(text: str) -> Settings:
     return settings
 
 
+def plain(text: str) -> Settings:
+    """``name=value`` lines taken as they are; sections are passed over."""
+    lines = (line.partition("=") for line in text.splitlines() if line[:1] not in ("#", ";", "["))
+    return {name.strip(): value for name, found, value in lines if found}
+
+
+def json_members(text: str) -> Settings:
+    """The members of a JSON object, those that are texts, numbers or truths."""
+    try:
+        members: object = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(members, dict):
+        return {}
+    pairs = cast("dict[str, object]", members).items()
+    return {name: str(value) for name, value in pairs if isinstance(value, str | int | float)}
+
+
 SYNTAXES: Mapping[str, Callable[[str], Settings]] = {
     "blocks": blocks,
+    "json": json_members,
+    "plain": plain,
     "properties": properties,
     "words": words,
 }

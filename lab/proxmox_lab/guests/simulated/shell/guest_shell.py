@@ -7,10 +7,13 @@ from dataclasses import replace
 from proxmox_lab.guests.simulated.model.actor import PermissionRefused
 from proxmox_lab.guests.simulated.model.files import NoSuchPath, NotADirectory
 from proxmox_lab.guests.simulated.shell.file_commands import FILE_COMMANDS
+from proxmox_lab.guests.simulated.shell.game_commands import GAME_COMMANDS
 from proxmox_lab.guests.simulated.shell.interpreter import Interpreter
+from proxmox_lab.guests.simulated.shell.package_commands import PACKAGE_COMMANDS
 from proxmox_lab.guests.simulated.shell.reading_commands import READING_COMMANDS
 from proxmox_lab.guests.simulated.shell.service_commands import SERVICE_COMMANDS
 from proxmox_lab.guests.simulated.shell.session import Command, Outcome, Session, failed
+from proxmox_lab.guests.simulated.shell.steam_commands import STEAM_COMMANDS
 from proxmox_lab.guests.simulated.shell.system_commands import SYSTEM_COMMANDS
 from proxmox_lab.guests.simulated.shell.transfer_commands import TRANSFER_COMMANDS
 
@@ -31,8 +34,11 @@ class GuestShell:
         self._interpreter = Interpreter(self.execute)
         self._table: Mapping[str, Command] = {
             **FILE_COMMANDS,
+            **GAME_COMMANDS,
+            **PACKAGE_COMMANDS,
             **READING_COMMANDS,
             **SERVICE_COMMANDS,
+            **STEAM_COMMANDS,
             **SYSTEM_COMMANDS,
             **TRANSFER_COMMANDS,
             **dict.fromkeys(PYTHON, run_module),

@@ -40,6 +40,18 @@ async def cat(words: list[str], session: Session) -> Outcome:
     return Outcome(out=data)
 
 
+async def head(words: list[str], session: Session) -> Outcome:
+    """The first lines of a file, or its first bytes."""
+    (name,) = (word for word in words[1:] if not word.startswith("-"))
+    path = session.path(name)
+    demand_read(session.machine.files, path, actor=session.actor)
+    data = session.machine.files.read(path)
+    given = {word.partition("=")[0]: word.partition("=")[2] for word in words[1:]}
+    if "--bytes" in given:
+        return Outcome(out=data[: int(given["--bytes"])])
+    return Outcome(out=b"".join(data.splitlines(keepends=True)[: int(given.get("--lines", "10"))]))
+
+
 async def test(words: list[str], session: Session) -> Outcome:
     """The file tests, emptiness, and comparison of texts."""
     arguments = [word for word in words[1:] if word != "]"]
@@ -104,6 +116,7 @@ async def grep(words: list[str], session: Session) -> Outcome:
 READING_COMMANDS: Mapping[str, Command] = {
     "echo": echo,
     "cat": cat,
+    "head": head,
     "test": test,
     "[": test,
     "ls": ls,

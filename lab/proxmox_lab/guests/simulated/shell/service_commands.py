@@ -12,7 +12,8 @@ from proxmox_lab.guests.simulated.shell.session import (
     options,
     said,
 )
-from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit, stop_unit
+from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit
+from proxmox_lab.guests.simulated.system.stopping import stop_unit
 
 INACTIVE, UNKNOWN_UNIT = 3, 4
 
@@ -21,6 +22,8 @@ async def systemctl(words: list[str], session: Session) -> Outcome:
     """The verbs playbooks use."""
     _, names = options(words[1:])
     verb, units = (names[0], names[1:]) if names else ("", [])
+    if verb == "show":
+        return await _show(words[words.index("show") + 1 :], session)
     if verb not in VERBS:
         return failed(f"the simulated guest does not model systemctl {verb}", code=127)
     if verb in PRIVILEGED and not session.actor.root:
@@ -87,6 +90,26 @@ async def _disable(unit: str, session: Session) -> tuple[int, str]:
     return 0, ""
 
 
+async def _show(words: list[str], session: Session) -> Outcome:
+    """Properties of one unit, those that programs ask for."""
+    joined = [word.partition("=")[2] for word in words if word.startswith("--property=")]
+    after = [word for before, word in itertools.pairwise(words) if before in ("-p", "--property")]
+    wanted = [name for text in joined + after for name in text.split(",")]
+    unit = next(word for word in reversed(words) if not word.startswith("-"))
+    units = session.machine.units
+    state = units.state(unit)
+    known = {
+        "ActiveState": str(state.activity),
+        "InvocationID": state.journal.invocation,
+        "LoadState": "not-found" if units.find(unit) is None else "loaded",
+        "MainPID": str(state.pid),
+        "Result": state.result,
+    }
+    bare = "--value" in words
+    lines = [known[name] if bare else f"{name}={known[name]}" for name in wanted or known]
+    return said("".join(f"{line}\n" for line in lines))
+
+
 async def _daemon_reload(_unit: str, session: Session) -> tuple[int, str]:
     session.machine.units.reload()
     return 0, ""
@@ -110,11 +133,22 @@ PRIVILEGED = frozenset({"start", "stop", "restart", "enable", "disable", "daemon
 
 
 async def journalctl(words: list[str], session: Session) -> Outcome:
-    """The last lines of a unit."""
+    """The last lines of a unit, or those of one start of it."""
     after = dict(itertools.pairwise(words))
     joined = {word.partition("=")[0]: word.partition("=")[2] for word in words}
+    states = session.machine.units.states
     unit = joined.get("--unit") or after.get("--unit") or after.get("-u", "")
-    lines = list(session.machine.units.state(unit).journal) if unit else []
+    invocation = joined.get("_SYSTEMD_INVOCATION_ID")
+    journals = [session.machine.units.state(unit).journal] if unit else []
+    if invocation is not None and not unit:
+        journals = [state.journal for state in states.values()]
+    lines = [
+        line
+        for journal in journals
+        for line in (journal if invocation is None else journal.of(invocation))
+    ]
+    count = joined.get("--lines") or after.get("--lines") or after.get("-n", "")
+    lines = lines[-int(count) :] if count.isdigit() else lines
     return said("".join(f"{line}\n" for line in lines) or "-- No entries --")
 
 

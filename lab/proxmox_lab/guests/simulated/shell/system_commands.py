@@ -127,20 +127,6 @@ async def java(words: list[str], session: Session) -> Outcome:
     return Outcome(err=text) if words[1] == "-version" else Outcome(out=text)
 
 
-async def dpkg(words: list[str], session: Session) -> Outcome:
-    """``dpkg -s``, ``dpkg-query -W`` and ``--print-architecture``."""
-    if "--print-architecture" in words:
-        return said("amd64")
-    _, names = options(words[1:])
-    known = session.machine.disk.packages
-    missing = [name for name in names if name not in known]
-    if missing:
-        return failed(f"dpkg-query: package '{missing[0]}' is not installed")
-    return said(
-        "".join(f"Package: {n}\nStatus: install ok installed\nVersion: {known[n]}\n" for n in names)
-    )
-
-
 async def cloud_init(words: list[str], _session: Session) -> Outcome:
     """Boot is over when SSH answers, so the status is always the same."""
     return said("status: done") if words[1:2] == ["status"] else failed("not modelled", code=127)
@@ -175,8 +161,6 @@ SYSTEM_COMMANDS: Mapping[str, Command] = {
     "getent": getent,
     "ss": ss,
     "java": java,
-    "dpkg": dpkg,
-    "dpkg-query": dpkg,
     "cloud-init": cloud_init,
     "reboot": power,
     "shutdown": power,

@@ -7,8 +7,9 @@ from proxmox_lab.guests.simulated.model.accounts import User
 from proxmox_lab.guests.simulated.model.catalogue import Package, catalogue, closure
 from proxmox_lab.guests.simulated.model.image import place
 from proxmox_lab.guests.simulated.model.unit_files import find_unit
-from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit, stop_unit
+from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit
 from proxmox_lab.guests.simulated.system.machine import Machine
+from proxmox_lab.guests.simulated.system.stopping import stop_unit
 
 
 def available(machine: Machine, name: str) -> bool:

@@ -1,22 +1,29 @@
 """systemd's jobs on the machine: start and stop units, and what stands in their way."""
 
-import asyncio
 import contextlib
 import posixpath
-import re
 import shlex
 import time
-from dataclasses import replace
+from functools import partial
 
 from proxmox_lab.guests.simulated.model.actor import ROOT, Actor
 from proxmox_lab.guests.simulated.model.files import FileTree, Kind, Node
 from proxmox_lab.guests.simulated.model.image import base_image
 from proxmox_lab.guests.simulated.model.unit_files import EXEC_PREFIXES, UnitFile
-from proxmox_lab.guests.simulated.model.units import Activity, UnitState, environment
-from proxmox_lab.guests.simulated.programs.order import Order, Process, ProgramFailed
+from proxmox_lab.guests.simulated.model.units import Activity, UnitState
+from proxmox_lab.guests.simulated.programs.order import Order, ProgramFailed
 from proxmox_lab.guests.simulated.programs.process import launch
-from proxmox_lab.guests.simulated.script.syntax import first_command
+from proxmox_lab.guests.simulated.programs.running import Process
 from proxmox_lab.guests.simulated.system.machine import Machine
+from proxmox_lab.guests.simulated.system.sockets import SUFFIX, open_socket, sockets_of
+from proxmox_lab.guests.simulated.system.surroundings import (
+    TRUE,
+    actor_of,
+    command_of,
+    demand_writable_paths,
+    home_of,
+    working_directory_of,
+)
 
 STATE_FOLDERS = {
     "StateDirectory": "/var/lib",
@@ -25,9 +32,6 @@ STATE_FOLDERS = {
     "RuntimeDirectory": "/run",
     "ConfigurationDirectory": "/etc",
 }
-TRUE = ("yes", "true", "1", "on")
-SHELLS = ("/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash", "/usr/bin/dash")
-VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
 class JobFailed(Exception):
@@ -45,29 +49,36 @@ async def start_unit(machine: Machine, name: str) -> None:
     if state.activity is Activity.ACTIVE:
         return
     state.loaded, state.since = unit, time.time()
+    if unit.name.endswith(SUFFIX):
+        open_socket(machine, unit)
+        return
+    for socket in sockets_of(unit):
+        await start_unit(machine, socket)
+    await _start_service(machine, unit, state)
+
+
+async def _start_service(machine: Machine, unit: UnitFile, state: UnitState) -> None:
+    state.journal.begin()
     try:
         process = await _run(machine, unit, state)
     except ProgramFailed as failure:
         _fail(state, failure)
         if failure.code:
-            raise JobFailed(_blame(machine.units.canonical(name))) from failure
+            raise JobFailed(_blame(machine.units.canonical(unit.name))) from failure
         return
     remains = unit.get("Service", "Type") != "oneshot"
     if remains:
         machine.processes[process.pid] = process
+        process.gone = partial(_reap, machine, state, process)
     stays = remains or unit.get("Service", "RemainAfterExit") in TRUE
     state.activity = Activity.ACTIVE if stays else Activity.INACTIVE
     state.pid, state.result = process.pid if remains else 0, "success"
 
 
-async def stop_unit(machine: Machine, name: str) -> None:
-    """Stop a unit and close what it listens on."""
-    state = machine.units.state(name)
-    process = machine.processes.pop(state.pid, None)
-    if process is not None:
-        process.close()
-        # A transport lets go of its port in the loop's next turn; a restart needs it now.
-        await asyncio.sleep(0)
+def _reap(machine: Machine, state: UnitState, process: Process) -> None:
+    """A program that ended by itself: its unit is no longer active."""
+    machine.processes.pop(process.pid, None)
+    process.close()
     state.activity, state.pid, state.since = Activity.INACTIVE, 0, time.time()
 
 
@@ -89,13 +100,13 @@ async def halt_units(machine: Machine) -> None:
 
 
 async def _run(machine: Machine, unit: UnitFile, state: UnitState) -> Process:
-    actor = _actor(machine, unit)
+    actor = actor_of(machine, unit)
     for key, base in STATE_FOLDERS.items():
         for folder in unit.get("Service", key).split():
             machine.files.make_directories(f"{base}/{folder}", owner=actor.name)
-    _demand_writable_paths(machine.files, unit)
-    cwd = _working_directory(machine.files, unit)
-    argv = _command(machine, unit)
+    demand_writable_paths(machine.files, unit)
+    cwd = working_directory_of(machine.files, unit)
+    argv = command_of(machine, unit)
     await _run_before(machine, unit, state, actor)
     if not argv:
         return Process(pid=machine.next_pid(), argv=("(none)",), owner=actor.name)
@@ -106,6 +117,7 @@ async def _run(machine: Machine, unit: UnitFile, state: UnitState) -> Process:
         files=machine.files,
         address=machine.hardware.loopback,
         log=state.journal.append,
+        home=home_of(machine, actor),
     )
     process = await launch(order, pid=machine.next_pid())
     _write_pid_file(machine.files, unit, process)
@@ -120,51 +132,6 @@ async def _run_before(machine: Machine, unit: UnitFile, state: UnitState, actor:
         state.journal.extend(said.splitlines())
         if code and not line.startswith("-"):
             raise ProgramFailed(f"{words[0]} ended with {code}", code=code)
-
-
-def _actor(machine: Machine, unit: UnitFile) -> Actor:
-    if unit.get("Service", "DynamicUser") in TRUE:
-        return machine.actor("nobody")
-    name = machine.accounts.user_named(unit.get("Service", "User", "root"))
-    group = unit.get("Service", "Group")
-    if name is None:
-        wanted = unit.get("Service", "User")
-        raise ProgramFailed(f"Failed to determine user credentials: {wanted}", code=217)
-    if group and machine.accounts.group_named(group) is None:
-        raise ProgramFailed(f"Failed to determine group credentials: {group}", code=216)
-    actor = machine.actor(name)
-    return replace(actor, groups=(group, *actor.groups)) if group else actor
-
-
-def _demand_writable_paths(files: FileTree, unit: UnitFile) -> None:
-    for line in unit.all("Service", "ReadWritePaths"):
-        for path in line.split():
-            if not path.startswith(("-", "+")) and files.find(path) is None:
-                raise ProgramFailed(f"Failed to set up mount namespacing: {path}", code=226)
-
-
-def _working_directory(files: FileTree, unit: UnitFile) -> str:
-    wanted = unit.get("Service", "WorkingDirectory", "/")
-    if files.is_directory(wanted.removeprefix("-")):
-        return wanted.removeprefix("-")
-    if wanted.startswith("-"):
-        return "/"
-    raise ProgramFailed(f"Changing to the requested working directory failed: {wanted}", code=200)
-
-
-def _command(machine: Machine, unit: UnitFile) -> list[str]:
-    def read(path: str) -> str | None:
-        node = machine.files.find(path)
-        return None if node is None else machine.files.text(path)
-
-    try:
-        variables = environment(unit, read)
-    except FileNotFoundError as missing:
-        raise ProgramFailed(f"Failed to load environment files: {missing}", code=209) from missing
-    argv = [VARIABLE.sub(lambda m: variables.get(m[1], ""), word) for word in unit.argv()]
-    if len(argv) > 2 and argv[0] in SHELLS and argv[1] in ("-c", "-ec"):
-        return first_command(argv[2])
-    return argv
 
 
 def _write_pid_file(files: FileTree, unit: UnitFile, process: Process) -> None:

@@ -9,7 +9,7 @@ from proxmox_lab.guests.simulated.model.actor import Actor
 from proxmox_lab.guests.simulated.model.disk import Disk
 from proxmox_lab.guests.simulated.model.files import FileTree
 from proxmox_lab.guests.simulated.model.units import Units
-from proxmox_lab.guests.simulated.programs.order import Process
+from proxmox_lab.guests.simulated.programs.running import Process
 
 FIRST_PID = 400
 MIB = 1024 * 1024
@@ -73,7 +73,8 @@ class Machine:
 
     def listening(self, transport: str) -> list[int]:
         """The ports that are open, the SSH server's among them."""
-        ports = [p.port for p in self.processes.values() if p.port and p.transport == transport]
+        sockets = [socket for process in self.processes.values() for socket in process.sockets]
+        ports = [port for its_transport, port in sockets if its_transport == transport]
         return sorted([*ports, 22] if transport == "tcp" else ports)
 
 

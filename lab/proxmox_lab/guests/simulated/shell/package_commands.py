@@ -1,0 +1,43 @@
+"""dpkg of the guest's shell."""
+
+from collections.abc import Mapping
+
+from proxmox_lab.guests.simulated.model.files import Kind, Node
+from proxmox_lab.guests.simulated.shell.session import (
+    Command,
+    Outcome,
+    Session,
+    failed,
+    options,
+    said,
+)
+
+ARCHITECTURES = "/var/lib/dpkg/arch"  # dpkg's own list, the native one first
+
+
+async def dpkg(words: list[str], session: Session) -> Outcome:
+    """``dpkg -s``, ``dpkg-query -W`` and what dpkg knows of architectures."""
+    if "--print-architecture" in words:
+        return said("amd64")
+    foreign = session.machine.files.text(ARCHITECTURES).split()[1:]
+    if "--print-foreign-architectures" in words:
+        return said("".join(f"{name}\n" for name in foreign))
+    if "--add-architecture" in words:
+        if not session.actor.root:
+            return failed("dpkg: error: requested operation requires superuser privilege", code=2)
+        names = ["amd64", *sorted({*foreign, words[-1]})]
+        text = "".join(f"{name}\n" for name in names).encode()
+        node = Node(kind=Kind.FILE, mode=0o644)
+        session.machine.files.write(ARCHITECTURES, text, template=node)
+        return Outcome()
+    _, names = options(words[1:])
+    known = session.machine.disk.packages
+    missing = [name for name in names if name not in known]
+    if missing:
+        return failed(f"dpkg-query: package '{missing[0]}' is not installed")
+    return said(
+        "".join(f"Package: {n}\nStatus: install ok installed\nVersion: {known[n]}\n" for n in names)
+    )
+
+
+PACKAGE_COMMANDS: Mapping[str, Command] = {"dpkg": dpkg, "dpkg-query": dpkg}
