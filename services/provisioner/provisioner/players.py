@@ -17,7 +17,7 @@ from provisioner.domain.players import Count, Watch, count_of
 from provisioner.domain.run import Run, Stage
 from provisioner.ports import Games, Queries, UnitOfWork
 
-ROUND: Final = 1.0  # seconds between two looks at who is due
+ROUND: Final = 5.0  # seconds between two looks at who is due
 AT_ONCE: Final = 16
 
 
@@ -32,6 +32,15 @@ class Counting:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Where a game is asked, and in which language."""
+
+    protocol: str
+    host: str
+    port: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Counter:
     """Goes round among the servers, for as long as its copy holds the lease."""
@@ -39,6 +48,7 @@ class Counter:
     work: UnitOfWork
     tools: Counting
     _watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
+    _doors: dict[str, _Door] = field(default_factory=dict[str, _Door])  # by operation
     _hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def keep_counting(self) -> None:
@@ -55,7 +65,7 @@ class Counter:
         """Ask every game that is due."""
         running = {run.server_id: run for run in await self.tools.running()}
         for gone in self._watches.keys() - running.keys():
-            del self._watches[gone]
+            self._doors.pop(self._watches.pop(gone).operation_id, None)
             _forget(gone)
         due = [run for run in running.values() if self._watch(run).due <= self.tools.clock()]
         await asyncio.gather(*map(self._ask, due))
@@ -63,6 +73,7 @@ class Counter:
     def _watch(self, run: Run) -> Watch:
         known = self._watches.get(run.server_id)
         if known is None or known.operation_id != run.operation_id:
+            self._doors.pop(known.operation_id if known else "", None)
             known = Watch(operation_id=run.operation_id)
         self._watches[run.server_id] = known
         return known
@@ -83,17 +94,22 @@ class Counter:
         self._watches[run.server_id] = watch
 
     async def _count(self, run: Run) -> Count | None:
-        if run.vm is None:
-            return None
-        endpoint = run.vm.endpoint
         try:
-            game = self.tools.games.find(run.vm.spec.game)
-            port = game.published(endpoint).public_port
-            return count_of(
-                await self.tools.queries.ask(game.query_protocol, endpoint.public_host, port)
-            )
+            door = self._doors.get(run.operation_id) or await self._find_door(run)
+            return count_of(await self.tools.queries.ask(door.protocol, door.host, door.port))
         except (NotYet, StepFailed):
             return None  # it is stopped, or its game has left the catalogue
+
+    async def _find_door(self, run: Run) -> _Door:
+        """Read the game's folder, once for each operation: that takes a while."""
+        if run.vm is None:
+            raise NotYet("it never had a VM")
+        endpoint = run.vm.endpoint
+        game = await asyncio.to_thread(self.tools.games.find, run.vm.spec.game)
+        port = game.published(endpoint).public_port
+        door = _Door(game.query_protocol, endpoint.public_host, port)
+        self._doors[run.operation_id] = door
+        return door
 
     async def _tell(self, run: Run, count: Count) -> None:
         """Announce a count, unless it was announced, or the server has turned to something else."""

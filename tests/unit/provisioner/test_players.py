@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from common.contracts import events as evt
 from provisioner.domain.errors import NotYet
+from provisioner.domain.game import Game
 from provisioner.domain.players import EVERY, LONGEST, Count, count_of
 from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
@@ -199,3 +200,27 @@ async def test_whoever_stops_counting_shows_nothing_any_more(world: World):
 )
 def test_a_game_may_tell_anything(answer: dict[str, JsonValue], count: Count | None):
     assert count_of(answer) == count
+
+
+async def test_the_folder_of_a_game_is_read_once_for_each_operation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[str] = []
+    games = world.tools.games
+    find = games.find
+
+    def counted(game_id: str) -> Game:
+        read.append(game_id)
+        return find(game_id)
+
+    monkeypatch.setattr(games, "find", counted)
+    for _ in range(3):
+        await world.after(EVERY, players=1)
+    assert len(read) == 1
+
+    await on_event(vm_ready(operation_id="op_6", kind="start"), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+    read.clear()
+    await world.after(EVERY, players=1)
+
+    assert len(read) == 1
