@@ -188,6 +188,7 @@ class FakeGuests:
     impostor: bool = False
     logins: int = 0
     journal: Sequence[str] = ()
+    said: Sequence[str] | None = ()  # on the game's console; none: it does not run
     targets: list[Target] = field(default_factory=list)
 
     async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
@@ -203,6 +204,12 @@ class FakeGuests:
 
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
         return self.journal
+
+    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        self.power.step()
+        if self.said is None:
+            raise NotYet("the game's unit does not run")
+        return self.said
 
 
 @dataclass
@@ -246,10 +253,12 @@ class FakePlaybooks:
 
 @dataclass
 class FakeGames:
+    game: Game = GAME
+
     def find(self, game_id: str) -> Game:
         if game_id != GAME.id:
             raise StepFailed(f"there is no game {game_id!r}")
-        return GAME
+        return self.game
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         return {"slots": 8, **settings}

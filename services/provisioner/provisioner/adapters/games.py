@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
+from provisioner.domain.roster import Roster, roster
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HANG: Final = 900  # seconds
@@ -42,6 +43,7 @@ class GameFolders:
             tasks=count_tasks(self.playbooks, folder),
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
+            roster=_roster(manifest),
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -66,6 +68,11 @@ class GameFolders:
                 remedy="Give the provisioner the same playbooks the gateway has.",
             )
         return folder
+
+
+def _roster(manifest: Mapping[str, Any]) -> Roster | None:
+    console: Mapping[str, str] | None = manifest.get("players", {}).get("console")
+    return roster(joined=console["joined"], left=console["left"]) if console else None
 
 
 def _schema(folder: Path) -> dict[str, Any]:

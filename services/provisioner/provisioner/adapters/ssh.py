@@ -1,6 +1,7 @@
 """Guests over OpenSSH's own client: the same host key check that Ansible goes through."""
 
 import asyncio
+import shlex
 import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import Generator, Sequence
@@ -26,6 +27,11 @@ NOT_LET_IN: Final = (
     "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
 KEY: Final = "id"
+CONSOLE: Final = (
+    "systemctl is-active --quiet {unit} && sudo -n journalctl --no-pager --output=cat "
+    "--lines=20000 _SYSTEMD_INVOCATION_ID="
+    '"$(systemctl show --property=InvocationID --value {unit})"'
+)
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -68,6 +74,14 @@ class SshGuests:
             if answer.code == 0:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
+
+    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        """Return what the unit wrote to the journal since it was started, the last of it."""
+        with self._files(target, keys) as file:
+            answer = await _ssh(target, file, CONSOLE.format(unit=shlex.quote(unit)))
+        if answer.code != 0:
+            raise NotYet("the game's unit does not run")
+        return answer.out.splitlines()
 
     @contextmanager
     def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:

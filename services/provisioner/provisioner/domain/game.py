@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from common.contracts.servers import Endpoint, PublishedPort
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.roster import Roster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Game:
     tasks: int = 0
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
+    roster: Roster | None = None  # where its query does not tell who plays
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""
