@@ -18,7 +18,7 @@ from yard_cli.stack.plan import lab_ca
 from yard_cli.stack.session import RunningSite
 
 GAME: Final = "teeworlds"
-RUN: Final = ("ssh", "playbook", "ready")
+RUN: Final = ("ssh", "resolve", "playbook", "ready")
 PATIENCE: Final = 1800.0
 
 

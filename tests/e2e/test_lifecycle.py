@@ -19,7 +19,7 @@ pytestmark = [
 
 DEPLOY_STEPS = [
     *("reserve", "clone", "configure", "resize", "start", "address"),
-    *("ssh", "playbook", "ready"),
+    *("ssh", "resolve", "playbook", "ready"),
 ]
 
 

@@ -27,7 +27,7 @@ BUILD_SECONDS, BOOT_SECONDS, PLAY_SECONDS = 900.0, 300.0, 900.0
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 GAME = """{"game": "luanti", "unit": "luanti-server", "ports": {"game": 30000},
- "memory_mib": 1024, "download_base": "",
+ "memory_mib": 1024, "download_base": "", "lock": {"artefacts": []},
  "settings": {"server_name": "Arena", "motd": "Hello", "max_users": 15, "creative_mode": false,
               "enable_damage": true, "enable_pvp": true, "admin_name": "", "password": ""}}"""
 

@@ -15,10 +15,19 @@ from common.contracts import events as evt
 from common.contracts.base import Message, now
 from common.contracts.logs import LogBatch, LogLine
 from common.contracts.sealed import packed
-from common.contracts.servers import Endpoint, Plan, Port, PublishedPort, ServerSpec
+from common.contracts.servers import (
+    Artefact,
+    Endpoint,
+    Lock,
+    Plan,
+    Port,
+    PublishedPort,
+    ServerSpec,
+)
 from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target, target
+from provisioner.domain.lock import Wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
 from provisioner.domain.players import Count
 from provisioner.domain.run import Run
@@ -26,6 +35,7 @@ from provisioner.domain.server_key import ServerKey
 from provisioner.ports import Tools
 
 SERVER, OPERATION = "srv_1", "op_5"
+CHECKSUM = f"sha256:{'0' * 64}"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINxJjdAvumZcDxh2JpwmHV79685/QYhm5nDgeeEia48z guest"
 
 
@@ -190,6 +200,8 @@ class FakeGuests:
     journal: Sequence[str] = ()
     said: Sequence[str] | None = ()  # on the game's console; none: it does not run
     targets: list[Target] = field(default_factory=list)
+    installed: dict[str, str] = field(default_factory=dict)
+    steam: dict[int, str] = field(default_factory=dict)
 
     async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
         self.power.step()
@@ -210,6 +222,16 @@ class FakeGuests:
         if self.said is None:
             raise NotYet("the game's unit does not run")
         return self.said
+
+    async def packages(
+        self, target: Target, keys: Sequence[str], *, names: Sequence[str]
+    ) -> Mapping[str, str]:
+        return {name: self.installed[name] for name in names if name in self.installed}
+
+    async def build(
+        self, target: Target, keys: Sequence[str], *, directory: str, app: int
+    ) -> str | None:
+        return self.steam.get(app)
 
 
 @dataclass
@@ -253,15 +275,42 @@ class FakePlaybooks:
 
 @dataclass
 class FakeGames:
-    game: Game = GAME
+    game: Game = field(default_factory=lambda: GAME)
 
-    def find(self, game_id: str) -> Game:
-        if game_id != GAME.id:
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] | None = None) -> Game:
+        if game_id != self.game.id:
             raise StepFailed(f"there is no game {game_id!r}")
         return self.game
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         return {"slots": 8, **settings}
+
+
+@dataclass
+class FakeResolvers:
+    """A vendor that offers a newer version each day."""
+
+    power: Power
+    newest: str = "2.0"
+    silent: int = 0
+    asked: list[Wish] = field(default_factory=list)
+
+    async def resolve(self, wish: Wish) -> Lock:
+        self.power.step()
+        self.asked.append(wish)
+        if self.silent:
+            self.silent -= 1
+            raise NotYet("the vendor is away")
+        version = self.newest if wish.wants_latest else wish.version
+        return a_lock(version or "", variant=wish.variant)
+
+
+def a_lock(version: str = "2.0", **changes: Any) -> Lock:
+    file = Artefact(name="pong.zip", url=f"https://vendor.example/{version}", checksum=CHECKSUM)
+    lock = Lock(
+        game="pong", version=version, artefacts=(file,), definition="1.0.0", resolved_at=now()
+    )
+    return lock.model_copy(update=changes)
 
 
 @dataclass
@@ -297,13 +346,15 @@ class FakeProvisioner:
     def __init__(self) -> None:
         self.power = Power()
         self.runs, self.inbox, self.outbox = FakeRuns(), FakeInbox(), FakeOutbox()
-        self.keys, self.counts = FakeKeys(), FakeCounts()
+        self.keys, self.games, self.counts = FakeKeys(), FakeGames(), FakeCounts()
+        self.resolvers = FakeResolvers(self.power)
         self.guests, self.log = FakeGuests(self.power), FakeLog()
         self.playbooks, self.queries = FakePlaybooks(self.power), FakeQueries(self.power)
         self.tools = Tools(
             guests=self.guests,
             playbooks=self.playbooks,
-            games=FakeGames(),
+            games=self.games,
+            resolvers=self.resolvers,
             queries=self.queries,
             seals=FakeSeals(),
             log=self.log,

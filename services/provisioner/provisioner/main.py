@@ -1,6 +1,6 @@
 """The provisioner, put together. Only this module knows every other.
 
-vm.ready -----------> ssh, playbook, ready --> server.ready | server.failed
+vm.ready ---> ssh, resolve, playbook, ready -> server.ready | server.failed
 ask ssh_key --------> the server's own key --> its public half
 removal.requested,
 cancel.requested,
@@ -41,6 +41,8 @@ from provisioner.adapters.counting import players
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.query import GameQueries
+from provisioner.adapters.resolvers.catalogue import Resolvers
+from provisioner.adapters.resolvers.downloads import Downloads
 from provisioner.adapters.seals import SealedSettings
 from provisioner.adapters.ssh import SshGuests
 from provisioner.domain.inventory import target
@@ -111,6 +113,9 @@ def _tools(settings: Settings, log: LogWriter) -> Tools:
         guests=SshGuests(folder=settings.runs_dir),
         playbooks=playbooks,
         games=GameFolders(settings.playbooks_dir),
+        resolvers=Resolvers(
+            playbooks=settings.playbooks_dir, downloads=Downloads(base=settings.download_base)
+        ),
         queries=GameQueries(),
         seals=SealedSettings(read_sealing(settings.sealing_key_file)),
         log=log,

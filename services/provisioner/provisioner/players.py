@@ -106,7 +106,7 @@ class Counter:
         if run.vm is None:
             raise NotYet("it never had a VM")
         vm, tools = run.vm, self.counting.tools
-        game = await asyncio.to_thread(tools.games.find, vm.spec.game)
+        game = await asyncio.to_thread(tools.games.find, vm.spec.game, vm.spec.settings)
         if game.roster is None:
             port = game.published(vm.endpoint).public_port
             ask = partial(_by_query, tools, game, host=vm.endpoint.public_host, port=port)

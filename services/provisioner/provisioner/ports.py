@@ -9,9 +9,10 @@ from pydantic import JsonValue
 
 from common.contracts.base import Message
 from common.contracts.logs import LogLine
-from common.contracts.servers import Endpoint
+from common.contracts.servers import Endpoint, Lock
 from provisioner.domain.game import Game
 from provisioner.domain.inventory import Target
+from provisioner.domain.lock import Wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
 from provisioner.domain.players import Count
 from provisioner.domain.run import Run
@@ -98,6 +99,18 @@ class Guests(Protocol):
         """Return what the unit said since it was started. Raises ``NotYet`` if it is not."""
         ...
 
+    async def packages(
+        self, target: Target, keys: Sequence[str], *, names: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Return the versions of these packages, as far as they are installed and told."""
+        ...
+
+    async def build(
+        self, target: Target, keys: Sequence[str], *, directory: str, app: int
+    ) -> str | None:
+        """Return the build of a Steam app below this directory, if that is told."""
+        ...
+
 
 class Playbooks(Protocol):
     """Ansible."""
@@ -113,10 +126,18 @@ class Playbooks(Protocol):
 class Games(Protocol):
     """The catalogue. Both raise ``StepFailed`` for what no game folder allows."""
 
-    def find(self, game_id: str) -> Game: ...
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] = ...) -> Game: ...
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the settings, valid and with defaults filled in."""
+        ...
+
+
+class Resolvers(Protocol):
+    """Vendors, tables and package managers: who knows what a version is made of."""
+
+    async def resolve(self, wish: Wish) -> Lock:
+        """Return what exactly the wish means now. Raises ``NotYet`` or ``StepFailed``."""
         ...
 
 
@@ -151,6 +172,7 @@ class Tools:
     guests: Guests
     playbooks: Playbooks
     games: Games
+    resolvers: Resolvers
     queries: Queries
     seals: Seals
     log: Log

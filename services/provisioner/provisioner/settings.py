@@ -27,7 +27,8 @@ class Settings(ServiceSettings):
     runs_dir: Path = Field(description="Folder for locks and the short-lived files of runs")
     download_base: str = Field(
         default="",
-        pattern=r"^(https?://[A-Za-z0-9.:\[\]_-]+)?$",
-        description="Scheme and host of a mirror of the games' downloads; empty: the vendors'",
+        pattern=r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._/-]*)?)?$",
+        description="A mirror of the games' downloads, which has `https://HOST/PATH` at"
+        " `BASE/HOST/PATH`; empty: the vendors'",
     )
     concurrency: int = Field(default=8, ge=1, le=256, description="Runs worked on at once")

@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from common.contracts import events as evt
+from common.contracts.servers import Lock
 from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
+from provisioner.domain.lock import installed
 from provisioner.domain.play import Play, plain, shown
 from provisioner.domain.run import Run, Stage
-from provisioner.domain.secrets import Opened, opened, texts_of
 from provisioner.following import Follower
+from provisioner.installation import Installation, installation
 from provisioner.patience import patiently
+from provisioner.resolving import locked, resolve, with_what_the_guest_tells
 from provisioner.task import Task
 
 SSH_PATIENCE: Final = 300.0
@@ -42,56 +45,42 @@ async def play(task: Task) -> Run:
     """Run the game's playbook, unless a mere start finds the guest as it should be."""
     if task.run.has_nothing_to_play:
         return task.run.advanced()
-    spec, tools = task.vm.spec, task.tools
-    game = tools.games.find(spec.game)
-    found = _opened(task)
-    settings = tools.games.complete(game, found.settings)
-    secrets = _secret_texts(found, game)
-    target = task.target
-    follower = Follower(task=task, game=game, secrets=secrets)
-    ended = await tools.playbooks.play(
-        Play(
-            name=task.run.server_id,
-            playbook="site.yml",
-            inventory=inventory.inventory(target),
-            variables=inventory.variables(
-                spec,
-                unit=game.unit,
-                settings=settings,
-                download_base=tools.download_base,
-                resumed=task.run.attempt > 1 or task.run.unfinished,
-            ),
-            known_hosts=inventory.known_hosts(target, task.run.host_keys),
-            hang=game.hang,
-            private_key=target.private_key,
-            secrets=secrets,
-        ),
-        tell=follower.tell,
-    )
-    await tools.log.flush()
+    what = installation(task)
+    lock = task.run.lock or await locked(task, what)
+    follower = Follower(task=task, game=what.game, secrets=what.secrets)
+    ended = await task.tools.playbooks.play(_play(task, what, lock), tell=follower.tell)
+    await task.tools.log.flush()
     if ended.status != "successful":
         raise follower.failure(ended)
-    return task.run.advanced(timings=task.trace.timings)
+    lock = await with_what_the_guest_tells(task, what.game, lock)
+    return task.run.advanced(timings=task.trace.timings, lock=lock)
 
 
-def _opened(task: Task) -> Opened:
-    """Open the spec's sealed settings, in memory; nothing of them may be told or kept."""
-
-    def open_one(envelope: str, pointer: str) -> bytes:
-        return task.tools.seals.open(envelope, server_id=task.run.server_id, pointer=pointer)
-
-    return opened(task.vm.spec.settings, open=open_one)
-
-
-def _secret_texts(found: Opened, game: Game) -> tuple[str, ...]:
-    """Return what may not be told: all that was sealed, and what should have been."""
-    return texts_of([*found.secrets, *(found.settings.get(name) for name in game.secrets)])
+def _play(task: Task, what: Installation, lock: Lock) -> Play:
+    target = task.target
+    return Play(
+        name=task.run.server_id,
+        playbook="site.yml",
+        inventory=inventory.inventory(target),
+        variables=inventory.variables(
+            task.vm.spec,
+            game=what.game,
+            settings=what.settings,
+            lock=installed(lock),
+            download_base=task.tools.download_base,
+            resumed=task.run.attempt > 1 or task.run.unfinished,
+        ),
+        known_hosts=inventory.known_hosts(target, task.run.host_keys),
+        hang=what.game.hang,
+        private_key=target.private_key,
+        secrets=what.secrets,
+    )
 
 
 async def check(task: Task) -> Run:
     """Ask the game on its own protocol until it answers."""
     vm, tools = task.vm, task.tools
-    game = tools.games.find(vm.spec.game)
+    game = tools.games.find(vm.spec.game, vm.spec.settings)
     endpoint, port = vm.endpoint, game.published(vm.endpoint)
     try:
         answer = await patiently(
@@ -102,7 +91,7 @@ async def check(task: Task) -> Run:
         )
     except StepFailed as failure:
         said = await tools.guests.last_lines(task.target, task.run.host_keys, unit=game.unit)
-        secrets = _secret_texts(_opened(task), game)
+        secrets = installation(task).secrets
         failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
         raise
     if task.run.is_way_back:
@@ -119,6 +108,7 @@ async def check(task: Task) -> Run:
         versions=versions,
         query=shown(answer),
         timings=task.run.timings,
+        lock=task.run.lock,
     )
     return task.run.settled(ready)
 
@@ -136,6 +126,7 @@ def _restored(task: Task, game: Game) -> evt.ServerRestored:
 
 STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {
     Stage.CONNECTING: connect,
+    Stage.RESOLVING: resolve,
     Stage.PLAYING: play,
     Stage.CHECKING: check,
 }

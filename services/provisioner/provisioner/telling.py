@@ -15,11 +15,13 @@ UNCHANGED: Final = "nothing has changed since it was last applied"
 
 _BEGINS: Final = {
     Stage.CONNECTING: "waiting for the guest to answer over SSH",
+    Stage.RESOLVING: "finding out which files the version is made of",
     Stage.PLAYING: "installing the game",
     Stage.CHECKING: "waiting for the game to answer",
 }
 _ENDS: Final = {
     Stage.CONNECTING: "logged in to the guest",
+    Stage.RESOLVING: "it is known what exactly is to be installed",
     Stage.PLAYING: "the game is installed",
     Stage.CHECKING: "the game answers",
 }

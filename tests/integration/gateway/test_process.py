@@ -39,7 +39,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 GAME = """
 {id: blocks, name: Blocks, summary: A game., version: 1.0.0, maturity: tested,
- vm: {cores: 1, ram_mib: 512, disk_gib: 3}, connect: "{host}:{port}",
+ vm: {cores: {min: 1, recommended: 1}, memory_mib: {min: 256, recommended: 512},
+      disk_gib: {min: 2, recommended: 3}}, connect: "{host}:{port}",
  ports: [{name: game, protocol: udp, number: 8303}]}
 """
 SCHEMA = """

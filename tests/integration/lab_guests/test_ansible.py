@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +20,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 RECAP = re.compile(r"ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 JAR = b"not really a jar" * 5_000
+ARTEFACT = {
+    "name": "server-1.21.8.jar",
+    "url": "https://vendor.example/server.jar",
+    "checksum": f"sha1:{hashlib.sha1(JAR).hexdigest()}",
+}
 
 
 def recap(output: str) -> tuple[int, int]:
@@ -38,6 +41,7 @@ def variables(game: str, settings: dict[str, Any], **more: Any) -> str:
     manifest = yaml.safe_load((folder / "game.yml").read_text())
     schema = json.loads((folder / "settings.schema.json").read_text())
     defaults = {k: v["default"] for k, v in schema["properties"].items() if "default" in v}
+    locked = {"runtime": {"java": "21"}, "artefacts": [ARTEFACT]}
     return json.dumps(
         {
             "game": game,
@@ -46,6 +50,7 @@ def variables(game: str, settings: dict[str, Any], **more: Any) -> str:
             "ports": {port["name"]: port["number"] for port in manifest["ports"]},
             "memory_mib": 2048,
             "download_base": "",
+            "lock": locked if "eula" in manifest else {"artefacts": []},
             **more,
         }
     )
@@ -122,7 +127,7 @@ async def mirror() -> AsyncGenerator[str]:
         return web.Response(body=JAR)
 
     app = web.Application()
-    app.router.add_get("/server.jar", serve)
+    app.router.add_get("/vendor.example/server.jar", serve)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -131,27 +136,15 @@ async def mirror() -> AsyncGenerator[str]:
     await runner.cleanup()
 
 
-@pytest.fixture
-def locked_playbooks(tmp_path: Path) -> Path:
-    """The playbooks with a lock that names our own jar."""
-    folder = tmp_path / "playbooks"
-    shutil.copytree(PLAYBOOKS, folder)
-    digest = hashlib.sha1(JAR).hexdigest()
-    lock = {"path": "/server.jar", "sha1": digest, "java": 21}
-    versions = folder / "games" / "minecraft-java" / "versions.yml"
-    versions.write_text(yaml.safe_dump({"base": "http://x", "versions": {"1.21.8": lock}}))
-    return folder
-
-
 async def test_minecraft_is_fetched_from_the_mirror_and_tells_its_status(
-    yard: Yard, mirror: str, locked_playbooks: Path
+    yard: Yard, mirror: str
 ) -> None:
     guest = await yard.start()
     settings = {"eula": True, "motd": "Grüße \\ {x}", "max_players": 7}
     given = variables("minecraft-java", settings, download_base=mirror)
 
-    first = await yard.play(guest, locked_playbooks / "site.yml", "-e", given)
-    second = await yard.play(guest, locked_playbooks / "site.yml", "-e", given)
+    first = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", given)
+    second = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", given)
 
     assert (recap(first)[1], recap(second)) == (0, (0, 0)), first
     server = JavaServer(guest.reach().public_host, 25565, timeout=30)
@@ -160,13 +153,11 @@ async def test_minecraft_is_fetched_from_the_mirror_and_tells_its_status(
     assert status.version.name == "1.21.8 (simulated)"
 
 
-async def test_minecraft_without_its_eula_does_not_run(
-    yard: Yard, mirror: str, locked_playbooks: Path
-) -> None:
+async def test_minecraft_without_its_eula_does_not_run(yard: Yard, mirror: str) -> None:
     guest = await yard.start()
     given = variables("minecraft-java", {"eula": False}, download_base=mirror)
 
-    await yard.play(guest, locked_playbooks / "site.yml", "-e", given)
+    await yard.play(guest, PLAYBOOKS / "site.yml", "-e", given)
 
     assert 25565 not in guest.state()["listening"]["tcp"]
     journal = guest.state()["units"]["minecraft.service"]["journal"]
@@ -177,7 +168,11 @@ async def test_a_download_that_is_not_what_was_meant_fails_and_leaves_no_trace(
     yard: Yard, mirror: str
 ) -> None:
     guest = await yard.start()
-    call = {"url": f"{mirror}/server.jar", "dest": "/opt/x.jar", "checksum": f"sha1:{'0' * 40}"}
+    call = {
+        "url": f"{mirror}/vendor.example/server.jar",
+        "dest": "/opt/x.jar",
+        "checksum": f"sha1:{'0' * 40}",
+    }
     missing = {"url": f"{mirror}/none", "dest": "/opt/x.jar"}
     far = {"url": "https://10.1.2.3/x", "dest": "/opt/x.jar"}
 

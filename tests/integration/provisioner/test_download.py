@@ -15,6 +15,8 @@ from common.contracts.servers import Port
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.query import GameQueries
+from provisioner.adapters.resolvers.catalogue import Resolvers
+from provisioner.adapters.resolvers.downloads import Downloads
 from provisioner.adapters.ssh import SshGuests
 from provisioner.handlers import on_event
 from provisioner.ports import Tools
@@ -35,11 +37,12 @@ def playbooks(tmp_path: Path) -> Path:
     shutil.copytree(PLAYBOOKS, copy)
     lock = copy / "games" / "minecraft-java" / "versions.yml"
     known = yaml.safe_load(lock.read_text())
+    digest = hashlib.sha1(JAR, usedforsecurity=False).hexdigest()
     for version in known["versions"].values():
-        version["sha1"] = hashlib.sha1(JAR, usedforsecurity=False).hexdigest()
+        version["artefacts"][0]["checksum"] = f"sha1:{digest}"
     lock.write_text(yaml.safe_dump(known))
-    install = copy / "games" / "minecraft-java" / "install.yml"
-    install.write_text(install.read_text().replace("delay: 5", "delay: 0"))
+    fetching = copy / "roles" / "artefact" / "tasks" / "main.yml"
+    fetching.write_text(fetching.read_text().replace("delay: 5", "delay: 0"))
     return copy
 
 
@@ -49,7 +52,7 @@ async def mirror(request: pytest.FixtureRequest) -> AsyncGenerator[str]:
         return web.Response(body=request.param)
 
     app = web.Application()
-    app.router.add_get("/v1/objects/{sha1}/server.jar", serve)
+    app.router.add_get("/{host}/v1/objects/{sha1}/server.jar", serve)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -65,6 +68,7 @@ async def deploy(site: Site, runs: Path, playbooks: Path, mirror: str) -> FakePr
         guests=SshGuests(),
         playbooks=AnsiblePlaybooks(project=playbooks, runs=runs),
         games=GameFolders(playbooks),
+        resolvers=Resolvers(playbooks=playbooks, downloads=Downloads(base=mirror)),
         queries=GameQueries(),
         seals=world.tools.seals,
         log=world.log,
@@ -104,7 +108,7 @@ async def test_from_a_mirror_the_server_comes_up(
     [ready] = world.said(evt.ServerReady)
     assert ready.connect.endswith(":25565")
     properties = await site.read("/etc/minecraft.properties")
-    expected = 'motd=\\ spaced \\"quoted\\" \\\\back x=1 # \\u00e9 {{ x }}\n'
+    expected = 'motd=\\ spaced "quoted" \\\\back x=1 # \\u00e9 {{ x }}\n'
     assert expected in properties
 
 

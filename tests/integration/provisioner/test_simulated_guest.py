@@ -14,11 +14,15 @@ from common.contracts.servers import Port
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.query import GameQueries
+from provisioner.adapters.resolvers.catalogue import Resolvers
+from provisioner.adapters.resolvers.downloads import Downloads
 from provisioner.adapters.ssh import SshGuests
 from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.inventory import inventory, known_hosts, variables
+from provisioner.domain.lock import installed, wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
 from provisioner.domain.run import Stage
+from provisioner.domain.server_key import PLACE, ServerKey
 from provisioner.handlers import on_event
 from provisioner.ports import Tools
 from provisioner.work import work_on
@@ -28,6 +32,7 @@ from tests.integration.provisioner.conftest import PLAYBOOKS, Site
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 GAMES = GameFolders(PLAYBOOKS)
+RESOLVERS = Resolvers(playbooks=PLAYBOOKS, downloads=Downloads())
 UGLY = "{{ lookup('pipe', 'touch /tmp/pwned') }} \"quoted\" 'single' \\back $(id) #; %s {% raw %} é"
 
 
@@ -35,6 +40,7 @@ async def install(
     site: Site, runs: Path, *, game: str, settings: Mapping[str, Any]
 ) -> tuple[PlayEnded, list[TaskEvent]]:
     found = GAMES.find(game)
+    full = GAMES.complete(found, settings)
     spec = SPEC.model_copy(
         update={"game": game, "ports": (Port(name="game", protocol="udp", number=30000),)}
     )
@@ -50,8 +56,9 @@ async def install(
             inventory=inventory(site.target()),
             variables=variables(
                 spec,
-                unit=found.unit,
-                settings=GAMES.complete(found, settings),
+                game=found,
+                settings=full,
+                lock=installed(await RESOLVERS.resolve(wish(found, full))),
                 download_base="",
                 resumed=False,
             ),
@@ -103,12 +110,21 @@ async def test_a_second_run_changes_nothing_and_hostile_values_land_as_text(
     assert list(runs.glob(SERVER)) == [], "the private folder is gone"
 
 
-async def test_a_run_brings_a_server_up_that_answers_a_client(site: Site, runs: Path):
+@pytest.mark.parametrize("has_own_key", [False, True])
+async def test_a_run_brings_a_server_up_that_answers_a_client(
+    site: Site, runs: Path, tmp_path: Path, has_own_key: bool
+):
     world = FakeProvisioner()
+    if has_own_key:  # and the installation's does not open it
+        private = site.key_file.read_bytes().hex()
+        sealed = f"sealed:fake:{SERVER}:{PLACE}:{private}"
+        world.keys.rows[SERVER] = ServerKey(server_id=SERVER, public="", private=sealed)
+        site = replace(site, key_file=tmp_path / "nothing")
     tools = Tools(
-        guests=SshGuests(),
+        guests=SshGuests(folder=runs),
         playbooks=AnsiblePlaybooks(project=PLAYBOOKS, runs=runs),
         games=GAMES,
+        resolvers=RESOLVERS,
         queries=GameQueries(),
         seals=world.tools.seals,
         log=world.log,
@@ -125,6 +141,9 @@ async def test_a_run_brings_a_server_up_that_answers_a_client(site: Site, runs: 
     assert ready.connect == f"{site.endpoint.public_host}:30000"
     assert ready.query["peer_id"] > 0
     assert "motd = hi\n" in await site.read("/etc/luanti/default.conf")
+    assert ready.lock is not None
+    assert ready.timings
+    assert not any(path.is_dir() for path in runs.iterdir()), "no key is left"
 
 
 async def test_a_guest_with_another_key_is_not_logged_in_to(site: Site):

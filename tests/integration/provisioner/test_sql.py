@@ -20,7 +20,15 @@ from provisioner.domain.run import Run, Stage
 from provisioner.domain.server_key import ServerKey
 from provisioner.handlers import on_event
 from provisioner.work import work_on
-from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, PowerCut, removal, vm_ready
+from tests.fakes.provisioner import (
+    SERVER,
+    SPEC,
+    FakeProvisioner,
+    PowerCut,
+    a_lock,
+    removal,
+    vm_ready,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +61,8 @@ async def memory(database_url: str) -> AsyncGenerator[Memory]:
 
 async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
     await on_event(vm_ready(), work=memory.work)
-    run = (await memory.run()).begun().advanced(timings=(TIMING,))
+    run = (await memory.run()).begun().advanced()
+    run = run.begun().advanced(timings=(TIMING,), lock=a_lock())
     ready = evt.ServerReady(
         server_id=SERVER, operation_id=run.operation_id, host="h", ports=(), connect="h:1"
     )
@@ -63,7 +72,8 @@ async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
 
     read = await memory.run()
     assert (read.stage, read.outcome, read.vm) == (Stage.DONE, ready, run.vm)
-    assert (read.applied, read.unfinished, read.timings) == (SPEC, False, (TIMING,))
+    assert (read.lock, read.unfinished, read.timings) == (run.lock, False, (TIMING,))
+    assert read.applied == SPEC.model_copy(update={"lock": run.lock})
 
 
 async def test_a_transaction_that_is_cut_leaves_no_trace(memory: Memory):

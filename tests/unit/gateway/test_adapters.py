@@ -111,7 +111,8 @@ def test_every_game_of_the_catalogue_can_be_read() -> None:
 
 MANIFEST = """
 {id: blocks, name: Blocks, summary: s, version: 1.0.0, maturity: tested, connect: "{host}",
- vm: {cores: 1, ram_mib: 512, disk_gib: 3},
+ vm: {cores: {min: 1, recommended: 1}, memory_mib: {min: 256, recommended: 512},
+      disk_gib: {min: 2, recommended: 3}},
  ports: [{name: game, protocol: udp, number: 8303}]}
 """
 
@@ -122,6 +123,17 @@ def folder(tmp_path: Path, *, manifest: str = MANIFEST, schema: str = "{}") -> P
     (made / "game.yml").write_text(manifest)
     (made / "settings.schema.json").write_text(schema)
     return made
+
+
+def test_a_guests_inner_port_is_nobody_elses_and_a_cpu_may_be_asked_for(tmp_path: Path):
+    more = "disk_gib: {min: 2, recommended: 3}, cpu_type: host"
+    rcon = "{name: rcon, protocol: tcp, number: 27015, expose: loopback}"
+    manifest = MANIFEST.replace("disk_gib: {min: 2, recommended: 3}", more)
+
+    game = read_game(folder(tmp_path, manifest=manifest.replace("8303}", f"8303}}, {rcon}")))
+
+    assert [port.name for port in game.ports] == ["game"]
+    assert (game.cpu_type, game.plan.memory_mib) == ("host", 512)
 
 
 @pytest.mark.parametrize(

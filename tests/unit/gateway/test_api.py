@@ -23,7 +23,7 @@ async def test_a_deployment_is_accepted_and_says_where_to_look(door: Door) -> No
     operation = response.json()
     assert response.status_code == 202
     assert response.headers["Location"] == operation["links"]["self"]
-    assert [step["state"] for step in operation["steps"]] == ["pending"] * 9
+    assert [step["state"] for step in operation["steps"]] == ["pending"] * 10
     assert (operation["kind"], operation["state"], operation["progress"]) == ("deploy", "queued", 0)
     found = await door.client.get(response.headers["Location"], headers=door.bearer())
     assert found.json() == operation

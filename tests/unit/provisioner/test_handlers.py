@@ -30,7 +30,7 @@ OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA"
 
 def finished(run: Run) -> Run:
     """Return the run at its good end."""
-    for _ in ("ssh", "playbook"):
+    for _ in ("ssh", "resolve", "playbook"):
         run = run.begun().advanced()
     return run.begun().settled(ready())
 
@@ -74,7 +74,7 @@ class TestOnVMReady:
 
         await on_event(vm_ready(id="evt_again"), work=world)
 
-        assert world.run.stage is Stage.PLAYING
+        assert world.run.stage is Stage.RESOLVING
         assert world.outbox.messages == []
 
     @pytest.mark.parametrize("point", [0, 1])

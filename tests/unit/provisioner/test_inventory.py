@@ -1,5 +1,6 @@
 """What Ansible and SSH are told, and what they are never told."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from provisioner.domain.inventory import (
     unsafe,
     variables,
 )
-from tests.fakes.provisioner import ENDPOINT, HOST_KEY, SPEC
+from tests.fakes.provisioner import ENDPOINT, GAME, HOST_KEY, SPEC
 
 KEY = Path("/keys/id")
 json = st.recursive(
@@ -45,7 +46,21 @@ def test_no_text_stays_unwrapped_however_deep(value):
 @pytest.mark.parametrize("name", ["ansible_host", "a b", "", "Ünsafe", "{{ x }}", "x" * 70])
 def test_a_setting_cannot_take_the_name_of_something_else(name: str):
     with pytest.raises(StepFailed):
-        variables(SPEC, unit="u", settings={name: "x"}, download_base="", resumed=False)
+        told(settings={name: "x"})
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {"settings": {}, "lock": {}, "download_base": "", "resumed": False}
+    return variables(SPEC, **{"game": GAME} | given | changes)
+
+
+def test_a_lock_is_others_text_too_and_only_the_guest_hears_of_its_inner_ports():
+    game = replace(GAME, inner_ports={"console": 27015})
+
+    found = told(game=game, lock={"artefacts": [{"url": "{{ x }}"}]})
+
+    assert found["lock"] == {"artefacts": [{"url": {"__ansible_unsafe": "{{ x }}"}}]}
+    assert found["ports"] == {"game": 30000, "console": 27015}
 
 
 @pytest.mark.parametrize("host", ["-oProxyCommand=id", "a b", "a\nb", "", "$(id)", "a'b"])

@@ -1,6 +1,6 @@
 """Who plays is asked now and then, told when it changes, and shown while it is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -211,9 +211,9 @@ async def test_the_folder_of_a_game_is_read_once_for_each_operation(
     games = world.tools.games
     find = games.find
 
-    def counted(game_id: str) -> Game:
+    def counted(game_id: str, settings: Mapping[str, JsonValue] | None = None) -> Game:
         read.append(game_id)
-        return find(game_id)
+        return find(game_id, settings or {})
 
     monkeypatch.setattr(games, "find", counted)
     for _ in range(3):

@@ -90,7 +90,25 @@ async def test_nonsense_is_no_answer(
         await GameQueries().ask(protocol, "127.0.0.1", port)
 
 
-@pytest.mark.parametrize("protocol", ["luanti", "teeworlds", "minecraft-status"])
+async def test_a_pong_tells_how_many_play(serve):
+    told = b"MCPE;Hello;819;1.21.100;3;10;42;world;Survival;1;19132;19133;"
+
+    def pong(question: bytes) -> bytes:
+        time, magic = question[1:9], question[9:25]
+        return b"\x1c" + time + bytes(8) + magic + len(told).to_bytes(2, "big") + told
+
+    _, port = await serve(pong)
+
+    answer = await GameQueries().ask("bedrock-status", "127.0.0.1", port)
+
+    assert (answer["players"], answer["max_players"]) == (3, 10)
+    assert (answer["version"], answer["motd"]) == ("1.21.100", "Hello")
+
+
+SPOKEN = ["luanti", "teeworlds", "minecraft-status", "bedrock-status"]
+
+
+@pytest.mark.parametrize("protocol", SPOKEN)
 async def test_nobody_there_is_no_answer(protocol: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("provisioner.adapters.query.PATIENCE", 0.1)
 

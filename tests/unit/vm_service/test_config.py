@@ -68,6 +68,13 @@ def test_everything_is_said_in_proxmoxs_own_manner():
     }
 
 
+def test_a_cpu_is_named_only_where_the_game_needs_one():
+    sent = vetted(config(replace(ORDER, cpu_type="host"), SITE, CARD))
+
+    assert sent["cpu"] == "host"
+    assert "cpu" not in vetted(config(ORDER, SITE, CARD))
+
+
 @pytest.mark.parametrize(
     ("now", "network", "then"),
     [

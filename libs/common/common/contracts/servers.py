@@ -60,7 +60,8 @@ class Lock(BaseModel, frozen=True):
 class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     """Everything needed to bring a server up; validated by the gateway, trusted by nobody else.
 
-    ``lock``: what it was made of the last time; none: to be found out, as for an update.
+    ``cpu_type``: the VM's CPU; none leaves it to the template. ``lock``: what it was made of the
+    last time; none: to be found out, as for an update.
     """
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -69,6 +70,7 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     plan: Plan
     ports: tuple[Port, ...] = ()
+    cpu_type: Literal["host"] | None = None
     keep_on_failure: bool = False
     lock: Lock | None = None
 

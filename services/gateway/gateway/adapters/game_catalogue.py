@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -18,12 +18,29 @@ from gateway.domain.secrets import MARK, has_stray_secrets
 log = logging.getLogger(__name__)
 
 
-class Size(BaseModel, frozen=True):
-    """The VM a game is comfortable with."""
+class Amount(BaseModel, frozen=True):
+    """How much the game is comfortable with; what it runs on at all is no less."""
 
-    cores: int
-    ram_mib: int
-    disk_gib: int
+    min: int
+    recommended: int
+
+
+class Size(BaseModel, frozen=True):
+    """The VM a game needs."""
+
+    cores: Amount
+    memory_mib: Amount
+    disk_gib: Amount
+    cpu_type: Literal["host"] | None = None
+
+
+class ListedPort(BaseModel, frozen=True):
+    """A port as the manifest lists it."""
+
+    name: str
+    protocol: Literal["tcp", "udp"]
+    number: int
+    expose: Literal["public", "loopback"] = "public"
 
 
 class Manifest(BaseModel, frozen=True, extra="ignore"):
@@ -36,7 +53,7 @@ class Manifest(BaseModel, frozen=True, extra="ignore"):
     maturity: str
     tags: tuple[str, ...] = ()
     vm: Size
-    ports: tuple[Port, ...] = Field(min_length=1)
+    ports: tuple[ListedPort, ...] = Field(min_length=1)
     connect: str
 
 
@@ -97,11 +114,16 @@ def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
         tags=found.tags,
         plan=Plan(
             name=RECOMMENDED,
-            cores=found.vm.cores,
-            memory_mib=found.vm.ram_mib,
-            disk_gib=found.vm.disk_gib,
+            cores=found.vm.cores.recommended,
+            memory_mib=found.vm.memory_mib.recommended,
+            disk_gib=found.vm.disk_gib.recommended,
         ),
-        ports=found.ports,
+        cpu_type=found.vm.cpu_type,
+        ports=tuple(
+            Port(name=port.name, protocol=port.protocol, number=port.number)
+            for port in found.ports
+            if port.expose == "public"
+        ),
         connect=found.connect,
         settings_schema=schema,
     )

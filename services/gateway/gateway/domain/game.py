@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic import JsonValue
@@ -20,7 +20,10 @@ Settings = dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
-    """One entry of the catalogue. ``plan`` is what the game is comfortable with."""
+    """One entry of the catalogue. ``plan`` is what the game is comfortable with.
+
+    ``cpu_type``: the VM's CPU, where the game does not run on the template's.
+    """
 
     id: str
     name: str
@@ -32,6 +35,7 @@ class Game:
     ports: tuple[Port, ...]
     connect: str
     settings_schema: Mapping[str, Any]
+    cpu_type: Literal["host"] | None = None
 
 
 def checked_settings(

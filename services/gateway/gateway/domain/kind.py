@@ -64,13 +64,14 @@ WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
         "start": 3,
         "address": 15,
         "ssh": 5,
-        "playbook": 50,
+        "resolve": 2,
+        "playbook": 48,
         "ready": 9,
     },
     Kind.DELETE: {"stop": 3, "destroy": 3},
-    Kind.START: {"start": 3, "address": 15, "ssh": 5, "playbook": 10, "ready": 9},
+    Kind.START: {"start": 3, "address": 15, "ssh": 5, "resolve": 2, "playbook": 10, "ready": 9},
     Kind.STOP: {"shutdown": 10},
-    Kind.RESTART: {"reboot": 8, "address": 15, "ssh": 5, "playbook": 10, "ready": 9},
+    Kind.RESTART: {"reboot": 8, "address": 15, "ssh": 5, "resolve": 2, "playbook": 10, "ready": 9},
     Kind.KILL: {"stop": 3},
     Kind.RESIZE: {
         "configure": 1,
@@ -78,10 +79,18 @@ WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
         "reboot": 8,
         "address": 15,
         "ssh": 5,
+        "resolve": 2,
         "playbook": 50,
         "ready": 9,
     },
-    Kind.RECONFIGURE: {"configure": 1, "address": 3, "ssh": 2, "playbook": 50, "ready": 9},
+    Kind.RECONFIGURE: {
+        "configure": 1,
+        "address": 3,
+        "ssh": 2,
+        "resolve": 2,
+        "playbook": 50,
+        "ready": 9,
+    },
     Kind.UPDATE: {
         "snapshot": 4,
         "address": 3,
@@ -100,8 +109,8 @@ _WHILE_OFF: Final[Mapping[Kind, frozenset[str]]] = {
 
 # What may have been left out when an operation succeeds with this fact: nothing called for it.
 MAY_BE_SKIPPED: Final[Mapping[tuple[Kind, type[evt.Event]], frozenset[str]]] = {
-    (Kind.START, evt.ServerReady): frozenset({"playbook"}),
-    (Kind.RESTART, evt.ServerReady): frozenset({"playbook"}),
+    (Kind.START, evt.ServerReady): frozenset({"resolve", "playbook"}),
+    (Kind.RESTART, evt.ServerReady): frozenset({"resolve", "playbook"}),
     (Kind.RESIZE, evt.ServerReady): frozenset({"reboot"}),
     (Kind.UPDATE, evt.ServerReady): frozenset({"resolve"}),
     **{

@@ -90,6 +90,7 @@ def _spec(wish: Wish, game: Game, *, server_id: str, seals: Seals) -> ServerSpec
         settings=sealed_settings(game.settings_schema, settings, seal=seal),
         plan=chosen_plan(wish.plan, recommended=game.plan),
         ports=game.ports,
+        cpu_type=game.cpu_type,
         keep_on_failure=wish.keep_on_failure,
     )
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -13,11 +14,12 @@ from pydantic import JsonValue
 
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.game import Game
+from provisioner.domain.game import Game, variant, varied
 from provisioner.domain.roster import Roster, roster
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HANG: Final = 900  # seconds
+NO_SETTINGS: Final[Mapping[str, JsonValue]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,23 @@ class GameFolders:
 
     playbooks: Path
 
-    def find(self, game_id: str) -> Game:
-        """Return what the manifest says. Raises ``StepFailed`` if there is no such game."""
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] = NO_SETTINGS) -> Game:
+        """Return what the manifest says, of the variant that the settings choose.
+
+        Raises ``StepFailed`` if there is no such game.
+        """
         folder = self._folder(game_id)
-        manifest = yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
+        whole = _manifest(folder)
+        chosen = {**_defaults(folder), **settings}
+        manifest = varied(whole, chosen)
+        if "query" not in manifest:
+            raise StepFailed(
+                f"{game_id} speaks no protocol by which to know that it is up",
+                remedy="Give its manifest a `query`; consoles alone are not understood here.",
+            )
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
+        inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
         return Game(
             id=manifest["id"],
             version=manifest["version"],
@@ -44,14 +57,17 @@ class GameFolders:
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
             roster=_roster(manifest),
+            inner_ports={port["name"]: port["number"] for port in inner},
+            directory=manifest.get("service", {}).get("directory"),
+            variant=variant(whole, chosen),
+            source=manifest.get("source", {}),
         )
 
     def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the settings with defaults filled in. Raises ``StepFailed`` if not valid."""
-        schema = _schema(self._folder(game.id))
-        properties: dict[str, Any] = schema.get("properties", {})
-        full = {name: of["default"] for name, of in properties.items() if "default" in of}
-        full |= settings
+        folder = self._folder(game.id)
+        schema = _schema(folder)
+        full = {**_defaults(folder), **settings}
         for error in Draft202012Validator(schema).iter_errors(full):  # pyright: ignore[reportUnknownMemberType]  untyped in its stubs
             # The value is not repeated: it may be a secret.
             raise StepFailed(
@@ -73,6 +89,15 @@ class GameFolders:
 def _roster(manifest: Mapping[str, Any]) -> Roster | None:
     console: Mapping[str, str] | None = manifest.get("players", {}).get("console")
     return roster(joined=console["joined"], left=console["left"]) if console else None
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "game.yml").read_text(encoding="utf-8"))
+
+
+def _defaults(folder: Path) -> dict[str, JsonValue]:
+    properties: dict[str, Any] = _schema(folder).get("properties", {})
+    return {name: of["default"] for name, of in properties.items() if "default" in of}
 
 
 def _schema(folder: Path) -> dict[str, Any]:

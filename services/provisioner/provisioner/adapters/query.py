@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from mcstatus import JavaServer
+from mcstatus import BedrockServer, JavaServer
 from pydantic import JsonValue
 
 from provisioner.domain.errors import NotYet, StepFailed
@@ -149,8 +149,20 @@ async def _minecraft_status(host: str, port: int) -> Answer:
     }
 
 
+async def _bedrock_status(host: str, port: int) -> Answer:
+    status = await BedrockServer(host, port, timeout=PATIENCE).async_status(tries=1)
+    return {
+        "version": status.version.name,
+        "protocol": status.version.protocol,
+        "players": status.players.online,
+        "max_players": status.players.max,
+        "motd": status.motd.to_plain(),
+    }
+
+
 QUESTIONS: Final[Mapping[str, Callable[[str, int], Awaitable[Answer]]]] = {
     "luanti": _luanti,
     "teeworlds": _teeworlds,
     "minecraft-status": _minecraft_status,
+    "bedrock-status": _bedrock_status,
 }

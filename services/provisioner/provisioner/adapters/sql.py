@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import events as evt
 from common.contracts.base import now
-from common.contracts.servers import ServerSpec, TaskTiming
+from common.contracts.servers import Lock, ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
@@ -54,6 +54,7 @@ runs: Final = Table(
     Column("applied", Text, nullable=True),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
     Column("timings", Text, nullable=True),
+    Column("lock", Text, nullable=True),
     Column("former", Text, nullable=True),
 )
 
@@ -94,6 +95,7 @@ def _columns(run: Run) -> dict[str, object]:
         "updated_at": now(),
         "applied": run.applied.model_dump_json() if run.applied else None,
         "unfinished": run.unfinished,
+        "lock": run.lock.model_dump_json() if run.lock else None,
         "former": run.former.model_dump_json() if run.former else None,
         "timings": TIMINGS.dump_json(run.timings).decode(),
     }
@@ -110,6 +112,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         outcome=_outcome(row["outcome"]),
         applied=ServerSpec.model_validate_json(row["applied"]) if row["applied"] else None,
         unfinished=row["unfinished"],
+        lock=Lock.model_validate_json(row["lock"]) if row["lock"] else None,
         former=ServerSpec.model_validate_json(row["former"]) if row["former"] else None,
         timings=TIMINGS.validate_json(row["timings"] or "[]"),
     )

@@ -1,10 +1,11 @@
 """Guests over OpenSSH's own client: the same host key check that Ansible goes through."""
 
 import asyncio
+import re
 import shlex
 import tempfile
 from asyncio.subprocess import PIPE
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ CONSOLE: Final = (
     "--lines=20000 _SYSTEMD_INVOCATION_ID="
     '"$(systemctl show --property=InvocationID --value {unit})"'
 )
+PAIR: Final = 2  # words of a line: package, version
+TOLD: Final = 200  # characters of a version
+TOLD_LIMIT: Final = 65_536
+BUILD: Final = re.compile(r'"buildid"\s+"([0-9]{1,20})"')
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -82,6 +87,31 @@ class SshGuests:
         if answer.code != 0:
             raise NotYet("the game's unit does not run")
         return answer.out.splitlines()
+
+    async def packages(
+        self, target: Target, keys: Sequence[str], *, names: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Return the versions of these packages, as far as they are installed and told."""
+        words = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", "--", *names]
+        told = await self._told(target, keys, words)
+        pairs = (line.split() for line in told.splitlines()[: len(names)])
+        found = {pair[0]: pair[1][:TOLD] for pair in pairs if len(pair) == PAIR}
+        return {name: found[name] for name in names if name in found}
+
+    async def build(
+        self, target: Target, keys: Sequence[str], *, directory: str, app: int
+    ) -> str | None:
+        """Return the build of a Steam app below this directory, if that is told."""
+        file = f"{directory}/steamapps/appmanifest_{app:d}.acf"
+        told = await self._told(target, keys, ["sudo", "-n", "head", "--bytes=65536", file])
+        found = BUILD.search(told)
+        return found[1] if found else None
+
+    async def _told(self, target: Target, keys: Sequence[str], words: Sequence[str]) -> str:
+        """Return what a command says in the guest, or nothing if that cannot be had."""
+        with self._files(target, keys) as file, suppress(NotYet):
+            return (await _ssh(target, file, shlex.join(words))).out[:TOLD_LIMIT]
+        return ""
 
     @contextmanager
     def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:

@@ -1,6 +1,10 @@
 """What the provisioner needs to know of a game; games themselves are folders of data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, PublishedPort
 from provisioner.domain.errors import StepFailed
@@ -12,7 +16,8 @@ class Game:
     """A manifest's facts.
 
     ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
-    life, and its playbook is given up.
+    life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
+    ``source``: how a lock is made, of the ``variant`` the settings choose.
     """
 
     id: str
@@ -26,6 +31,10 @@ class Game:
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
     roster: Roster | None = None  # where its query does not tell who plays
+    inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    directory: str | None = None
+    variant: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def published(self, endpoint: Endpoint) -> PublishedPort:
         """Return where the world finds the port the game is asked on."""
@@ -43,3 +52,16 @@ class Game:
         shown = f"[{host}]" if ":" in host else host
         port = str(self.published(endpoint).public_port)
         return self.connect.replace("{host}", shown).replace("{port}", port)
+
+
+def varied(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> Mapping[str, Any]:
+    """Return the manifest with the chosen variant's blocks in place of its own."""
+    chosen = variant(manifest, settings)
+    return {**manifest, **manifest["variants"]["of"][chosen]} if chosen else manifest
+
+
+def variant(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> str | None:
+    """Return which of the manifest's variants the settings choose, if any."""
+    variants: Mapping[str, Any] = manifest.get("variants", {"of": {}})
+    chosen = settings.get(variants.get("setting", ""))
+    return chosen if isinstance(chosen, str) and chosen in variants["of"] else None

@@ -26,11 +26,13 @@ def on_ready(known: Run | None, event: evt.VMReady) -> Run | None:
     )
     if known is None or event.kind == "deploy":
         return started
+    applied = _applied(known, event)
     return replace(
         started,
         # What the guest's agent tells is the truth; without it, what was proven or pinned before.
         host_keys=event.host_keys or known.host_keys,
-        applied=(applied := _applied(known, event)),
+        applied=applied,
+        lock=applied.lock if applied else known.lock,
         unfinished=applied is None,
         former=known.applied if event.kind == "update" else None,
     )
@@ -67,7 +69,7 @@ def has_new_keys(known: Run | None, event: evt.VMReady) -> bool:
 def on_removal(known: Run | None, event: evt.RemovalRequested) -> Run | None:
     """Return the run as a removal leaves it (perhaps a tombstone), or None if it is too late."""
     cancelled = _cancelled(known, event)
-    return cancelled and replace(cancelled, host_keys=(), applied=None, former=None)
+    return cancelled and replace(cancelled, host_keys=(), applied=None, former=None, lock=None)
 
 
 def on_cancel(known: Run | None, event: evt.CancelRequested) -> Run | None:

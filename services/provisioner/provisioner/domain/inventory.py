@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, ServerSpec
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game
 
 SSH_PORT: Final = 22
 HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
@@ -94,8 +95,9 @@ def inventory(target: Target) -> dict[str, JsonValue]:
 def variables(
     spec: ServerSpec,
     *,
-    unit: str,
+    game: Game,
     settings: Mapping[str, JsonValue],
+    lock: Mapping[str, JsonValue],
     download_base: str,
     resumed: bool,
 ) -> dict[str, JsonValue]:
@@ -103,11 +105,13 @@ def variables(
     for name in settings:
         if not SETTING.fullmatch(name):
             raise StepFailed(f"not a name for a setting: {name[:80]!r}")
+    ports: dict[str, JsonValue] = {port.name: port.number for port in spec.ports}
     return {
         "game": spec.game,
-        "unit": unit,
+        "unit": game.unit,
         "settings": unsafe(dict(settings)),
-        "ports": {port.name: port.number for port in spec.ports},
+        "ports": ports | dict(game.inner_ports),
+        "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),
         "again": resumed,

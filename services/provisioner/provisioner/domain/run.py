@@ -1,14 +1,14 @@
 """The life of a run: what brings one server up inside its guest.
 
-    waiting -> connecting -> playing -> checking -> done
-                    |           |          |
-                    +-----------+----------+------> failed
+    waiting -> connecting -> resolving -> playing -> checking -> done
+                    |            |           |          |
+                    +------------+-----------+----------+------> failed
     cancelled: from anywhere, and never left by the operation that was cancelled
 
 A run may be begun anew at every step (its process died, say); ``attempt`` counts how often.
 A row in ``cancelled`` may be a tombstone: the removal or cancellation overtook the request.
-What is known of the guest outlives a run, until the VM is removed: its host keys, and what was
-last applied to it.
+What is known of the guest outlives a run, until the VM is removed: its host keys, what was last
+applied to it, and of what exactly it was made.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from common.contracts import events as evt
-from common.contracts.servers import ServerSpec, TaskTiming
+from common.contracts.servers import Lock, ServerSpec, TaskTiming
 
 Outcome = evt.ServerReady | evt.ServerRestored | evt.ServerFailed
 
@@ -27,6 +27,7 @@ class Stage(StrEnum):
 
     WAITING = "waiting"
     CONNECTING = "connecting"
+    RESOLVING = "resolving"
     PLAYING = "playing"
     CHECKING = "checking"
     DONE = "done"
@@ -36,7 +37,8 @@ class Stage(StrEnum):
 
 NEXT_STAGE: Final[Mapping[Stage, Stage]] = {
     Stage.WAITING: Stage.CONNECTING,
-    Stage.CONNECTING: Stage.PLAYING,
+    Stage.CONNECTING: Stage.RESOLVING,
+    Stage.RESOLVING: Stage.PLAYING,
     Stage.PLAYING: Stage.CHECKING,
     Stage.CHECKING: Stage.DONE,
 }
@@ -46,6 +48,7 @@ WAY_BACK: Final[Mapping[Stage, Stage]] = {Stage.CONNECTING: Stage.CHECKING}
 
 STEP: Final[Mapping[Stage, str]] = {
     Stage.CONNECTING: "ssh",
+    Stage.RESOLVING: "resolve",
     Stage.PLAYING: "playbook",
     Stage.CHECKING: "ready",
 }
@@ -63,7 +66,7 @@ class Run:
     ``host_keys`` are the guest's proven keys, or those pinned at first use. ``applied`` is what
     the last playbook on this guest applied to its end; none while one is under way, and after
     one that was not finished. ``unfinished``: one before this run's was not. ``timings`` are
-    those of this run's playbook.
+    those of this run's playbook. ``lock``: of what exactly the guest is made, or to be made.
     """
 
     server_id: str
@@ -76,6 +79,7 @@ class Run:
     applied: ServerSpec | None = None
     unfinished: bool = False
     timings: tuple[TaskTiming, ...] = ()
+    lock: Lock | None = None
     former: ServerSpec | None = None
 
     @property
@@ -86,8 +90,11 @@ class Run:
     @property
     def has_nothing_to_play(self) -> bool:
         """Whether the guest is as it should be already, and only has to come up."""
-        vm = self.vm
-        return vm is not None and vm.kind in MERE_STARTS and vm.spec == self.applied
+        vm, applied = self.vm, self.applied
+        if vm is None or applied is None or vm.kind not in MERE_STARTS:
+            return False
+        lock = vm.spec.lock or applied.lock
+        return vm.spec.model_copy(update={"lock": lock}) == applied
 
     @property
     def is_settled(self) -> bool:
@@ -122,16 +129,23 @@ class Run:
         *,
         host_keys: tuple[str, ...] | None = None,
         timings: tuple[TaskTiming, ...] | None = None,
+        lock: Lock | None = None,
     ) -> "Run":
         """The step succeeded; what is given became known by it."""
         ways = {**NEXT_STAGE, **WAY_BACK} if self.is_way_back else NEXT_STAGE
-        after = replace(self, stage=ways[self.stage], attempt=0)
+        stage = ways[self.stage]
+        if stage is Stage.RESOLVING and self.has_nothing_to_play:
+            stage = NEXT_STAGE[stage]  # what it is made of it has already
+        after = replace(self, stage=stage, attempt=0)
         if host_keys is not None:
             after = replace(after, host_keys=host_keys)
         if timings is not None:
             after = replace(after, timings=timings)
+        if lock is not None:
+            after = replace(after, lock=lock)
         if self.stage is Stage.PLAYING and self.vm is not None:
-            after = replace(after, applied=self.vm.spec)
+            spec = self.vm.spec.model_copy(update={"lock": after.lock})
+            after = replace(after, applied=spec)
         return after
 
     def settled(self, outcome: Outcome) -> "Run":

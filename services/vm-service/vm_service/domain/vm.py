@@ -9,9 +9,10 @@ from vm_service.domain.placement import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A VM as it is to be made, or to be from now on. ``onboot``: none leaves it as it is.
+    """A VM as it is to be made, or to be from now on.
 
-    ``ssh_key``: the guest's own key, one OpenSSH line; none: the installation's opens it.
+    ``onboot``, ``cpu_type``: none leaves it as it is. ``ssh_key``: the guest's own key, one
+    OpenSSH line; none: the installation's opens it.
     """
 
     vmid: int
@@ -21,6 +22,7 @@ class Order:
     plan: Plan
     net: Assignment
     onboot: bool | None = None
+    cpu_type: str | None = None
     ssh_key: str | None = None
 
 

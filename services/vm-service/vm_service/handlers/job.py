@@ -77,6 +77,7 @@ class Job:
             description=self.mark.describe(spec.ports),
             plan=spec.plan,
             net=net,
+            cpu_type=spec.cpu_type,
             onboot=True if self.machine.kind is Kind.DEPLOY else None,
         )
 

@@ -20,6 +20,7 @@ def config(order: Order, site: Site, card: str) -> dict[str, object]:
         "name": order.name,
         "description": order.description,
         "cores": order.plan.cores,
+        "cpu": order.cpu_type,
         "memory": order.plan.memory_mib,
         "onboot": order.onboot,
         "agent": "enabled=1",

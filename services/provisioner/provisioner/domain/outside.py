@@ -1,0 +1,66 @@
+"""Which addresses of the outside may be asked for a download, and where a mirror has them."""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from provisioner.domain.errors import StepFailed
+
+HTTPS: Final = "https://"
+NAT64: Final = IPv6Network("64:ff9b::/96")
+MIRROR: Final = (
+    "Games are fetched by https from public addresses only. For a mirror of your own, set "
+    "SPAWNYARD_DOWNLOAD_BASE."
+)
+
+
+def vetted(url: str) -> str:
+    """Return the host of an address that may be asked. Raises ``StepFailed`` for others."""
+    try:
+        parts = urlsplit(url)
+        host, secret = parts.hostname, parts.username or parts.password
+    except ValueError:
+        host, secret = None, None
+    if not url.startswith(HTTPS) or not host or secret or not url.isprintable() or " " in url:
+        raise StepFailed(f"not an address to download from: {url[:120]!r}", remedy=MIRROR)
+    return host
+
+
+def is_literal(host: str) -> bool:
+    """Whether a host is an address already, which no name server is asked about."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_public(address: str, *, host: str) -> None:
+    """Raise ``StepFailed`` for an address of an inner network."""
+    if not _is_public(ip_address(address.partition("%")[0])):
+        raise StepFailed(f"{host[:120]} is at {address}, within an inner network", remedy=MIRROR)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in NAT64:
+            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def mirrored(url: str, base: str) -> str:
+    """Return where an address is fetched: there, or below a mirror's ``base``."""
+    vetted(url)
+    return f"{base.rstrip('/')}/{url.removeprefix(HTTPS)}" if base else url
+
+
+def redirected(url: str, location: str, base: str) -> str:
+    """Return the address that a redirect means, whoever sent it: the vendor or the mirror."""
+    target = urljoin(url, location)
+    if base and target.startswith(f"{base.rstrip('/')}/"):
+        target = HTTPS + target.removeprefix(f"{base.rstrip('/')}/")
+    vetted(target)
+    return target

@@ -1,0 +1,155 @@
+"""What a filter writes its reader reads back, and nothing adds a line."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+FILTERS = Path(__file__).parents[3] / "playbooks" / "filter_plugins"
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"filters_{name}", FILTERS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+systemd, files, downloads = map(loaded, ("systemd_words", "file_values", "downloads"))
+
+HOSTILE = (
+    "", " ", "a b", "%n %% %", "$HOME ${x} $$", '"; rm -rf /; "', "';'", ";", "\\", "\\n", "a\nb",
+    "\r\nExecStart=/bin/sh", "{{ 1 }}", "{% x %}", "#", "=", "é 漢 😀", "\u2028", "\x85", "`id`",
+    "$(id)", "\x1b[2J", "-", "--", "@", "a\\", '"', "'", " lead", "trail ", "\t",
+)  # fmt: skip
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+def as_systemd_reads(line: str) -> list[str]:
+    """Split as systemd does: quotes, C escapes, then specifiers and variables."""
+    words: list[str] = []
+    token = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"\\]+)', re.DOTALL)
+    rest = line
+    while rest:
+        found = token.match(rest)
+        assert found is not None, rest
+        word = found[2] if found[1] is None else unescaped(found[1])
+        words.append(word.replace("%%", "%").replace("$$", "$"))
+        rest = rest[found.end() :]
+        assert rest == "" or rest[0] == " "
+        rest = rest[1:]
+    return words
+
+
+def unescaped(text: str) -> str:
+    def meant(found: re.Match[str]) -> str:
+        return chr(int(found[2], 16)) if found[2] else found[1]
+
+    return re.sub(r"\\(u([0-9a-f]{4})|.)", meant, text)
+
+
+def as_java_reads(value: str) -> str:
+    """Read a value as java.util.Properties does."""
+    named = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+    def meant(found: re.Match[str]) -> str:
+        return chr(int(found[2], 16)) if found[2] else named.get(found[1], found[1])
+
+    text = re.sub(r"\\(u([0-9a-f]{4})|.)", meant, value.lstrip(" \t\f"))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def hostile(test):
+    for text in HOSTILE:
+        test = example(text)(test)
+    return given(TEXT)(test)
+
+
+@hostile
+def test_systemd_reads_back_each_word(text: str):
+    line = systemd.systemd_words(["/usr/bin/game", text, "--", [text, []]])
+
+    assert as_systemd_reads(line) == ["/usr/bin/game", text, "--", text]
+    assert len(line.splitlines()) == 1
+
+
+def test_single_signs_never_stand_bare():
+    # Bare, a semicolon would begin another command, a dollar a variable, a percent a specifier.
+    assert [systemd.systemd_word(sign) for sign in ";$%"] == ['";"', '"$$"', '"%%"']
+
+
+@hostile
+def test_systemd_reads_back_an_environment(text: str):
+    line = systemd.systemd_environment({"NAME": text})
+
+    # In an assignment a dollar means itself, so it is not doubled.
+    assert as_systemd_reads(line.replace("$", "$$")) == [f"NAME={text}"]
+    assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize("program", ["game", "-/bin/game", "+/bin/sh", "/bin/a b", "/bin/$x", ""])
+def test_a_program_is_a_plain_absolute_path(program: str):
+    with pytest.raises(ValueError, match="absolute path"):
+        systemd.systemd_words([program])
+
+
+def test_a_nul_is_refused():
+    with pytest.raises(ValueError, match="NUL"):
+        systemd.systemd_word("a\0b")
+
+
+@hostile
+def test_java_reads_back_a_property(text: str):
+    written = files.properties_value(text)
+
+    assert as_java_reads(written) == text
+    assert len(f"x={written}".splitlines()) == 1
+    assert written.isascii()
+
+
+@hostile
+def test_a_line_of_an_ini_file_stays_a_line(text: str):
+    try:
+        written = files.ini_value(text)
+    except ValueError:
+        assert not text.isprintable()
+    else:
+        assert written == text.strip()
+        assert len(f"x = {written}".splitlines()) == 1
+
+
+@hostile
+def test_a_quoted_value_is_read_back(text: str):
+    try:
+        written = files.quoted_value(text)
+    except ValueError:
+        assert not text.isprintable()
+    else:
+        assert re.sub(r"\\(.)", r"\1", written[1:-1]) == text
+        assert not re.search(r'(?<!\\)(\\\\)*"', written[1:-1])
+
+
+@pytest.mark.parametrize("write", [files.properties_value, files.ini_value])
+def test_a_truth_is_written_in_small_letters(write):
+    assert (write(True), write(False), write(7)) == ("true", "false", "7")
+
+
+def test_a_mirror_holds_the_vendors_hosts_below_its_base():
+    url = "https://vendor.example/a/b.jar"
+
+    assert downloads.mirrored(url, "") == url
+    assert downloads.mirrored(url, "http://m:80/x/") == "http://m:80/x/vendor.example/a/b.jar"
+    with pytest.raises(ValueError, match="https"):
+        downloads.mirrored("http://vendor.example/b.jar", "")
+
+
+@pytest.mark.parametrize("checksum", [None, "", "md5:00", "sha1:00", "sha256:" + "g" * 64])
+def test_what_cannot_be_verified_is_not_downloaded(checksum: str | None):
+    with pytest.raises(ValueError, match="refused"):
+        downloads.verified(checksum)
