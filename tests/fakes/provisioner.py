@@ -198,6 +198,7 @@ class FakeGuests:
     impostor: bool = False
     logins: int = 0
     journal: Sequence[str] = ()
+    said: Sequence[str] | None = ()  # on the game's console; none: it does not run
     targets: list[Target] = field(default_factory=list)
     installed: dict[str, str] = field(default_factory=dict)
     steam: dict[int, str] = field(default_factory=dict)
@@ -215,6 +216,12 @@ class FakeGuests:
 
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
         return self.journal
+
+    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        self.power.step()
+        if self.said is None:
+            raise NotYet("the game's unit does not run")
+        return self.said
 
     async def packages(
         self, target: Target, keys: Sequence[str], *, names: Sequence[str]

@@ -37,7 +37,7 @@ from common.security.sealing import read_sealing
 from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
-from provisioner.adapters.counting import counting
+from provisioner.adapters.counting import players
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.query import GameQueries
@@ -79,12 +79,13 @@ async def main(settings: Settings) -> None:
         )
         sealing = read_sealing(settings.sealing_key_file)
         make_key = KeyMaker(sealing)
-        worker = _worker(settings, sessions=sessions, bell=bell, work=work, log=log)
+        tools, owner = _tools(settings, log), settings.instance_id
+        worker = _worker(settings, sessions=sessions, bell=bell, work=work, tools=tools)
         await run(
             _app(settings, sessions=sessions, bus=bus),
             consumer.run(),
             worker.run(),
-            _players(settings, sessions=sessions, work=work).run(),
+            players(owner=owner, sessions=sessions, work=work, tools=tools).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             answer_questions(bus, NAME, {QUESTION: partial(ssh_key, work=work, make_key=make_key)}),
@@ -104,18 +105,11 @@ def _app(settings: Settings, *, sessions: Sessions, bus: Bus) -> FastAPI:
     return app
 
 
-def _worker(
-    settings: Settings,
-    *,
-    sessions: Sessions,
-    bell: Bell,
-    work: UnitOfWork[sql.SqlWork],
-    log: LogWriter,
-) -> Worker:
+def _tools(settings: Settings, log: LogWriter) -> Tools:
     playbooks = AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir)
     settings.runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     playbooks.sweep()
-    tools = Tools(
+    return Tools(
         guests=SshGuests(folder=settings.runs_dir),
         playbooks=playbooks,
         games=GameFolders(settings.playbooks_dir),
@@ -129,6 +123,15 @@ def _worker(
         download_base=settings.download_base,
     )
 
+
+def _worker(
+    settings: Settings,
+    *,
+    sessions: Sessions,
+    bell: Bell,
+    work: UnitOfWork[sql.SqlWork],
+    tools: Tools,
+) -> Worker:
     async def work_under(server_id: str, lease: Lease) -> None:
         await work_on(server_id, work=sql.fenced(work, lease), tools=tools)
 
@@ -140,16 +143,6 @@ def _worker(
         find_due=partial(sql.find_due, sessions=sessions),
         work=work_under,
         concurrency=settings.concurrency,
-    )
-
-
-def _players(settings: Settings, *, sessions: Sessions, work: UnitOfWork[sql.SqlWork]) -> Worker:
-    return counting(
-        owner=settings.instance_id,
-        sessions=sessions,
-        work=work,
-        games=GameFolders(settings.playbooks_dir),
-        queries=GameQueries(),
     )
 
 

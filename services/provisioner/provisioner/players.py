@@ -8,16 +8,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from common.contracts import events as evt
 from common.metrics import MAX_PLAYERS, PLAYERS
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.players import Count, Watch, count_of
+from provisioner.domain.game import Game
+from provisioner.domain.inventory import Target
+from provisioner.domain.players import CONSOLES_EVERY, EVERY, Count, Watch, count_of
+from provisioner.domain.roster import Roster
 from provisioner.domain.run import Run, Stage
-from provisioner.ports import Games, Queries, UnitOfWork
+from provisioner.ports import Tools, UnitOfWork
+from provisioner.task import target_by
 
-ROUND: Final = 1.0  # seconds between two looks at who is due
+ROUND: Final = 5.0  # seconds between two looks at who is due
 AT_ONCE: Final = 16
 
 
@@ -26,10 +31,17 @@ class Counting:
     """What counting needs. ``running`` returns the runs of servers that have come up."""
 
     running: Callable[[], Awaitable[Sequence[Run]]]
-    games: Games
-    queries: Queries
+    tools: Tools
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Door:
+    """How a game is asked."""
+
+    ask: Callable[[], Awaitable[Count | None]]
+    every: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,8 +49,9 @@ class Counter:
     """Goes round among the servers, for as long as its copy holds the lease."""
 
     work: UnitOfWork
-    tools: Counting
+    counting: Counting
     _watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
+    _doors: dict[str, _Door] = field(default_factory=dict[str, _Door])  # by operation
     _hands: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def keep_counting(self) -> None:
@@ -46,31 +59,37 @@ class Counter:
         try:
             while True:
                 await self.go_round()
-                await self.tools.sleep(ROUND)
+                await self.counting.sleep(ROUND)
         finally:
             PLAYERS.clear()
             MAX_PLAYERS.clear()
 
     async def go_round(self) -> None:
         """Ask every game that is due."""
-        running = {run.server_id: run for run in await self.tools.running()}
+        running = {run.server_id: run for run in await self.counting.running()}
         for gone in self._watches.keys() - running.keys():
-            del self._watches[gone]
+            self._doors.pop(self._watches.pop(gone).operation_id, None)
             _forget(gone)
-        due = [run for run in running.values() if self._watch(run).due <= self.tools.clock()]
+        due = [run for run in running.values() if self._watch(run).due <= self.counting.clock()]
         await asyncio.gather(*map(self._ask, due))
 
     def _watch(self, run: Run) -> Watch:
         known = self._watches.get(run.server_id)
         if known is None or known.operation_id != run.operation_id:
+            self._doors.pop(known.operation_id if known else "", None)
             known = Watch(operation_id=run.operation_id)
         self._watches[run.server_id] = known
         return known
 
     async def _ask(self, run: Run) -> None:
-        async with self._hands:
-            count = await self._count(run)
-        watch, at = self._watches[run.server_id], self.tools.clock()
+        every = EVERY
+        try:
+            async with self._hands:
+                door = self._doors.get(run.operation_id) or await self._find_door(run)
+                every, count = door.every, await door.ask()
+        except (NotYet, StepFailed):
+            count = None  # it is stopped, or its game has left the catalogue
+        watch, at = self._watches[run.server_id], self.counting.clock()
         if count is None:
             watch = watch.missed(at=at)
             if watch.is_lost:
@@ -79,21 +98,27 @@ class Counter:
             _show(run.server_id, count)
             if count != watch.told:
                 await self._tell(run, count)
-            watch = replace(watch.answered(at=at), told=count)
+            watch = replace(watch.answered(at=at, every=every), told=count)
         self._watches[run.server_id] = watch
 
-    async def _count(self, run: Run) -> Count | None:
+    async def _find_door(self, run: Run) -> _Door:
+        """Read the game's folder, once for each operation: that takes a while."""
         if run.vm is None:
-            return None
-        endpoint = run.vm.endpoint
-        try:
-            game = self.tools.games.find(run.vm.spec.game)
-            port = game.published(endpoint).public_port
-            return count_of(
-                await self.tools.queries.ask(game.query_protocol, endpoint.public_host, port)
-            )
-        except (NotYet, StepFailed):
-            return None  # it is stopped, or its game has left the catalogue
+            raise NotYet("it never had a VM")
+        vm, tools = run.vm, self.counting.tools
+        game = await asyncio.to_thread(tools.games.find, vm.spec.game, vm.spec.settings)
+        if game.roster is None:
+            port = game.published(vm.endpoint).public_port
+            ask = partial(_by_query, tools, game, host=vm.endpoint.public_host, port=port)
+            door = _Door(ask=ask, every=EVERY)
+        else:
+            async with self.work() as tx:
+                key = await tx.keys.find(run.server_id)
+            target = target_by(key, endpoint=vm.endpoint, tools=tools)
+            ask = partial(_by_console, tools, game.roster, target, run.host_keys, unit=game.unit)
+            door = _Door(ask=ask, every=CONSOLES_EVERY)
+        self._doors[run.operation_id] = door
+        return door
 
     async def _tell(self, run: Run, count: Count) -> None:
         """Announce a count, unless it was announced, or the server has turned to something else."""
@@ -111,6 +136,17 @@ class Counter:
                     max_players=count.max_players,
                 )
             )
+
+
+async def _by_query(tools: Tools, game: Game, *, host: str, port: int) -> Count | None:
+    return count_of(await tools.queries.ask(game.query_protocol, host, port))
+
+
+async def _by_console(
+    tools: Tools, roster: Roster, target: Target, keys: Sequence[str], *, unit: str
+) -> Count:
+    lines = await tools.guests.console(target, keys, unit=unit)
+    return Count(players=len(await asyncio.to_thread(roster.present, lines)))
 
 
 def _show(server_id: str, count: Count) -> None:

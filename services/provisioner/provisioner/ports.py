@@ -95,6 +95,10 @@ class Guests(Protocol):
         """Return what the game said last, or nothing if that cannot be had."""
         ...
 
+    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        """Return what the unit said since it was started. Raises ``NotYet`` if it is not."""
+        ...
+
     async def packages(
         self, target: Target, keys: Sequence[str], *, names: Sequence[str]
     ) -> Mapping[str, str]:

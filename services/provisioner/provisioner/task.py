@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from common.contracts import events as evt
 from common.contracts.logs import Level, LogLine
+from common.contracts.servers import Endpoint
 from provisioner.domain.inventory import Target
 from provisioner.domain.play import plain
 from provisioner.domain.run import Run
@@ -14,6 +15,15 @@ from provisioner.ports import Tools
 from provisioner.telling import WRITER
 
 Report = Callable[[float, str], Awaitable[None]]
+
+
+def target_by(key: ServerKey | None, *, endpoint: Endpoint, tools: Tools) -> Target:
+    """Return a guest as SSH reaches it, by its own key if it has one. Raises ``StepFailed``."""
+    found = tools.target(endpoint)
+    if key is None:
+        return found
+    private = tools.seals.open(key.private, server_id=key.server_id, pointer=PLACE)
+    return replace(found, private_key=private.decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +44,7 @@ class Task:
     @property
     def target(self) -> Target:
         """The guest as SSH reaches it: by its own key, if it has one. Raises ``StepFailed``."""
-        found = self.tools.target(self.vm.endpoint)
-        if self.key is None:
-            return found
-        private = self.tools.seals.open(
-            self.key.private, server_id=self.key.server_id, pointer=PLACE
-        )
-        return replace(found, private_key=private.decode())
+        return target_by(self.key, endpoint=self.vm.endpoint, tools=self.tools)
 
     def say(self, key: str, text: str, *, level: Level = "info") -> None:
         """Put a line into the operation's log, the fast way."""

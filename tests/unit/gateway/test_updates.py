@@ -146,9 +146,22 @@ async def test_an_update_that_fails_is_taken_back_and_the_server_runs_as_before(
     assert now_of(work, operation) == (State.FAILED, Phase.RUNNING)
     assert (after.spec, after.failure, after.half_shaped) == (before.spec, None, False)
     assert failed.failure is not None
-    assert failed.failure.detail.endswith("Rolled back: the server runs as it did before.")
+    assert failed.failure.detail.endswith(". Rolled back: the server runs as it did before.")
+    assert failed.failure.remedy.startswith("Nothing has to be done.")
     assert "The update failed. Rolled back: mine runs as before." in work.outbox.texts()
     assert released(work) == 1
+
+
+async def test_what_went_wrong_inside_keeps_its_own_remedy_after_the_way_back() -> None:
+    work = FakeWork()
+    operation = await updating(work)
+
+    await tell(work, operation, SERVER_FAILED.model_copy(update={"remedy": "Free the disk."}))
+    await tell(work, operation, RESTORED)
+
+    failure = work.operations.rows[operation.id].failure
+    assert failure is not None
+    assert failure.remedy.endswith("Free the disk.")
 
 
 async def test_an_update_that_is_called_off_is_taken_back() -> None:

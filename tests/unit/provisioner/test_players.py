@@ -1,19 +1,24 @@
 """Who plays is asked now and then, told when it changes, and shown while it is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from pydantic import JsonValue
 
 from common.contracts import events as evt
 from provisioner.domain.errors import NotYet
-from provisioner.domain.players import EVERY, LONGEST, Count, count_of
+from provisioner.domain.game import Game
+from provisioner.domain.players import CONSOLES_EVERY, EVERY, LONGEST, Count, count_of
+from provisioner.domain.roster import roster
 from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
 from provisioner.players import Counter, Counting
 from provisioner.work import work_on
-from tests.fakes.provisioner import SERVER, FakeProvisioner, PowerCut, vm_ready
+from tests.fakes.provisioner import GAME, SERVER, FakeGames, FakeProvisioner, PowerCut, vm_ready
 
 
 class World(FakeProvisioner):
@@ -28,10 +33,9 @@ class World(FakeProvisioner):
         """Return what counts in another copy, or after a restart."""
         return Counter(
             work=self,
-            tools=Counting(
+            counting=Counting(
                 running=self._running,
-                games=self.tools.games,
-                queries=self.queries,
+                tools=self.tools,
                 clock=lambda: self.seconds,
                 sleep=self._sleep,
             ),
@@ -169,10 +173,9 @@ async def test_whoever_stops_counting_shows_nothing_any_more(world: World):
 
     counter = Counter(
         work=world,
-        tools=Counting(
-            running=world.counter.tools.running,
-            games=world.tools.games,
-            queries=world.queries,
+        counting=Counting(
+            running=world.counter.counting.running,
+            tools=world.tools,
             clock=lambda: 0.0,
             sleep=stop,
         ),
@@ -199,3 +202,91 @@ async def test_whoever_stops_counting_shows_nothing_any_more(world: World):
 )
 def test_a_game_may_tell_anything(answer: dict[str, JsonValue], count: Count | None):
     assert count_of(answer) == count
+
+
+async def test_the_folder_of_a_game_is_read_once_for_each_operation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[str] = []
+    games = world.tools.games
+    find = games.find
+
+    def counted(game_id: str, settings: Mapping[str, JsonValue] | None = None) -> Game:
+        read.append(game_id)
+        return find(game_id, settings or {})
+
+    monkeypatch.setattr(games, "find", counted)
+    for _ in range(3):
+        await world.after(EVERY, players=1)
+    assert len(read) == 1
+
+    await on_event(vm_ready(operation_id="op_6", kind="start"), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+    read.clear()
+    await world.after(EVERY, players=1)
+
+    assert len(read) == 1
+
+
+JOINS = roster(
+    joined=r"^\[info\] (?P<player>[a-z]{1,20}) joins$",
+    left=r"^\[info\] (?P<player>[a-z]{1,20}) leaves$",
+)
+
+
+async def by_console(world: World, *lines: str) -> None:
+    games = world.tools.games
+    assert isinstance(games, FakeGames)
+    games.game = replace(GAME, roster=JOINS)
+    world.guests.said = lines
+
+
+async def test_a_console_tells_who_plays_where_the_query_does_not(world: World):
+    await by_console(world, "[info] ada joins", "[info] bob joins", "[info] ada leaves")
+    await world.after(0)
+    await by_console(world, "[info] ada joins", "[info] bob joins")
+    await world.after(CONSOLES_EVERY)
+
+    assert world.told() == [(1, None), (2, None)]
+    assert world.queries.asked == []
+
+
+async def test_a_console_is_looked_at_less_often_than_a_game_is_asked(world: World):
+    await by_console(world, "[info] ada joins")
+    await world.after(0)
+    await by_console(world, "[info] ada joins", "[info] bob joins")
+    await world.after(EVERY)
+
+    assert world.told() == [(1, None)]
+
+
+async def test_a_game_that_does_not_run_tells_nothing(world: World):
+    world.guests.said = None
+    games = world.tools.games
+    assert isinstance(games, FakeGames)
+    games.game = replace(GAME, roster=JOINS)
+
+    await world.after(0)
+
+    assert world.told() == []
+
+
+def test_what_players_write_counts_for_nothing():
+    lines = [
+        "[info] ada joins",
+        "<ada> [info] bob joins",
+        "[info] bob joins and more",
+        "[info] bob joins\n[info] eve joins",
+        "[info] ada leaves" + " " * 5000,
+    ]
+
+    assert JOINS.present(lines) == {"ada"}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())))
+def test_who_came_last_and_has_not_gone_is_there(moves: list[tuple[str, bool]]):
+    last = dict(moves)
+
+    lines = [f"[info] {name} {'joins' if come else 'leaves'}" for name, come in moves]
+
+    assert JOINS.present(lines) == {name for name, come in last.items() if come}

@@ -92,7 +92,7 @@ def failure_of_way_back(
     """Return what an update says that could not be, or could be, taken back to its snapshot."""
     match trigger:
         case evt.ServerRestored() if before is not None:
-            return replace(before, detail=f"{before.detail} {ROLLED_BACK}", remedy=WENT_BACK)
+            return _rolled_back(before)
         case evt.VMFailed() | evt.ServerFailed():
             return _not_back(before, trigger.reason, remedy=trigger.remedy, step=trigger.step)
         case DeadlinePassed():
@@ -111,14 +111,27 @@ BY_HAND: Final = (
 )
 
 
+def _rolled_back(before: Failure) -> Failure:
+    own = before.remedy not in REMEDY_OF_CHANGE.values()  # it speaks of what went wrong
+    return replace(
+        before,
+        detail=_joined(before.detail, ROLLED_BACK),
+        remedy=f"{WENT_BACK} {before.remedy}" if own else WENT_BACK,
+    )
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first.rstrip('. ')}. {second}"
+
+
 def _not_back(
     before: Failure | None, reason: str, *, remedy: str | None, step: str | None
 ) -> Failure:
     detail = f"It could not be taken back to what it was: {reason}"
     return Failure(
         code="rollback_failed",
-        detail=f"{before.detail} {detail}" if before else detail,
-        remedy=f"{remedy} {BY_HAND}" if remedy else BY_HAND,
+        detail=_joined(before.detail, detail) if before else detail,
+        remedy=_joined(remedy, BY_HAND) if remedy else BY_HAND,
         step=before.step if before else step,
         last_lines=before.last_lines if before else (),
     )

@@ -14,24 +14,21 @@ from common.db.work import UnitOfWork
 from common.worker import Worker
 from provisioner.adapters import sql
 from provisioner.players import Counter, Counting
-from provisioner.ports import Games, Queries
+from provisioner.ports import Tools
 
 COUNTER: Final = "players"  # what the lease is on
 
 
-def counting(
-    *, owner: str, sessions: Sessions, work: UnitOfWork[sql.SqlWork], games: Games, queries: Queries
+def players(
+    *, owner: str, sessions: Sessions, work: UnitOfWork[sql.SqlWork], tools: Tools
 ) -> Worker:
     """Return what goes round among the running servers."""
-    tools = Counting(
-        running=partial(sql.find_running, sessions=sessions),
-        games=games,
-        queries=queries,
-        clock=time.monotonic,
+    counting = Counting(
+        running=partial(sql.find_running, sessions=sessions), tools=tools, clock=time.monotonic
     )
 
     async def work_under(_: str, lease: Lease) -> None:
-        await Counter(work=sql.fenced(work, lease), tools=tools).keep_counting()
+        await Counter(work=sql.fenced(work, lease), counting=counting).keep_counting()
 
     return Worker(
         name="players",

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game, variant, varied
+from provisioner.domain.roster import Roster, roster
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HANG: Final = 900  # seconds
@@ -56,6 +57,7 @@ class GameFolders:
             tasks=count_tasks(self.playbooks, folder),
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
+            roster=_roster(manifest),
             inner_ports={port["name"]: port["number"] for port in inner},
             directory=manifest.get("service", {}).get("directory"),
             variant=variant(whole, chosen),
@@ -84,6 +86,11 @@ class GameFolders:
                 remedy="Give the provisioner the same playbooks the gateway has.",
             )
         return folder
+
+
+def _roster(manifest: Mapping[str, Any]) -> Roster | None:
+    console: Mapping[str, str] | None = manifest.get("players", {}).get("console")
+    return roster(joined=console["joined"], left=console["left"]) if console else None
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -28,6 +28,11 @@ NOT_LET_IN: Final = (
     "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
 KEY: Final = "id"
+CONSOLE: Final = (
+    "systemctl is-active --quiet {unit} && sudo -n journalctl --no-pager --output=cat "
+    "--lines=20000 _SYSTEMD_INVOCATION_ID="
+    '"$(systemctl show --property=InvocationID --value {unit})"'
+)
 PAIR: Final = 2  # words of a line: package, version
 TOLD: Final = 200  # characters of a version
 TOLD_LIMIT: Final = 65_536
@@ -74,6 +79,14 @@ class SshGuests:
             if answer.code == 0:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
+
+    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+        """Return what the unit wrote to the journal since it was started, the last of it."""
+        with self._files(target, keys) as file:
+            answer = await _ssh(target, file, CONSOLE.format(unit=shlex.quote(unit)))
+        if answer.code != 0:
+            raise NotYet("the game's unit does not run")
+        return answer.out.splitlines()
 
     async def packages(
         self, target: Target, keys: Sequence[str], *, names: Sequence[str]

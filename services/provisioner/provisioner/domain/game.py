@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, PublishedPort
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.roster import Roster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Game:
     tasks: int = 0
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
+    roster: Roster | None = None  # where its query does not tell who plays
     inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
     directory: str | None = None
     variant: str | None = None

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 EVERY: Final = 15.0  # seconds between two questions to a game that answers
+CONSOLES_EVERY: Final = 60.0  # between two looks at a console: each is a login
 LONGEST: Final = 300.0  # to one that does not: its server may be stopped, or it tells no count
 PATIENT: Final = 2  # misses after which nobody knows any more
 MOST: Final = 1_000_000  # what is more than that is no count of people
@@ -38,9 +39,9 @@ class Watch:
         """Whether nobody knows any more how many play."""
         return self.misses >= PATIENT
 
-    def answered(self, *, at: float) -> "Watch":
+    def answered(self, *, at: float, every: float = EVERY) -> "Watch":
         """The game told its count."""
-        return replace(self, due=at + EVERY, misses=0)
+        return replace(self, due=at + every, misses=0)
 
     def missed(self, *, at: float) -> "Watch":
         """It did not; it is asked less and less often."""
