@@ -12,6 +12,7 @@ from common.contracts.sealed import is_sealed
 from common.contracts.server_keys import SshKeyAnswer, SshKeyQuestion
 from common.security.sealing import KEY_SIZE, Sealing
 from provisioner import work
+from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.key_maker import KeyMaker
 from provisioner.adapters.seals import SealedSettings
 from provisioner.adapters.ssh import SshGuests
@@ -161,6 +162,18 @@ def test_for_ssh_it_lies_in_a_folder_of_ours_for_as_long_as_it_is_needed(tmp_pat
         key = known.with_name("id")
         modes = (key.stat().st_mode & 0o777, known.parent.stat().st_mode & 0o777)
         assert (modes, key.read_text()) == ((0o600, 0o700), "secret\n")
+        AnsiblePlaybooks(project=tmp_path, runs=tmp_path).sweep()  # another copy starts meanwhile
+        assert key.exists()
 
     assert list(tmp_path.iterdir()) == []
     assert "secret" not in repr(inventory(target))
+
+
+def test_what_a_login_left_that_was_cut_off_is_removed_at_the_next_start(tmp_path: Path):
+    left = tmp_path / "yard-ssh-abc"
+    left.mkdir()
+    (left / "id").write_text("secret")
+
+    AnsiblePlaybooks(project=tmp_path, runs=tmp_path).sweep()
+
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from provisioner.adapters.folders import ALIVE, LOGIN, free
 from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.inventory import Target, known_hosts, ssh_options
 
@@ -116,7 +117,10 @@ class SshGuests:
     @contextmanager
     def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:
         """Lay out what SSH reads, for as long as the block lasts; return the known hosts."""
-        with tempfile.TemporaryDirectory(prefix="yard-ssh-", dir=self.folder) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix=LOGIN, dir=self.folder) as folder,
+            free(Path(folder, ALIVE)),
+        ):
             file = Path(folder, "known_hosts")
             file.write_text(known_hosts(target, keys))
             if target.private_key is not None:

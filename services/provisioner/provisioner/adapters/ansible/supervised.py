@@ -1,14 +1,13 @@
 """Playbook runs, each in a supervised child process."""
 
 import asyncio
-import fcntl
 import os
 import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 from provisioner.adapters.ansible.job import MARK, Job
 from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
 from provisioner.adapters.ansible.process_tree import end_marked
+from provisioner.adapters.folders import free, lock_of
 from provisioner.domain.play import BROKEN, HUNG, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
@@ -58,7 +58,7 @@ class AnsiblePlaybooks:
     def sweep(self) -> None:
         """Remove private folders whose runs are dead: they may hold what nobody should read."""
         for folder in self.runs.glob("*/"):
-            with free(folder.with_name(f"{folder.name}.lock")) as is_free:
+            with free(lock_of(folder)) as is_free:
                 if is_free:
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -77,7 +77,7 @@ class AnsiblePlaybooks:
 
     def _clear(self, name: str) -> None:
         """End what is left of a run, unless another of the same server lives."""
-        with free(self.runs / f"{name}.lock") as is_free:
+        with free(lock_of(self.runs / name)) as is_free:
             if is_free:
                 end_marked(MARK, name)
                 shutil.rmtree(self.runs / name, ignore_errors=True)
@@ -98,7 +98,7 @@ class AnsiblePlaybooks:
         return Job(
             name=play.name,
             parent=os.getpid(),
-            lock=self.runs.absolute() / f"{play.name}.lock",
+            lock=lock_of(self.runs.absolute() / play.name),
             directory=self.runs.absolute() / play.name,
             project=self.project.absolute(),
             playbook=play.playbook,
@@ -108,18 +108,6 @@ class AnsiblePlaybooks:
             private_key=play.private_key,
             secrets=play.secrets,
         )
-
-
-@contextmanager
-def free(path: Path) -> Generator[bool]:
-    """Hold the lock for as long as the block lasts, unless a living run holds it."""
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _environment(home: Path) -> dict[str, str]:

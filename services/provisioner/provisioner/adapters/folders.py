@@ -1,0 +1,33 @@
+"""Short-lived private folders, and how to tell whether whoever made one still lives.
+
+Each has a lock that its maker holds for as long as it lives: beside it, where the next with the
+same name has to wait for it, else within.
+"""
+
+import fcntl
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+LOGIN: Final = "yard-ssh-"  # what the folders of single logins are called
+ALIVE: Final = "alive"
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file that is locked while the folder is in use."""
+    if folder.name.startswith(LOGIN):
+        return folder / ALIVE
+    return folder.with_name(f"{folder.name}.lock")
+
+
+@contextmanager
+def free(path: Path) -> Generator[bool]:
+    """Hold the lock for as long as the block lasts, unless somebody living holds it."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
