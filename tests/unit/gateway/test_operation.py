@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from common.contracts import events as evt
 from common.contracts.base import Event
+from common.contracts.servers import TaskTiming
 from gateway.domain import phase as phases
 from gateway.domain import server as servers
 from gateway.domain.failure import DeadlinePassed
@@ -208,7 +209,22 @@ def test_taking_back_is_given_more_time_than_bringing_up() -> None:
 def test_asking_again_is_answered_as_the_first_time() -> None:
     start = operation()
 
-    assert folded(start, VM_READY, READY).as_accepted() == start
+    assert folded(start, VM_READY, timed(READY)).as_accepted() == start
+
+
+TASKS = (TaskTiming(task="Install", seconds=1.5, changed=True),)
+
+
+def timed(fact: Event) -> Event:
+    return fact.model_copy(update={"timings": TASKS})
+
+
+@pytest.mark.parametrize("outcome", [READY, SERVER_FAILED])
+def test_how_long_each_task_took_is_kept_whatever_comes_after(outcome: Event) -> None:
+    ended = folded(operation(), VM_READY, timed(outcome), VM_DELETED, outcome)
+
+    assert ended.has_ended
+    assert ended.tasks == TASKS
 
 
 HAPPENINGS = [

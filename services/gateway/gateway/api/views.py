@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from common.contracts.servers import Lock, PublishedPort
+from common.contracts.servers import Lock, PublishedPort, TaskTiming
 from gateway.domain.failure import Failure
 from gateway.domain.game import Game
 from gateway.domain.kind import Kind
@@ -63,6 +63,9 @@ class OperationView(BaseModel):
     steps: list[StepView]
     progress: float
     error: FailureView | None
+    tasks: tuple[TaskTiming, ...] = Field(
+        default=(), description="How long each task inside the guest took, once it has ended"
+    )
     created_by: str
     created_at: datetime
     started_at: datetime | None
@@ -82,6 +85,7 @@ class OperationView(BaseModel):
             steps=[StepView.model_validate(step) for step in operation.steps],
             progress=operation.progress,
             error=_failure(operation.failure),
+            tasks=operation.tasks,
             created_by=operation.owner_id,
             created_at=operation.created_at,
             started_at=operation.started_at,

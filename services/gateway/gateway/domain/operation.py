@@ -7,7 +7,7 @@ from typing import Final
 
 from common.contracts import events as evt
 from common.contracts.base import Event
-from common.contracts.servers import ServerSpec
+from common.contracts.servers import ServerSpec, TaskTiming
 from gateway.domain.failure import (
     DeadlinePassed,
     Failure,
@@ -44,7 +44,7 @@ class Operation:
 
     ``spec`` is what the server is to be; ``former`` what an update goes back to. ``is_off``: the
     VM was off when it began. ``force``: a restart that does not ask the guest. ``gives_up_at``:
-    when going back is at its end.
+    when going back is at its end. ``tasks``: how long each task inside the guest took.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Operation:
     force: bool = False
     gives_up_at: datetime | None = None
     former: ServerSpec | None = None
+    tasks: tuple[TaskTiming, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -101,6 +102,7 @@ class Operation:
             state=State.QUEUED,
             steps=planned(self.kind, is_off=self.is_off),
             failure=None,
+            tasks=(),
             started_at=None,
             finished_at=None,
             gives_up_at=None,
@@ -129,6 +131,7 @@ def advance(operation: Operation, trigger: Trigger, *, at: datetime) -> Operatio
         heard_at=at,
         started_at=operation.started_at or at,
         failure=_failure(operation, trigger),
+        tasks=_tasks(operation, trigger),
         gives_up_at=_gives_up_at(operation, state, at=at),
     )
     return _ended(moved, at=at) if moved.has_ended else moved
@@ -145,6 +148,11 @@ def _failure(operation: Operation, trigger: Trigger) -> Failure | None:
     if operation.kind is Kind.UPDATE:
         return failure_of_way_back(trigger, before=operation.failure, step=operation.step)
     return cancel_overdue(operation.step) if isinstance(trigger, DeadlinePassed) else None
+
+
+def _tasks(operation: Operation, trigger: Trigger) -> tuple[TaskTiming, ...]:
+    told = isinstance(trigger, evt.ServerReady | evt.ServerFailed)
+    return trigger.timings or operation.tasks if told else operation.tasks
 
 
 def _gives_up_at(operation: Operation, state: State, *, at: datetime) -> datetime | None:
