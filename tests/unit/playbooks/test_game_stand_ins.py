@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from opengsq.protocols import Source
 
+from provisioner.adapters.query import GameQueries
 from proxmox_lab.guests.simulated.system.jobs import start_unit
 from proxmox_lab.guests.simulated.system.stopping import stop_unit
 from tests.unit.lab_guests.conftest import Bench
@@ -15,6 +16,7 @@ from tests.unit.playbooks.game_folder import PLAYBOOKS, GameFolder
 from tests.unit.playbooks.vendor import play
 
 GAMES = sorted(path.parent for path in (PLAYBOOKS / "games").glob("*/game.yml"))
+ASKED = [folder for folder in GAMES if "query" in GameFolder(path=folder).raw]
 
 every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
 
@@ -36,6 +38,19 @@ async def test_it_opens_its_ports_and_says_that_it_is_ready(hall: Bench, folder:
         assert set(hall.machine.listening(transport)) - {22} == wanted
     ready = game.raw["ready"].get("console")
     assert ready is None or re.search(ready, said[-1]), said
+
+
+@pytest.mark.parametrize("folder", ASKED, ids=lambda folder: folder.name)
+async def test_it_is_asked_as_its_manifest_says(hall: Bench, folder: Path):
+    game = GameFolder(path=folder)
+    await serve(hall, game)
+    query = game.raw["query"]
+    [port] = [p["number"] for p in game.raw["ports"] if p["name"] == query["port"]]
+
+    answer = await GameQueries().ask(query["protocol"], hall.machine.hardware.loopback, port)
+
+    assert answer
+    assert ("players" in answer) is (game.raw.get("players") == {"query": True})
 
 
 @every_game
