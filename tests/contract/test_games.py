@@ -18,8 +18,6 @@ PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 HOUSE = House(PLAYBOOKS)
 # To be accepted for what a person has to accept, and nothing else.
 ACCEPTED = {"eula": True}
-# Asked by nobody yet: the provisioner has still to learn these, and to read consoles.
-UNSPOKEN = {"a2s", "satisfactory-query", "tcp"}
 
 pytestmark = pytest.mark.parametrize("folder", HOUSE.folders(), ids=lambda folder: folder.name)
 
@@ -47,7 +45,7 @@ def test_the_settings_defaults_are_enough_for_the_provisioner(folder: Path):
 def test_its_protocol_is_spoken_and_its_port_is_published(folder: Path):
     game = known(folder)
 
-    assert game.query_protocol in {*QUESTIONS, *UNSPOKEN}
+    assert game.query_protocol in QUESTIONS
     assert game.query_port in {port.name for port in read_game(folder).ports}
 
 

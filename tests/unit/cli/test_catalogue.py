@@ -107,7 +107,7 @@ def test_a_manifest_is_held_to_its_rules(folder: Path, change: Change, told: str
         ),
         (
             lambda s: s["properties"].update(unheard=s["properties"]["motd"]),
-            "unheard: lands nowhere",
+            "unheard: does not land in /etc/luanti/default.conf",
         ),
     ],
 )

@@ -104,7 +104,8 @@ class GameFolder:
         """Defaults, what has to be given, and what was given; valid, or the test is wrong."""
         properties = self.schema["properties"]
         defaults = {name: of["default"] for name, of in properties.items() if "default" in of}
-        full = defaults | required_of(self.path) | dict(self.given)
+        accepted = {name: of["const"] for name, of in properties.items() if "const" in of}
+        full = defaults | accepted | required_of(self.path) | dict(self.given)
         Draft202012Validator(self.schema).validate(full)
         return full
 

@@ -50,7 +50,8 @@ async def test_what_people_type_is_no_template(hall: Bench, folder: Path):
 
     await play(hall, folder, **hostile).folder(folder)
 
-    disk = "".join(hall.machine.files.text(path) for path in hall.machine.files.below("/etc"))
+    files = hall.machine.files
+    disk = "".join(files.text(path) for top in ("/etc", "/srv") for path in files.below(top))
     assert not hostile or "lookup(" in disk
     assert "uid=" not in disk
 

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 from opengsq.protocols import Source
 
+from provisioner.adapters.query import GameQueries
 from proxmox_lab.guests.simulated.system.jobs import start_unit
 from proxmox_lab.guests.simulated.system.stopping import stop_unit
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import PLAYBOOKS, GameFolder
 from tests.unit.playbooks.vendor import play
 
-KNOWN = {"factorio", "terraria"}  # beside those from Steam: what the simulated guest serves
-GAMES = sorted(
-    path.parent
-    for path in (PLAYBOOKS / "games").glob("*/game.yml")
-    if path.parent.name in KNOWN or "resolver: steam" in path.read_text()
-)
+GAMES = sorted(path.parent for path in (PLAYBOOKS / "games").glob("*/game.yml"))
+ASKED = [folder for folder in GAMES if "query" in GameFolder(path=folder).raw]
 
 every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
 
@@ -43,6 +40,19 @@ async def test_it_opens_its_ports_and_says_that_it_is_ready(hall: Bench, folder:
     assert ready is None or re.search(ready, said[-1]), said
 
 
+@pytest.mark.parametrize("folder", ASKED, ids=lambda folder: folder.name)
+async def test_it_is_asked_as_its_manifest_says(hall: Bench, folder: Path):
+    game = GameFolder(path=folder)
+    await serve(hall, game)
+    query = game.raw["query"]
+    [port] = [p["number"] for p in game.raw["ports"] if p["name"] == query["port"]]
+
+    answer = await GameQueries().ask(query["protocol"], hall.machine.hardware.loopback, port)
+
+    assert answer
+    assert ("players" in answer) is (game.raw.get("players") == {"query": True})
+
+
 @every_game
 async def test_it_is_stopped_in_its_own_way(hall: Bench, folder: Path):
     game = GameFolder(path=folder)
@@ -59,12 +69,13 @@ async def test_it_is_stopped_in_its_own_way(hall: Bench, folder: Path):
 @every_game
 async def test_a_second_start_is_as_good_as_the_first(hall: Bench, folder: Path):
     game = GameFolder(path=folder)
-    first = await serve(hall, game)
+    await serve(hall, game)
+    journal = hall.machine.units.state(game.raw["unit"]).journal
+    first = journal.of(journal.invocation)
 
     await stop_unit(hall.machine, game.raw["unit"])
     await start_unit(hall.machine, game.raw["unit"])
 
-    journal = hall.machine.units.state(game.raw["unit"]).journal
     assert journal.of(journal.invocation) == first
 
 

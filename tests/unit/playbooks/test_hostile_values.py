@@ -14,7 +14,7 @@ from proxmox_lab.guests.simulated.programs.settings import json_members, plain
 from proxmox_lab.guests.simulated.system.surroundings import command_of
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
-from tests.unit.playbooks.test_game_stand_ins import GAMES
+from tests.unit.playbooks.test_game_stand_ins import GAMES as ALL
 
 PAYLOADS = (
     "{{ 7 * 7 }}", "{{ lookup('pipe', 'id') }}", "{% for x in y %}", "{# x #}", "{{", "}}", "%}",
@@ -26,7 +26,13 @@ PAYLOADS = (
     "*", "~", "a,b", '{"a": 1}',
 )  # fmt: skip
 PLACEHOLDER = "hunter2!hunter2"
-READERS = {".json": json_members}
+READERS = {".json": json_members, ".ini": plain, ".txt": plain}
+GAMES = [
+    folder
+    for folder in ALL
+    if "service" in GameFolder(path=folder).raw
+    and all(path.suffixes[0] in READERS for path in folder.glob("templates/*.j2"))
+]
 
 
 def texts(schema: Mapping[str, Any]) -> list[str]:
@@ -61,7 +67,7 @@ def argv(bench: Bench, game: GameFolder) -> list[str]:
 
 
 def values(files: Mapping[str, str]) -> list[str]:
-    read = [READERS.get(Path(n.removesuffix(".j2")).suffix, plain)(t) for n, t in files.items()]
+    read = [READERS[Path(name.removesuffix(".j2")).suffix](text) for name, text in files.items()]
     return [value for members in read for value in members.values()]
 
 

@@ -36,6 +36,8 @@ def zipped(name: str) -> bytes:
 DOWNLOADS = {
     STEAMCMD: tar("steamcmd.sh", kind="gz"),
     f"{ARCHIVE}/terraria.zip": zipped("1449/Linux/TerrariaServer.bin.x86_64"),
+    f"{ARCHIVE}/minecraft-bedrock.zip": zipped("bedrock_server"),
+    f"{ARCHIVE}/minecraft-java.jar": b"not really a jar",
     f"{ARCHIVE}/factorio.tar.xz": tar("factorio/bin/x64/factorio", kind="xz"),
 }
 
@@ -48,7 +50,7 @@ def lock(name: str) -> dict[str, Any]:
          "checksum": f"sha256:{hashlib.sha256(DOWNLOADS[url]).hexdigest()}"}
         for url in found
     ]  # fmt: skip
-    return {"version": "1449", "artefacts": files, "runtime": {}, "build": None}
+    return {"version": "1449", "artefacts": files, "runtime": {"java": "21"}, "build": None}
 
 
 def play(bench: Bench, folder: Path, **given: Any) -> Play:

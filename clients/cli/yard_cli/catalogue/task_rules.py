@@ -101,8 +101,22 @@ def _templates(game: GameFolder) -> Iterator[Complaint]:
 
 
 def _unused(game: GameFolder) -> Iterator[Complaint]:
-    everything = str(game.manifest) + str(game.tasks) + str(game.templates)
+    """Every setting lands where it says: in its file, or in the unit's words."""
+    files = _files(game)
     for name, of in game.properties.items():
-        if of.get("x-target") != "source" and f"settings.{name}" not in everything:
+        target, file = of.get("x-target"), of.get("x-file", "")
+        text = files.get(file, "") if target == "file" else str(game.manifest.get("service"))
+        if target != "source" and f"settings.{name}" not in text:
             place = f"settings.schema.json/properties/{name}"
-            yield Complaint(place=place, wrong="lands nowhere", remedy="write it where it counts")
+            wrong = f"does not land in {file or 'the unit'}"
+            yield Complaint(place=place, wrong=wrong, remedy="write it there, or correct x-target")
+
+
+def _files(game: GameFolder) -> dict[str, str]:
+    """Return what is written, by path: the texts of templates."""
+    found: dict[str, str] = {}
+    for task in (task for tasks in game.tasks.values() for task in tasks):
+        written = task.get(f"{BUILTIN}template")
+        if isinstance(written, dict):
+            found[written.get("dest", "")] = game.templates.get(written.get("src", ""), "")
+    return found

@@ -87,6 +87,7 @@ class Game(Answer, frozen=True):
     summary: str = ""
     version: str = ""
     maturity: str = ""
+    evidence: str = ""
     settings_schema: dict[str, JsonValue] = Field(default_factory=dict)
 
     def properties(self) -> Mapping[str, Mapping[str, JsonValue]]:

@@ -89,6 +89,8 @@ def lint(
 def _show_one(game: Game) -> None:
     out = console()
     out.print(printable(f"{game.name} ({game.maturity}): {game.summary}"), markup=False)
+    if game.evidence:
+        out.print(printable(game.evidence), markup=False, style="bright_black")
     out.print(f"set them by: ./yard deploy {game.id} --set SETTING=VALUE", markup=False)
     out.print()
     show_table(("SETTING", "DEFAULT", "MEANING"), settings_of(game), what="settings")

@@ -61,6 +61,7 @@ class Manifest(BaseModel, frozen=True, extra="ignore"):
     summary: str
     version: str
     maturity: str
+    evidence: str = ""
     tags: tuple[str, ...] = ()
     vm: Size
     ports: tuple[ListedPort, ...] = Field(min_length=1)
@@ -121,6 +122,7 @@ def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
         summary=found.summary,
         version=found.version,
         maturity=found.maturity,
+        evidence=found.evidence,
         tags=found.tags,
         plan=found.vm.plan(RECOMMENDED, lambda amount: amount.recommended),
         least=found.vm.plan("least", lambda amount: amount.min),

@@ -15,16 +15,22 @@ router = APIRouter(prefix="/v1", tags=["games"])
 
 
 class GameSummary(BaseModel):
-    """A game of the catalogue; ``plan`` is what it is comfortable with."""
+    """A game of the catalogue.
+
+    ``plan`` is what it is comfortable with, ``least`` what it runs on at all. ``evidence`` says
+    what its ``maturity`` rests on.
+    """
 
     id: str
     name: str
     summary: str
     version: str
     maturity: str
+    evidence: str
     tags: list[str]
     ports: list[Port]
     plan: Plan
+    least: Plan | None
 
 
 class GameView(GameSummary):

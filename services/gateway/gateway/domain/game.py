@@ -18,10 +18,10 @@ Settings = dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
-    """One entry of the catalogue. ``plan`` is what the game is comfortable with.
+    """One entry of the catalogue.
 
-    ``least``: what it runs on at all. ``cpu_type``: the VM's CPU, where the game does not run on
-    the template's.
+    ``plan`` is what the game is comfortable with, ``least`` what it runs on at all; ``evidence``
+    is what its maturity rests on. ``cpu_type``: the VM's CPU, where the template's will not do.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Game:
     ports: tuple[Port, ...]
     connect: str
     settings_schema: Mapping[str, Any]
+    evidence: str = ""
     least: Plan | None = None
     cpu_type: Literal["host"] | None = None
 

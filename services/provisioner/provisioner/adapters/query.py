@@ -10,6 +10,7 @@ from typing import Final, cast
 from mcstatus import BedrockServer, JavaServer
 from pydantic import JsonValue
 
+from provisioner.adapters.browsing import open_port, satisfactory_query, steam_query
 from provisioner.domain.errors import NotYet, StepFailed
 
 PATIENCE: Final = 2.0  # seconds for one answer
@@ -165,4 +166,7 @@ QUESTIONS: Final[Mapping[str, Callable[[str, int], Awaitable[Answer]]]] = {
     "teeworlds": _teeworlds,
     "minecraft-status": _minecraft_status,
     "bedrock-status": _bedrock_status,
+    "a2s": steam_query,
+    "satisfactory-query": satisfactory_query,
+    "tcp": open_port,
 }
