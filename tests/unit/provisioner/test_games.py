@@ -48,3 +48,21 @@ def test_an_eula_must_be_accepted():
     with pytest.raises(StepFailed):
         GAMES.complete(game, {"eula": False})
     assert GAMES.complete(game, {"eula": True})["version"]
+
+
+def test_a_manifest_says_how_its_console_tells_who_plays():
+    told = GAMES.find("luanti").roster
+    assert told is not None
+
+    lines = [
+        "2026-11-21 18:00:00: ACTION[Server]: ada [203.0.113.7] joins game. List of players: ada",
+        "2026-11-21 18:00:09: ACTION[Server]: bob [203.0.113.8] joins game. List of players: ab",
+        "2026-11-21 18:00:10: CHAT: <bob> ACTION[Server]: ada leaves game. List of players:",
+        "2026-11-21 18:00:20: ACTION[Server]: bob leaves game. List of players: ada ",
+    ]
+
+    assert told.present(lines) == {"ada"}
+    restarted = '2026-11-21 18:01:00: ACTION[Main]: Server for gameid="x" listening on [::]:30000.'
+    assert told.present([*lines, restarted]) == set()
+    assert told.file == "/var/log/luanti/default/server.log"
+    assert GAMES.find("minecraft-java").roster is None
