@@ -217,7 +217,9 @@ class FakeGuests:
     async def last_lines(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
         return self.journal
 
-    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
+    async def console(
+        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+    ) -> Sequence[str]:
         self.power.step()
         if self.said is None:
             raise NotYet("the game's unit does not run")

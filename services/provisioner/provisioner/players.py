@@ -145,7 +145,7 @@ async def _by_query(tools: Tools, game: Game, *, host: str, port: int) -> Count 
 async def _by_console(
     tools: Tools, roster: Roster, target: Target, keys: Sequence[str], *, unit: str
 ) -> Count:
-    lines = await tools.guests.console(target, keys, unit=unit)
+    lines = await tools.guests.console(target, keys, unit=unit, file=roster.file)
     return Count(players=len(await asyncio.to_thread(roster.present, lines)))
 
 

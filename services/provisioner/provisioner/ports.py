@@ -95,8 +95,13 @@ class Guests(Protocol):
         """Return what the game said last, or nothing if that cannot be had."""
         ...
 
-    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
-        """Return what the unit said since it was started. Raises ``NotYet`` if it is not."""
+    async def console(
+        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+    ) -> Sequence[str]:
+        """Return the last lines of a game: of its file, or of the journal since it was started.
+
+        Raises ``NotYet`` if its unit does not run.
+        """
         ...
 
     async def packages(

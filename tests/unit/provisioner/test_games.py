@@ -81,29 +81,19 @@ def test_ports_know_who_may_use_them(tmp_path: Path):
     assert (game.fixed_ports, game.inner_ports) == ({"game"}, {"rcon": 27015})
 
 
-def locked(game_id: str, **settings: Any) -> dict[str, Any]:
-    game = GAMES.find(game_id, settings)
-    return GAMES.lock(game, settings)
+def test_a_manifest_says_how_its_console_tells_who_plays():
+    told = GAMES.find("luanti").roster
+    assert told is not None
 
+    lines = [
+        "2026-11-21 18:00:00: ACTION[Server]: ada [203.0.113.7] joins game. List of players: ada",
+        "2026-11-21 18:00:09: ACTION[Server]: bob [203.0.113.8] joins game. List of players: ab",
+        "2026-11-21 18:00:10: CHAT: <bob> ACTION[Server]: ada leaves game. List of players:",
+        "2026-11-21 18:00:20: ACTION[Server]: bob leaves game. List of players: ada ",
+    ]
 
-def test_a_locked_version_is_always_the_same_files():
-    lock: Any = locked("minecraft-java", variant="vanilla", version="1.21.8")
-
-    [artefact] = lock["artefacts"]
-    assert artefact["name"] == "server-1.21.8.jar"
-    assert artefact["checksum"].removeprefix("sha1:") in artefact["url"]
-    assert (lock["version"], lock["runtime"]) == ("1.21.8", {"java": "21"})
-
-
-def test_packages_need_no_lock_beforehand():
-    assert locked("luanti")["artefacts"] == []
-
-
-@pytest.mark.parametrize(
-    ("variant", "version"), [("vanilla", "latest"), ("vanilla", "1.2.3"), ("paper", "1.21.8")]
-)
-def test_a_version_that_nobody_has_locked_is_refused(variant: str, version: str):
-    with pytest.raises(StepFailed, match="locked") as refused:
-        locked("minecraft-java", variant=variant, version=version)
-
-    assert "locked" in refused.value.remedy
+    assert told.present(lines) == {"ada"}
+    restarted = '2026-11-21 18:01:00: ACTION[Main]: Server for gameid="x" listening on [::]:30000.'
+    assert told.present([*lines, restarted]) == set()
+    assert told.file == "/var/log/luanti/default/server.log"
+    assert GAMES.find("minecraft-java").roster is None

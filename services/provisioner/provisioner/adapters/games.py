@@ -90,7 +90,15 @@ class GameFolders:
 
 def _roster(manifest: Mapping[str, Any]) -> Roster | None:
     console: Mapping[str, str] | None = manifest.get("players", {}).get("console")
-    return roster(joined=console["joined"], left=console["left"]) if console else None
+    if console is None:
+        return None
+    ready: Mapping[str, Any] = manifest["ready"]
+    return roster(
+        joined=console["joined"],
+        left=console["left"],
+        started=ready.get("console"),
+        file=ready.get("console_file"),
+    )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -29,10 +29,13 @@ NOT_LET_IN: Final = (
     "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
 KEY: Final = "id"
-CONSOLE: Final = (
-    "systemctl is-active --quiet {unit} && sudo -n journalctl --no-pager --output=cat "
-    "--lines=20000 _SYSTEMD_INVOCATION_ID="
-    '"$(systemctl show --property=InvocationID --value {unit})"'
+# What is read of a console: players write it, so it is bounded in bytes. Of a pipe only the last
+# command's failure is seen, hence the variable: a journal that cannot be read is not an empty one.
+FILE: Final = "sudo -n tail --bytes=4194304 -- {file}"
+JOURNAL: Final = (
+    "said=$(sudo -n journalctl --no-pager --output=cat --lines=20000 _SYSTEMD_INVOCATION_ID="
+    '"$(systemctl show --property=InvocationID --value {unit})") && '
+    "printf '%s\\n' \"$said\" | tail --bytes=4194304"
 )
 PAIR: Final = 2  # words of a line: package, version
 TOLD: Final = 200  # characters of a version
@@ -81,10 +84,14 @@ class SshGuests:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
 
-    async def console(self, target: Target, keys: Sequence[str], *, unit: str) -> Sequence[str]:
-        """Return what the unit wrote to the journal since it was started, the last of it."""
-        with self._files(target, keys) as file:
-            answer = await _ssh(target, file, CONSOLE.format(unit=shlex.quote(unit)))
+    async def console(
+        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+    ) -> Sequence[str]:
+        """Return the last lines of a game: of its file, or of the journal since it was started."""
+        name = shlex.quote(unit)
+        lines = FILE.format(file=shlex.quote(file)) if file else JOURNAL.format(unit=name)
+        with self._files(target, keys) as hosts:
+            answer = await _ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
         if answer.code != 0:
             raise NotYet("the game's unit does not run")
         return answer.out.splitlines()
