@@ -15,7 +15,7 @@ from typing import Final
 from common.contracts import events as evt
 from common.contracts.base import Message, now
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.run import Run
+from provisioner.domain.run import Run, Stage
 from provisioner.ports import Tools, UnitOfWork
 from provisioner.steps import STEPS
 from provisioner.task import Task
@@ -77,7 +77,7 @@ async def _take_step(
     run: Run, vm: evt.VMReady, *, work: UnitOfWork, tools: Tools, clock: Callable[[], datetime]
 ) -> Run:
     """Return the run as the step leaves it, failed if the step failed or took too long."""
-    left = min(STEP_LIMIT, vm.deadline - clock())
+    left = time_left(run, vm, at=clock())
 
     async def report(progress: float, detail: str) -> None:
         # A database that is away must not end a playbook for the sake of its progress.
@@ -95,6 +95,12 @@ async def _take_step(
         return run.settled(failed(run, failure, timings=task.trace.timings))
     except TimeoutError:
         return run.settled(failed(run, _late(task), timings=task.trace.timings))
+
+
+def time_left(run: Run, vm: evt.VMReady, *, at: datetime) -> timedelta:
+    """Return how long the step may take: a playbook that shows signs of life, all there is."""
+    left = vm.deadline - at
+    return left if run.stage is Stage.PLAYING else min(STEP_LIMIT, left)
 
 
 def _late(task: Task) -> StepFailed:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,9 @@ import pytest
 from common.contracts import events as evt
 from common.contracts.base import now
 from provisioner import patience, work
-from provisioner.domain.run import Stage
+from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
-from provisioner.work import work_on
+from provisioner.work import time_left, work_on
 from tests.fakes.provisioner import (
     OPERATION,
     SERVER,
@@ -249,6 +250,15 @@ async def test_past_its_deadline_a_run_fails():
     assert failed.reason == "step playbook was not done in time: it was at task 'Install'"
     assert failed.last_lines == ("task: Install",)
     assert world.playbooks.running == 0
+
+
+def test_a_playbook_that_downloads_for_long_is_given_all_the_time_there_is():
+    event = vm_ready(deadline=now() + timedelta(hours=3))
+    connecting = Run(server_id=SERVER, operation_id=OPERATION, vm=event, stage=Stage.CONNECTING)
+    playing = replace(connecting, stage=Stage.PLAYING)
+
+    assert time_left(playing, event, at=now()) > timedelta(hours=2)
+    assert time_left(connecting, event, at=now()) <= timedelta(minutes=30)
 
 
 async def test_how_long_each_task_took_is_told_with_the_outcome(world: FakeProvisioner):
