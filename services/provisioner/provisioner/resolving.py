@@ -11,7 +11,7 @@ from provisioner.installation import Installation, installation
 from provisioner.patience import patiently
 from provisioner.task import Task
 
-PATIENCE: Final = 120.0  # seconds a vendor may be away
+PATIENCE: Final = 600.0  # seconds a vendor may be away, or a file may take that nobody vouches for
 REMEDY: Final = (
     "Check that the provisioner may reach the vendor (name servers, firewall), or give it a "
     "mirror: SPAWNYARD_DOWNLOAD_BASE. Versions that are locked in the game's folder need nobody."
