@@ -79,3 +79,31 @@ def test_ports_know_who_may_use_them(tmp_path: Path):
     game = a_catalogue(tmp_path, ports=ports).find("luanti")
 
     assert (game.fixed_ports, game.inner_ports) == ({"game"}, {"rcon": 27015})
+
+
+def locked(game_id: str, **settings: Any) -> dict[str, Any]:
+    game = GAMES.find(game_id, settings)
+    return GAMES.lock(game, settings)
+
+
+def test_a_locked_version_is_always_the_same_files():
+    lock: Any = locked("minecraft-java", variant="vanilla", version="1.21.8")
+
+    [artefact] = lock["artefacts"]
+    assert artefact["name"] == "server-1.21.8.jar"
+    assert artefact["checksum"].removeprefix("sha1:") in artefact["url"]
+    assert (lock["version"], lock["runtime"]) == ("1.21.8", {"java": "21"})
+
+
+def test_packages_need_no_lock_beforehand():
+    assert locked("luanti")["artefacts"] == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "version"), [("vanilla", "latest"), ("vanilla", "1.2.3"), ("paper", "1.21.8")]
+)
+def test_a_version_that_nobody_has_locked_is_refused(variant: str, version: str):
+    with pytest.raises(StepFailed, match="locked") as refused:
+        locked("minecraft-java", variant=variant, version=version)
+
+    assert "locked" in refused.value.remedy

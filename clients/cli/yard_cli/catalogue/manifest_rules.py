@@ -10,7 +10,7 @@ from yard_cli.catalogue.complaint import Complaint
 from yard_cli.catalogue.expressions import flaws
 from yard_cli.catalogue.folder import MANIFEST, Entry, GameFolder
 
-NAME: Final = re.compile(r"\{([a-z0-9_]+)\}")
+NAME: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 GIVEN: Final = frozenset({"wanted", "version"})
 
 
