@@ -16,6 +16,7 @@ from opengsq.protocols import Satisfactory, Source
 from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.programs.order import Order
 from proxmox_lab.guests.simulated.system.jobs import halt_units
+from proxmox_lab.guests.simulated.system.stopping import stop_units
 from tests.unit.lab_guests.conftest import Bench
 
 HOME = "/srv/game"
@@ -214,6 +215,15 @@ async def test_a_game_saves_at_its_own_signal_alone(hall: Hall, signal: str, sav
     journal = await hall.stop()
 
     assert ("nothing was saved" not in journal[-1]) is saves
+
+
+async def test_a_shutdown_lets_every_game_say_goodbye(hall: Hall) -> None:
+    await hall.serve(f"{HOME}/valheim_server.x86_64 -port 2556", more="KillSignal=SIGINT\n")
+
+    await stop_units(hall.bench.machine)
+
+    assert "World saved" in hall.bench.machine.last_words["game.service"][0]
+    assert hall.bench.machine.listening("udp") == []
 
 
 async def test_the_journal_tells_one_start_from_the_other(hall: Hall) -> None:

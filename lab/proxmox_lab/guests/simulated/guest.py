@@ -25,6 +25,7 @@ from proxmox_lab.guests.simulated.inside import Inside, hardware_of, open_inside
 from proxmox_lab.guests.simulated.inspection import inspected
 from proxmox_lab.guests.simulated.loopback import Foothold, take_foothold
 from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
+from proxmox_lab.guests.simulated.system.stopping import stop_units
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ class SimulatedGuest:
             async with asyncio.timeout(timeout):
                 if self._boot is not None:
                     await asyncio.wait({self._boot})
+                    await stop_units(self._inside.machine)
                 await self.stop()
         return not self.running
 

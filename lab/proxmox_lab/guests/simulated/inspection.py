@@ -17,4 +17,5 @@ def inspected(machine: Machine, *, powered: bool) -> dict[str, Any]:
         **shown(disk_as_json(machine.disk, powered=powered)),
         "units": units,
         "listening": ports,
+        "last_words": machine.last_words,
     }

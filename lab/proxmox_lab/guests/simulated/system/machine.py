@@ -42,6 +42,7 @@ class Machine:
         self.processes: dict[int, Process] = {}
         self.booted_at = time.time()
         self.boot_id = ""
+        self.last_words: dict[str, list[str]] = {}  # of units, at the last shutdown
         self.frozen = False  # by the agent, for a backup; nothing is held back here
         self.power_request: Callable[[str], None] = lambda _verb: None
         self.run_command: CommandRunner = _no_shell_yet

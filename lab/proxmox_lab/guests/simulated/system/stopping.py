@@ -31,6 +31,16 @@ async def stop_unit(machine: Machine, name: str) -> None:
     state.activity, state.pid, state.since = Activity.INACTIVE, 0, time.time()
 
 
+async def stop_units(machine: Machine) -> None:
+    """Stop all that runs, each in its own way, as a shutdown does; keep what they said last."""
+    running = [name for name, state in machine.units.states.items() if state.pid]
+    for name in running:
+        journal = machine.units.state(name).journal
+        said = len(list(journal))
+        await stop_unit(machine, name)
+        machine.last_words[name] = list(journal)[said:]
+
+
 async def _ask(machine: Machine, unit: UnitFile, state: UnitState, process: Process) -> None:
     actor = ROOT if process.owner == ROOT.name else machine.actor(process.owner)
     for line in unit.all("Service", "ExecStop"):

@@ -1,0 +1,59 @@
+"""Real Ansible plays every game of the catalogue against a simulated guest, from a mirror."""
+
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from provisioner.adapters.query import GameQueries
+from tests.integration.lab_guests.conftest import PLAYBOOKS, Yard
+from tests.integration.lab_guests.test_ansible import recap
+from tests.unit.playbooks.game_folder import GameFolder
+from tests.unit.playbooks.vendor import DOWNLOADS, lock
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+GAMES = sorted(path.parent for path in (PLAYBOOKS / "games").glob("*/game.yml"))
+
+
+@pytest.fixture
+async def mirror() -> AsyncGenerator[str]:
+    """Serve what vendors would at HOST/PATH."""
+
+    async def serve(request: web.Request) -> web.Response:
+        return web.Response(body=DOWNLOADS[f"https://{request.match_info['rest']}"])
+
+    app = web.Application()
+    app.router.add_get("/{rest:.+}", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
+async def test_a_game_is_installed_once_asked_and_stopped(
+    yard: Yard, mirror: str, folder: Path
+) -> None:
+    guest = await yard.start()
+    game = GameFolder(path=folder)
+    ports = {port["name"]: port["number"] for port in game.raw["ports"]}
+    known = {"game": folder.name, "unit": game.raw["unit"], "settings": game.settings}
+    given = {"ports": ports, "memory_mib": 8192, "download_base": mirror, "steamcmd_pause": 0}
+    variables = json.dumps(known | given | {"lock": lock(folder.name)})
+
+    first = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)
+    second = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)
+
+    assert (recap(first)[1], recap(second)) == (0, (0, 0)), first + second
+    if query := game.raw.get("query"):
+        host = guest.reach().public_host
+        assert await GameQueries().ask(query["protocol"], host, ports[query["port"]])
+    await guest.shutdown(60)
+    last_words = guest.state()["last_words"][f"{game.raw['unit']}.service"]
+    assert last_words
+    assert not [line for line in last_words if "nothing was saved" in line]
