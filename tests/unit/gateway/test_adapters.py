@@ -13,7 +13,7 @@ from gateway.adapters import passwords as passwords_module
 from gateway.adapters.game_catalogue import FolderCatalogue, UnusableGame, read_game
 from gateway.adapters.passwords import Argon2Passwords
 from gateway.adapters.tokens import SignedTokens, read_or_make_key
-from gateway.domain.errors import Busy
+from gateway.domain.admission import Busy
 from gateway.domain.user import Session
 from tests.fakes.gateway import MOMENT, USER
 

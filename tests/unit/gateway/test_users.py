@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.errors import (
+from gateway.domain.admission import (
     BadCredentials,
     NotAuthenticated,
     PasswordTooWeak,

@@ -91,7 +91,7 @@ class Play:
         for place, item in enumerate(self.filled(task["loop"]) if "loop" in task else [None]):
             own = {"item": item, control.get("index_var", "place"): place}
             results.append(await self.once(task, module, folder, own) | {"item": item})
-        result = results[0] if "loop" not in task else {"results": results}
+        result: Result = results[0] if "loop" not in task else {"results": results}
         result["changed"] = any(one.get("changed") for one in results)
         if "register" in task:
             self.variables[task["register"]] = result
@@ -105,6 +105,7 @@ class Play:
         """Play a task for one item, again as long as it says so."""
         if not self.holds(task.get("when", "true"), own):
             return {"skipped": True, "changed": False}
+        result: Result = {}
         for _ in range(int(self.filled(task.get("retries", 0))) + 1):
             args = self.filled(task[f"{BUILTIN}{module}"], own)
             known = dict(own)

@@ -5,7 +5,7 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
@@ -15,10 +15,10 @@ STEAMCMD = "https://steamcdn-a.akamaihd.net/client/installer/steamcmd_linux.tar.
 ARCHIVE = "https://vendor.example/server"
 
 
-def tar(name: str, *, kind: str) -> bytes:
+def tar(name: str, *, mode: Literal["w:gz", "w:xz"]) -> bytes:
     """An archive with one program in it."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=f"w:{kind}") as archive:
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
         info = tarfile.TarInfo(name)
         info.mode, info.size = 0o755, 10
         archive.addfile(info, io.BytesIO(b"a stand-in"))
@@ -34,11 +34,11 @@ def zipped(name: str) -> bytes:
 
 
 DOWNLOADS = {
-    STEAMCMD: tar("steamcmd.sh", kind="gz"),
+    STEAMCMD: tar("steamcmd.sh", mode="w:gz"),
     f"{ARCHIVE}/terraria.zip": zipped("1449/Linux/TerrariaServer.bin.x86_64"),
     f"{ARCHIVE}/minecraft-bedrock.zip": zipped("bedrock_server"),
     f"{ARCHIVE}/minecraft-java.jar": b"not really a jar",
-    f"{ARCHIVE}/factorio.tar.xz": tar("factorio/bin/x64/factorio", kind="xz"),
+    f"{ARCHIVE}/factorio.tar.xz": tar("factorio/bin/x64/factorio", mode="w:xz"),
 }
 
 

@@ -102,7 +102,7 @@ FILES = {
     "terraria.org/api/download/pc-dedicated-server/terraria-server-1449.zip": JAR,
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -114,7 +114,7 @@ class Mirror:
     agents: set[str] = field(default_factory=set)
     special: dict[str, Handler] = field(default_factory=dict)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.removeprefix("/")
         self.asked.append(path)
         self.agents.add(request.headers["User-Agent"])

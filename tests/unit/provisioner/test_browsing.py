@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 
@@ -24,7 +24,7 @@ class Server(asyncio.DatagramProtocol):
 
 
 @pytest.fixture
-async def serve() -> AsyncGenerator[Callable]:
+async def serve() -> AsyncGenerator[Callable[[Answer], Awaitable[int]]]:
     transports = []
 
     async def start(answer: Answer) -> int:

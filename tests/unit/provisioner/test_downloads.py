@@ -20,7 +20,7 @@ async def mirror() -> AsyncGenerator[Mirror]:
 
 
 def moved(location: str) -> Handler:
-    async def answer(_: web.Request) -> web.Response:
+    async def answer(_: web.BaseRequest) -> web.Response:
         return web.Response(status=302, headers={"Location": location})
 
     return answer
@@ -150,7 +150,7 @@ async def test_a_file_is_measured_without_being_kept(mirror: Mirror):
 
 
 async def test_a_file_that_is_cut_off_has_no_checksum(mirror: Mirror):
-    async def cut(request: web.Request) -> web.StreamResponse:
+    async def cut(request: web.BaseRequest) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Length": "1000"})
         await answer.prepare(request)
         await answer.write(b"half")

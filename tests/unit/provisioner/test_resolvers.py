@@ -180,7 +180,7 @@ def ask(get: str, more: str = "") -> Wish:
 
 
 def saying(text: str, *, status: int = 200) -> Any:
-    async def answer(_: web.Request) -> web.Response:
+    async def answer(_: web.BaseRequest) -> web.Response:
         return web.Response(text=text, status=status)
 
     return answer

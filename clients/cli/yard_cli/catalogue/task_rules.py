@@ -116,7 +116,7 @@ def _files(game: GameFolder) -> dict[str, str]:
     """Return what is written, by path: the texts of templates."""
     found: dict[str, str] = {}
     for task in (task for tasks in game.tasks.values() for task in tasks):
-        written = task.get(f"{BUILTIN}template")
+        written: dict[str, str] | None = task.get(f"{BUILTIN}template")
         if isinstance(written, dict):
             found[written.get("dest", "")] = game.templates.get(written.get("src", ""), "")
     return found

@@ -8,7 +8,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from gateway.domain.errors import Busy
+from gateway.domain.admission import Busy
 
 AT_ONCE: Final = 4
 PATIENCE: Final = 3.0  # seconds to wait for a turn

@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from common.contracts.base import now
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
-from gateway.domain.errors import NotAuthenticated
+from gateway.domain.admission import NotAuthenticated
 from gateway.domain.user import User
 from gateway.handlers import users
 from gateway.handlers.hypervisor import check_admin

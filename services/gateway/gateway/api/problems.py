@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gateway.domain import administration, errors
+from gateway.domain import administration, admission, errors
 
 MEDIA_TYPE: Final = "application/problem+json"
 DOCUMENTATION: Final = "/v1/problems"
@@ -38,20 +38,20 @@ class Problem(BaseModel):
 
 
 STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
-    errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
-    errors.RefreshTokenRefused: HTTPStatus.UNAUTHORIZED,
-    errors.SetupRefused: HTTPStatus.FORBIDDEN,
+    admission.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    admission.BadCredentials: HTTPStatus.UNAUTHORIZED,
+    admission.RefreshTokenRefused: HTTPStatus.UNAUTHORIZED,
+    admission.SetupRefused: HTTPStatus.FORBIDDEN,
     errors.GameNotFound: HTTPStatus.NOT_FOUND,
     errors.OperationNotFound: HTTPStatus.NOT_FOUND,
     errors.ServerNotFound: HTTPStatus.NOT_FOUND,
-    errors.SetupDone: HTTPStatus.CONFLICT,
+    admission.SetupDone: HTTPStatus.CONFLICT,
     errors.ServerBusy: HTTPStatus.CONFLICT,
     errors.ServerDeleted: HTTPStatus.CONFLICT,
     errors.PhaseForbids: HTTPStatus.CONFLICT,
     errors.OperationEnded: HTTPStatus.CONFLICT,
     errors.NotCancellable: HTTPStatus.CONFLICT,
-    errors.PasswordTooWeak: HTTPStatus.UNPROCESSABLE_ENTITY,
+    admission.PasswordTooWeak: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownGame: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownPlan: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.PlanTooSmall: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -60,8 +60,8 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.NoVersions: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiskCannotShrink: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    admission.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    admission.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     administration.AdminOnly: HTTPStatus.FORBIDDEN,
     administration.HypervisorNotSet: HTTPStatus.CONFLICT,
     administration.HypervisorSettingsChanged: HTTPStatus.CONFLICT,
@@ -115,7 +115,7 @@ def refusal_problem(refusal: errors.Refused, *, request_id: str | None) -> JSONR
         faults=refusal.faults,
     )
     response = _response(problem, refusal.remedy, request_id)
-    if isinstance(refusal, errors.TooManyAttempts | errors.Busy | administration.ServiceAway):
+    if isinstance(refusal, admission.TooManyAttempts | admission.Busy | administration.ServiceAway):
         response.headers["Retry-After"] = str(refusal.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"

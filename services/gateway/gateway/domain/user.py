@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from gateway.domain.errors import Fault, PasswordTooWeak
+from gateway.domain.admission import PasswordTooWeak
+from gateway.domain.errors import Fault
 
 ACCESS_LIFE: Final = timedelta(minutes=10)
 TICKET_LIFE: Final = timedelta(seconds=60)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.contracts.ids import new_id
-from gateway.domain.errors import (
+from gateway.domain.admission import (
     BadCredentials,
     NotAuthenticated,
     RefreshTokenRefused,

@@ -1,14 +1,16 @@
 """The questions of server browsers: Steam's, Satisfactory's, and whether a port is open at all."""
 
+# opengsq ships neither stubs nor types of everything.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import asyncio
 import os
 import struct
-from typing import Final, cast
+from typing import Final
 
 from opengsq.exceptions import InvalidPacketException
 from opengsq.protocol_socket import UdpClient
 from opengsq.protocols import Source
-from opengsq.responses.source import PartialInfo
 from pydantic import JsonValue
 
 PATIENCE: Final = 2.0  # seconds for one answer
@@ -25,7 +27,7 @@ END: Final = 1
 async def steam_query(host: str, port: int) -> dict[str, JsonValue]:
     """Ask by Steam's A2S, whose challenge is repeated. Raises ``ValueError`` for other answers."""
     try:
-        info = cast("PartialInfo", await Source(host, port, PATIENCE).get_info())
+        info = await Source(host, port, PATIENCE).get_info()
     except (InvalidPacketException, struct.error) as error:
         raise ValueError(str(error)[:200]) from error
     return {
