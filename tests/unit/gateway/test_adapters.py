@@ -14,6 +14,7 @@ from gateway.adapters.game_catalogue import FolderCatalogue, UnusableGame, read_
 from gateway.adapters.passwords import Argon2Passwords
 from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.domain.admission import Busy
+from gateway.domain.game import Source
 from gateway.domain.user import Session
 from tests.fakes.gateway import MOMENT, USER
 
@@ -136,6 +137,18 @@ def test_a_guests_inner_port_is_nobody_elses_and_a_cpu_may_be_asked_for(tmp_path
     assert (game.cpu_type, game.plan.memory_mib) == ("host", 512)
     assert game.least is not None
     assert (game.least.memory_mib, game.least.disk_gib) == (256, 2)
+
+
+def test_the_setting_that_names_a_version_is_read_from_each_variant_s_source(tmp_path: Path):
+    steam = "{resolver: steam, app: 1, setting: branch}"
+    kinds = f"{{setting: kind, of: {{plain: {{}}, modded: {{source: {steam}}}}}}}"
+    source = "{resolver: table, setting: release}"
+    more = f"8303}}], source: {source}, variants: {kinds}}}"
+
+    game = read_game(folder(tmp_path, manifest=MANIFEST.replace("8303}]}", more)))
+
+    assert game.source_of({}) == game.source_of({"kind": "plain"}) == Source(setting="release")
+    assert game.source_of({"kind": "modded"}) == Source(setting="branch", moves=True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from common.contracts import events as evt
 from common.contracts.servers import Lock
 from gateway.domain.errors import GameNotFound, NothingToChange, NoVersions, SettingsRefused
-from gateway.domain.game import Game
+from gateway.domain.game import Game, Source
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
@@ -42,6 +42,7 @@ VERSIONED: Final = replace(
         **BLOCKS.settings_schema,
         "properties": {**BLOCKS.settings_schema["properties"], "version": VERSIONS},
     },
+    source=Source(setting="version"),
 )
 
 
@@ -282,6 +283,36 @@ async def test_the_version_it_has_is_nothing_to_change(version: str | None) -> N
         updated(server, version, game=VERSIONED)
 
     assert updated(replace(server, half_shaped=True), version, game=VERSIONED).lock is None
+
+
+async def test_the_setting_that_names_the_version_is_the_one_the_manifest_says() -> None:
+    versions = {"properties": {**BLOCKS.settings_schema["properties"], "release": VERSIONS}}
+    game = replace(
+        BLOCKS,
+        settings_schema={**BLOCKS.settings_schema, **versions},
+        variant_setting="mode",
+        variants={"hard": Source(setting="release")},
+    )
+    server = await locked(FakeWork())
+    spec = server.spec.model_copy(update={"settings": {"motd": "Hi", "mode": "hard"}})
+    hard = replace(server, spec=spec)
+
+    assert updated(hard, "1.21.8", game=game).settings["release"] == "1.21.8"
+    with pytest.raises(SettingsRefused) as refused:
+        updated(hard, "0.1", game=game)
+    assert [fault.pointer for fault in refused.value.faults] == ["/version"]
+    with pytest.raises(NothingToChange):
+        updated(hard, "1.20.4", game=game)
+    spec = spec.model_copy(update={"settings": {"motd": "Hi", "mode": "easy"}})
+    with pytest.raises(NoVersions):
+        updated(replace(server, spec=spec), "1.21.8", game=game)
+
+
+async def test_a_branch_that_is_had_already_may_have_got_a_newer_build() -> None:
+    game = replace(VERSIONED, source=Source(setting="version", moves=True))
+    server = await locked(FakeWork())
+
+    assert updated(server, "1.20.4", game=game).lock is None
 
 
 @pytest.mark.parametrize("version", ["latest", None])

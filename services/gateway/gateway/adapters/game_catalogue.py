@@ -12,7 +12,7 @@ from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, Field, ValidationError
 
 from common.contracts.servers import Plan, Port
-from gateway.domain.game import Game
+from gateway.domain.game import Game, Source
 from gateway.domain.plan import RECOMMENDED
 from gateway.domain.secrets import MARK, has_stray_secrets
 
@@ -53,6 +53,31 @@ class ListedPort(BaseModel, frozen=True):
     expose: Literal["public", "loopback"] = "public"
 
 
+class Origin(BaseModel, frozen=True, extra="ignore"):
+    """What the gateway reads of a manifest's ``source``: by which setting a version is chosen."""
+
+    resolver: str | None = None
+    setting: str | None = None
+
+    @property
+    def source(self) -> Source:
+        """Return it as the domain sees it: Steam knows branches, and no versions."""
+        return Source(setting=self.setting, moves=self.resolver == "steam")
+
+
+class Variant(BaseModel, frozen=True, extra="ignore"):
+    """What the gateway reads of one variant."""
+
+    source: Origin | None = None
+
+
+class Variants(BaseModel, frozen=True):
+    """Kinds of one game, by the value of a setting."""
+
+    setting: str
+    of: Mapping[str, Variant]
+
+
 class Manifest(BaseModel, frozen=True, extra="ignore"):
     """What the gateway reads of a ``game.yml``; the rest is for others."""
 
@@ -66,6 +91,8 @@ class Manifest(BaseModel, frozen=True, extra="ignore"):
     vm: Size
     ports: tuple[ListedPort, ...] = Field(min_length=1)
     connect: str
+    source: Origin = Origin()
+    variants: Variants | None = None
 
 
 class UnusableGame(Exception):
@@ -116,6 +143,7 @@ def read_game(folder: Path) -> Game:
 
 
 def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
+    kinds = found.variants.of if found.variants else {}
     return Game(
         id=found.id,
         name=found.name,
@@ -134,4 +162,7 @@ def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
         ),
         connect=found.connect,
         settings_schema=schema,
+        source=found.source.source,
+        variant_setting=found.variants.setting if found.variants else None,
+        variants={name: kind.source.source for name, kind in kinds.items() if kind.source},
     )

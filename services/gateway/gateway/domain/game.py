@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -17,11 +17,23 @@ Settings = dict[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a game comes from: its version is named by ``setting``, if it can be chosen at all.
+
+    ``moves``: what the setting names is no version but a branch, which gets newer ones.
+    """
+
+    setting: str | None = None
+    moves: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
     """One entry of the catalogue.
 
     ``plan`` is what the game is comfortable with, ``least`` what it runs on at all; ``evidence``
     is what its maturity rests on. ``cpu_type``: the VM's CPU, where the template's will not do.
+    ``variants``: the sources of those variants that have their own, chosen by ``variant_setting``.
     """
 
     id: str
@@ -37,6 +49,14 @@ class Game:
     evidence: str = ""
     least: Plan | None = None
     cpu_type: Literal["host"] | None = None
+    source: Source = Source()
+    variant_setting: str | None = None
+    variants: Mapping[str, Source] = field(default_factory=dict[str, Source])
+
+    def source_of(self, settings: Settings) -> Source:
+        """Return where the variant that the settings choose comes from."""
+        chosen = settings.get(self.variant_setting) if self.variant_setting else None
+        return self.variants.get(chosen, self.source) if isinstance(chosen, str) else self.source
 
 
 def checked_settings(
