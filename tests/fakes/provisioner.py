@@ -25,7 +25,7 @@ from common.contracts.servers import (
     ServerSpec,
 )
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.game import Game
+from provisioner.domain.game import Game, Query
 from provisioner.domain.inventory import Target, target
 from provisioner.domain.lock import Wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
@@ -49,8 +49,8 @@ GAME = Game(
     version="1.0.0",
     unit="pong",
     connect="{host}:{port}",
-    query_protocol="ping",
-    query_port="game",
+    port="game",
+    query=Query(protocol="ping", port="game"),
     ready_timeout=0.2,
     tasks=2,
     secrets=frozenset({"password"}),

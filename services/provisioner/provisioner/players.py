@@ -12,9 +12,10 @@ from functools import partial
 from typing import Final
 
 from common.contracts import events as evt
+from common.contracts.servers import Endpoint
 from common.metrics import MAX_PLAYERS, PLAYERS
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.game import Game
+from provisioner.domain.game import Game, published
 from provisioner.domain.inventory import Target
 from provisioner.domain.players import CONSOLES_EVERY, EVERY, Count, Watch, count_of
 from provisioner.domain.roster import Roster
@@ -108,9 +109,7 @@ class Counter:
         vm, tools = run.vm, self.counting.tools
         game = await asyncio.to_thread(tools.games.find, vm.spec.game, vm.spec.settings)
         if game.roster is None:
-            port = game.published(vm.endpoint).public_port
-            ask = partial(_by_query, tools, game, host=vm.endpoint.public_host, port=port)
-            door = _Door(ask=ask, every=EVERY)
+            door = _Door(ask=partial(_by_query, tools, game, vm.endpoint), every=EVERY)
         else:
             async with self.work() as tx:
                 key = await tx.keys.find(run.server_id)
@@ -138,8 +137,11 @@ class Counter:
             )
 
 
-async def _by_query(tools: Tools, game: Game, *, host: str, port: int) -> Count | None:
-    return count_of(await tools.queries.ask(game.query_protocol, host, port))
+async def _by_query(tools: Tools, game: Game, endpoint: Endpoint) -> Count | None:
+    if game.query is None:
+        return None  # nobody can tell
+    port = published(endpoint, game.query.port).public_port
+    return count_of(await tools.queries.ask(game.query.protocol, endpoint.public_host, port))
 
 
 async def _by_console(

@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from common.contracts import events as evt
 from common.contracts.servers import Lock
+from provisioner.checking import check
 from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.game import Game
 from provisioner.domain.lock import installed
-from provisioner.domain.play import Play, plain, shown
+from provisioner.domain.play import Play
 from provisioner.domain.run import Run, Stage
 from provisioner.following import Follower
 from provisioner.installation import Installation, installation
@@ -75,53 +74,6 @@ def _play(task: Task, what: Installation, lock: Lock) -> Play:
         hang=what.game.hang,
         private_key=target.private_key,
         secrets=what.secrets,
-    )
-
-
-async def check(task: Task) -> Run:
-    """Ask the game on its own protocol until it answers."""
-    vm, tools = task.vm, task.tools
-    game = tools.games.find(vm.spec.game, vm.spec.settings)
-    endpoint, port = vm.endpoint, game.published(vm.endpoint)
-    try:
-        answer = await patiently(
-            lambda: tools.queries.ask(game.query_protocol, endpoint.public_host, port.public_port),
-            seconds=game.ready_timeout,
-            complaint=f"the game did not answer at {endpoint.public_host} port {port.public_port}",
-            remedy="Read the game's last lines; check that its port can be reached from here.",
-        )
-    except StepFailed as failure:
-        said = await tools.guests.last_lines(task.target, task.run.host_keys, unit=game.unit)
-        secrets = installation(task).secrets
-        failure.last_lines = tuple(plain(text, secrets=secrets) for text in said)
-        raise
-    if task.run.is_way_back:
-        return task.run.settled(_restored(task, game))
-    versions = {"definition": game.version}
-    if isinstance(version := answer.get("version"), str):
-        versions["game"] = plain(version)[:80]
-    ready = evt.ServerReady(
-        server_id=task.run.server_id,
-        operation_id=task.run.operation_id,
-        host=endpoint.public_host,
-        ports=endpoint.ports,
-        connect=game.connect_line(endpoint),
-        versions=versions,
-        query=shown(answer),
-        timings=task.run.timings,
-        lock=task.run.lock,
-    )
-    return task.run.settled(ready)
-
-
-def _restored(task: Task, game: Game) -> evt.ServerRestored:
-    endpoint = task.vm.endpoint
-    return evt.ServerRestored(
-        server_id=task.run.server_id,
-        operation_id=task.run.operation_id,
-        host=endpoint.public_host,
-        ports=endpoint.ports,
-        connect=game.connect_line(endpoint),
     )
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from provisioner.adapters.games import GameFolders
 from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Query
 
 GAMES = GameFolders(Path(__file__).parents[3] / "playbooks")
 
@@ -16,7 +17,11 @@ GAMES = GameFolders(Path(__file__).parents[3] / "playbooks")
 def test_a_manifest_becomes_a_game():
     game = GAMES.find("luanti")
 
-    assert (game.unit, game.query_protocol, game.query_port) == ("luanti-server", "luanti", "game")
+    assert (game.unit, game.query, game.port) == (
+        "luanti-server",
+        Query(protocol="luanti", port="game"),
+        "game",
+    )
     assert game.secrets == {"password"}
 
 
@@ -65,9 +70,10 @@ def test_a_variant_s_blocks_stand_in_place_of_the_game_s(tmp_path: Path):
     of = {"wild": {"query": {"protocol": "odd", "port": "game"}}, "calm": {}}
     games = a_catalogue(tmp_path, variants={"setting": "kind", "of": of})
 
-    asked = [games.find("luanti", {"kind": kind}).query_protocol for kind in ("wild", "calm")]
+    wild, calm = (games.find("luanti", {"kind": kind}).query for kind in ("wild", "calm"))
 
-    assert asked == ["odd", games.find("luanti").query_protocol] == ["odd", "luanti"]
+    assert wild == Query(protocol="odd", port="game")
+    assert calm == games.find("luanti").query == Query(protocol="luanti", port="game")
 
 
 def test_ports_know_who_may_use_them(tmp_path: Path):
@@ -97,3 +103,23 @@ def test_a_manifest_says_how_its_console_tells_who_plays():
     assert told.present([*lines, restarted]) == set()
     assert told.file == "/var/log/luanti/default/server.log"
     assert GAMES.find("minecraft-java").roster is None
+
+
+def test_a_game_that_nobody_can_ask_is_known_to_be_up_by_its_console():
+    game = GAMES.find("factorio")
+
+    assert (game.query, game.port) == (None, "game")
+    assert game.sign is not None
+    assert game.sign.is_among(["noise", "   1.234 Hosting game at IP ADDR:({0.0.0.0:34197})"])
+    assert not game.sign.is_among(["ada: Hosting game at IP ADDR:({0.0.0.0:34197})"])
+    assert not game.sign.is_among(["x" * 100_000])
+
+
+def test_players_connect_to_the_first_port_that_is_for_them(tmp_path: Path):
+    ports = [
+        {"name": "rcon", "protocol": "tcp", "number": 27015, "expose": "loopback"},
+        {"name": "game", "protocol": "udp", "number": 30000},
+    ]
+
+    assert GAMES.find("valheim").port == "game"
+    assert a_catalogue(tmp_path, ports=ports).find("luanti").port == "game"

@@ -70,6 +70,25 @@ def test_ansible_s_events_become_ours():
     assert task_event({"event": "verbose", "counter": 1}) is None
 
 
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ([{"msg": "good"}, {"failed": True, "msg": "bad checksum"}], "bad checksum"),
+        ([{"msg": "good"}], "One or more items failed"),
+        (["text"], "One or more items failed"),
+        ("text", "One or more items failed"),
+    ],
+)
+def test_of_a_loop_the_item_that_failed_says_why(results: Any, told: str):
+    result = {"msg": "One or more items failed", "results": results}
+    event = {"event": "runner_on_failed", "counter": 1, "event_data": {"res": result}}
+
+    failed = task_event(event)
+
+    assert failed is not None
+    assert failed.message == told
+
+
 def test_a_secret_is_masked_before_anything_is_cut_or_folded():
     long = "x" * 1_990
     event: dict[str, Any] = {

@@ -34,7 +34,7 @@ TASKS = {
         f"- block: [{ONE[2:-1]}]\n  rescue: [{ONE[2:-1]}]\n  always: [{ONE[2:-1]}]\n",
         2,
     ),
-    "what only Ansible does": ("- ansible.builtin.meta: flush_handlers\n", 0),
+    "an order to Ansible itself": ("- ansible.builtin.meta: flush_handlers\n", 1),
     "a name known later": ('- include_tasks: "{{ which }}.yml"\n', 1),
     "one that includes itself": ("- import_tasks: install.yml\n", 0),
 }

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.game import Game, variant, varied
+from provisioner.domain.game import Game, Query, Sign, variant, varied
 from provisioner.domain.roster import Roster, roster
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -37,11 +37,6 @@ class GameFolders:
         whole = _manifest(folder)
         chosen = {**_defaults(folder), **settings}
         manifest = varied(whole, chosen)
-        if "query" not in manifest:
-            raise StepFailed(
-                f"{game_id} speaks no protocol by which to know that it is up",
-                remedy="Give its manifest a `query`; consoles alone are not understood here.",
-            )
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
         inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
@@ -51,8 +46,9 @@ class GameFolders:
             version=manifest["version"],
             unit=manifest["unit"],
             connect=manifest["connect"],
-            query_protocol=manifest["query"]["protocol"],
-            query_port=manifest["query"]["port"],
+            port=_front_door(manifest),
+            query=Query(**manifest["query"]) if "query" in manifest else None,
+            sign=_sign(manifest["ready"]),
             ready_timeout=manifest["ready"]["timeout"],
             tasks=count_tasks(self.playbooks, folder),
             hang=manifest.get("hang", HANG),
@@ -86,6 +82,17 @@ class GameFolders:
                 remedy="Give the provisioner the same playbooks the gateway has.",
             )
         return folder
+
+
+def _front_door(manifest: Mapping[str, Any]) -> str:
+    """Return the name of the port that people connect to: the first that is for them."""
+    outer = (port for port in manifest["ports"] if port.get("expose") != "loopback")
+    return next(outer, manifest["ports"][0])["name"]
+
+
+def _sign(ready: Mapping[str, Any]) -> Sign | None:
+    line: str | None = ready.get("console")
+    return Sign(line=re.compile(line), file=ready.get("console_file")) if line else None
 
 
 def _roster(manifest: Mapping[str, Any]) -> Roster | None:

@@ -2,7 +2,8 @@
 
 What is imported (tasks, roles) is counted in place of the import; what is included as well,
 and the including task too, because Ansible starts that one as a task of its own. Names that
-are known only when the playbook runs count as the one task that includes them.
+are known only when the playbook runs count as the one task that includes them. An order to
+Ansible itself (``meta``) is started like any other task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +63,6 @@ class _Counter:
 
     def of_task(self, task: Entry, *, folder: Path, depth: int) -> int:
         words = {name.removeprefix(BUILTIN): value for name, value in task.items()}
-        if "meta" in words:
-            return 0  # Ansible's own: it starts no task
         if "block" in words:
             inner = [one for part in BLOCKS for one in words.get(part, ())]
             return self.of_tasks(inner, folder=folder, depth=depth)

@@ -1,6 +1,7 @@
 """What the provisioner needs to know of a game; games themselves are folders of data."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,26 +9,48 @@ from pydantic import JsonValue
 
 from common.contracts.servers import Endpoint, PublishedPort
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.roster import Roster
+from provisioner.domain.roster import LONGEST, Roster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """The protocol a game can be asked by, and the name of the port that answers."""
+
+    protocol: str
+    port: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """The line by which a game says that it is up. ``file``: where; none: in the journal."""
+
+    line: re.Pattern[str]
+    file: str | None = None
+
+    def is_among(self, lines: Iterable[str]) -> bool:
+        """Return whether it was given; players may have written lines, too: it counts whole."""
+        return any(len(line) <= LONGEST and self.line.fullmatch(line) for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
     """A manifest's facts.
 
-    ``secrets`` names the settings nobody may see. ``hang``: so many seconds without a sign of
-    life, and its playbook is given up. ``inner_ports``: those that only the guest itself uses.
-    ``fixed_ports``: those that must have the same number outside. ``source``: how a
-    lock is made, of the ``variant`` the settings choose.
+    ``port`` names the one that people connect to. It is up when it has given its ``sign`` and
+    answers its ``query``, whichever it has. ``secrets`` names the settings nobody may see.
+    ``hang``: so many seconds without a sign of life, and its playbook is given up.
+    ``inner_ports``: those that only the guest itself uses. ``fixed_ports``: those that must have
+    the same number outside. ``source``: how a lock is made, of the ``variant`` the settings choose.
     """
 
     id: str
     version: str
     unit: str
     connect: str
-    query_protocol: str
-    query_port: str
+    port: str
     ready_timeout: float
+    query: Query | None = None
+    sign: Sign | None = None
     tasks: int = 0
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
@@ -49,22 +72,23 @@ class Game:
                     " it the same number, or reach guests directly.",
                 )
 
-    def published(self, endpoint: Endpoint) -> PublishedPort:
-        """Return where the world finds the port the game is asked on."""
-        for port in endpoint.ports:
-            if port.name == self.query_port:
-                return port
-        raise StepFailed(
-            f"the VM's endpoint has no port named {self.query_port!r}",
-            remedy="Check the resolver of endpoints (SPAWNYARD_REACH) of the vm-service.",
-        )
-
     def connect_line(self, endpoint: Endpoint) -> str:
         """Return what a player types to get in."""
         host = endpoint.public_host
         shown = f"[{host}]" if ":" in host else host
-        port = str(self.published(endpoint).public_port)
+        port = str(published(endpoint, self.port).public_port)
         return self.connect.replace("{host}", shown).replace("{port}", port)
+
+
+def published(endpoint: Endpoint, name: str) -> PublishedPort:
+    """Return where the world finds the port of this name. Raises ``StepFailed``."""
+    for port in endpoint.ports:
+        if port.name == name:
+            return port
+    raise StepFailed(
+        f"the VM's endpoint has no port named {name!r}",
+        remedy="Check the resolver of endpoints (SPAWNYARD_REACH) of the vm-service.",
+    )
 
 
 def varied(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> Mapping[str, Any]:

@@ -88,6 +88,12 @@ class Run:
         return self.vm is not None and self.vm.kind == "rollback"
 
     @property
+    def left_the_game_running(self) -> bool:
+        """Whether the playbook changed nothing: what the game said at its start may be long ago."""
+        played = self.timings and not self.is_way_back
+        return bool(played) and not any(timing.changed for timing in self.timings)
+
+    @property
     def has_nothing_to_play(self) -> bool:
         """Whether the guest is as it should be already, and only has to come up."""
         vm, applied = self.vm, self.applied

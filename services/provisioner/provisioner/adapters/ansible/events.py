@@ -57,11 +57,19 @@ def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> s
         return f"try {result.get('attempts', '?')} of {result.get('retries', '?')}"
     if kind not in {"failed", "unreachable"}:
         return ""
+    failed = _culprit(result)
     parts = (
-        result.get("msg") or result.get("censored"),
-        result.get("stderr") or result.get("module_stderr"),
+        failed.get("msg") or failed.get("censored"),
+        failed.get("stderr") or failed.get("module_stderr"),
     )
     return " | ".join(_folded(str(part), secrets) for part in parts if part)[:MESSAGE_LIMIT]
+
+
+def _culprit(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what failed: of a loop, which itself says only that it did, its first bad item."""
+    items: Any = result.get("results")  # a module may mean something else by it
+    loop: Sequence[Any] = items if isinstance(items, list) else ()
+    return next((item for item in loop if isinstance(item, dict) and item.get("failed")), result)
 
 
 def _folded(text: str, secrets: Sequence[str]) -> str:
