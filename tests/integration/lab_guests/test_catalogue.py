@@ -1,14 +1,19 @@
 """Real Ansible plays every game of the catalogue against a simulated guest, from a mirror."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from common.contracts.servers import Endpoint
+from provisioner.adapters.games import GameFolders
 from provisioner.adapters.query import GameQueries
-from tests.integration.lab_guests.conftest import PLAYBOOKS, Yard
+from provisioner.adapters.ssh import SshGuests
+from provisioner.domain.inventory import target
+from proxmox_lab.guests.simulated.guest import SimulatedGuest
+from tests.integration.lab_guests.conftest import HOST_KEY, PLAYBOOKS, Yard
 from tests.integration.lab_guests.test_ansible import recap
 from tests.unit.playbooks.game_folder import GameFolder
 from tests.unit.playbooks.vendor import DOWNLOADS, lock
@@ -35,6 +40,20 @@ async def mirror() -> AsyncGenerator[str]:
     await runner.cleanup()
 
 
+async def said_by(yard: Yard, guest: SimulatedGuest, unit: str, file: str | None) -> Sequence[str]:
+    """Read a game's console as the provisioner does."""
+    reach = guest.reach()
+    endpoint = Endpoint(
+        address="10.77.0.5",
+        ssh_host=reach.ssh_host,
+        ssh_port=reach.ssh_port,
+        public_host=reach.public_host,
+    )
+    key = (await guest.agent_read_file(HOST_KEY)).decode()
+    whom = target(endpoint, user=yard.config.user, key_file=yard.key)
+    return await SshGuests().console(whom, (key,), unit=unit, file=file)
+
+
 @pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
 async def test_a_game_is_installed_once_asked_and_stopped(
     yard: Yard, mirror: str, folder: Path
@@ -50,6 +69,8 @@ async def test_a_game_is_installed_once_asked_and_stopped(
     second = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)
 
     assert (recap(first)[1], recap(second)) == (0, (0, 0)), first + second
+    sign = GameFolders(PLAYBOOKS).find(folder.name, game.settings).sign
+    assert sign is None or sign.is_among(await said_by(yard, guest, game.raw["unit"], sign.file))
     if query := game.raw.get("query"):
         host = guest.reach().public_host
         assert await GameQueries().ask(query["protocol"], host, ports[query["port"]])

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from provisioner.domain.play import Kind, TaskEvent
 from provisioner.domain.secrets import masked
@@ -68,8 +68,9 @@ def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> s
 def _culprit(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what failed: of a loop, which itself says only that it did, its first bad item."""
     items: Any = result.get("results")  # a module may mean something else by it
-    loop: Sequence[Any] = items if isinstance(items, list) else ()
-    return next((item for item in loop if isinstance(item, dict) and item.get("failed")), result)
+    loop = cast("list[object]", items) if isinstance(items, list) else []
+    told = (cast("dict[str, Any]", item) for item in loop if isinstance(item, dict))
+    return next((item for item in told if item.get("failed")), result)
 
 
 def _folded(text: str, secrets: Sequence[str]) -> str:

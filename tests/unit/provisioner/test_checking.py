@@ -1,0 +1,128 @@
+"""A game is up when it has said so and answers, whichever of both it can."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from common.contracts import events as evt
+from common.contracts.servers import Endpoint, PublishedPort, TaskTiming
+from provisioner import patience, work
+from provisioner.domain.game import Sign
+from provisioner.domain.run import Stage
+from provisioner.handlers import on_event
+from provisioner.work import work_on
+from tests.fakes.provisioner import ENDPOINT, GAME, SERVER, FakeProvisioner, vm_ready
+
+UP = "[info] up on 7777"
+SIGN = Sign(line=re.compile(r"^\[info\] up on [0-9]{1,5}$"))
+BY_BOTH = replace(GAME, sign=SIGN)
+BY_CONSOLE = replace(GAME, sign=SIGN, query=None)
+CALM = (TaskTiming(task="Install", seconds=1),)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSE", 0.001)
+    monkeypatch.setattr(work, "WATCH", 0.01)
+
+
+@pytest.fixture
+async def world() -> FakeProvisioner:
+    world = FakeProvisioner()
+    await on_event(vm_ready(), work=world)
+    return world
+
+
+async def finish(world: FakeProvisioner) -> None:
+    await work_on(SERVER, work=world, tools=world.tools)
+
+
+async def test_a_game_that_nobody_can_ask_is_up_when_it_says_so(world: FakeProvisioner):
+    world.games.game = BY_CONSOLE
+    world.guests.said = ("[chat] bob: [info] up on 7777", UP)
+
+    await finish(world)
+
+    [ready] = world.said(evt.ServerReady)
+    assert (ready.query, world.queries.asked) == ({}, [])
+
+
+@pytest.mark.parametrize("game", [BY_CONSOLE, BY_BOTH])
+@pytest.mark.parametrize("said", [(), (f"[chat] bob: {UP}",), None])
+async def test_what_is_not_the_game_s_own_line_is_no_sign(world: FakeProvisioner, game, said):
+    world.games.game = game
+    world.guests.said = said
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert failed.step == "ready"
+    assert "port 31000" in failed.reason
+
+
+async def test_a_sign_alone_is_not_enough_where_there_is_a_query(world: FakeProvisioner):
+    world.games.game = BY_BOTH
+    world.guests.said, world.queries.silent = (UP,), 10_000
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert "no answer" in failed.reason
+
+
+async def test_both_together_are_enough(world: FakeProvisioner):
+    world.games.game = BY_BOTH
+    world.guests.said, world.queries.silent = (UP,), 3
+
+    await finish(world)
+
+    assert len(world.said(evt.ServerReady)) == 1
+
+
+async def checked_after(world: FakeProvisioner, timings: tuple[TaskTiming, ...]) -> Stage:
+    """Take the last step of a run whose playbook took so; the game's sign is long forgotten."""
+    run = replace(world.run, stage=Stage.CHECKING, host_keys=("key",), timings=timings)
+    world.runs.rows[SERVER] = run
+    await finish(world)
+    return world.run.stage
+
+
+async def test_a_game_that_was_left_running_need_not_repeat_what_it_said_long_ago(
+    world: FakeProvisioner,
+):
+    world.games.game = BY_BOTH
+
+    assert await checked_after(world, CALM) is Stage.DONE
+
+
+async def test_one_that_was_restarted_or_can_say_nothing_else_has_to_say_it():
+    changed = (*CALM, TaskTiming(task="Restart the game", seconds=1, changed=True))
+    for game, timings in ((BY_BOTH, changed), (BY_BOTH, ()), (BY_CONSOLE, CALM)):
+        world = FakeProvisioner()
+        await on_event(vm_ready(), work=world)
+        world.games.game = game
+
+        assert await checked_after(world, timings) is not Stage.DONE
+
+
+async def test_players_are_told_the_port_for_them_not_the_one_that_is_asked(
+    world: FakeProvisioner,
+):
+    ports = [("query", 2457, 31001), ("game", 2456, 31000)]
+    endpoint: Endpoint = ENDPOINT.model_copy(
+        update={
+            "ports": tuple(
+                PublishedPort(name=name, protocol="udp", guest_port=inner, public_port=outer)
+                for name, inner, outer in ports
+            )
+        }
+    )
+    world.games.game = replace(GAME, query=replace(GAME.query, port="query"))
+    await on_event(vm_ready(operation_id="op_6", endpoint=endpoint), work=world)
+
+    await finish(world)
+
+    [ready] = world.said(evt.ServerReady)
+    assert ready.connect == "127.0.0.9:31000"
+    assert world.queries.asked == [("ping", "127.0.0.9", 31001)]
