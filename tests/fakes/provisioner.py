@@ -147,6 +147,9 @@ class FakeCounts:
     async def save(self, server_id: str, count: Count) -> None:
         self.rows[server_id] = count
 
+    async def remove(self, server_id: str) -> None:
+        self.rows.pop(server_id, None)
+
 
 @dataclass
 class FakeKeys:

@@ -38,6 +38,7 @@ async def on_vm_ready(event: evt.VMReady, *, work: UnitOfWork) -> None:
         started = on_ready(known, event)
         if started is not None:
             await tx.runs.save(started)
+            await tx.counts.remove(event.server_id)
             if has_new_keys(known, event):
                 await tx.outbox.add(keys_changed(started))
         elif known and known.outcome and known.operation_id == event.operation_id:
@@ -53,6 +54,7 @@ async def on_removal_requested(event: evt.RemovalRequested, *, work: UnitOfWork)
         if cancelled is not None:
             await tx.runs.save(cancelled)
             await tx.keys.remove(event.server_id)
+            await tx.counts.remove(event.server_id)
 
 
 async def on_cancel_requested(event: evt.CancelRequested, *, work: UnitOfWork) -> None:

@@ -16,6 +16,7 @@ from common.db.mailbox import outbox
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from provisioner.adapters.sql import SqlWork, bind, fenced, find_due
+from provisioner.domain.players import Count
 from provisioner.domain.run import Run, Stage
 from provisioner.domain.server_key import ServerKey
 from provisioner.handlers import on_event
@@ -103,6 +104,19 @@ async def test_work_is_due_until_it_is_settled_or_somebody_does_it(memory: Memor
         await SqlLeases(session).release(lease)
     await on_event(removal(), work=memory.work)
     assert await find_due(5, sessions=memory.sessions) == []
+
+
+async def test_a_count_is_kept_until_the_server_comes_up_anew(memory: Memory):
+    for count in (Count(players=1), Count(players=2, max_players=8)):
+        async with memory.work() as tx:
+            await tx.counts.save(SERVER, count)
+    async with memory.work() as tx:
+        assert await tx.counts.find(SERVER) == Count(players=2, max_players=8)
+
+    await on_event(vm_ready(), work=memory.work)
+
+    async with memory.work() as tx:
+        assert await tx.counts.find(SERVER) is None
 
 
 async def test_who_has_lost_the_lease_records_nothing_more(memory: Memory):

@@ -6,6 +6,7 @@ import pytest
 from yard_cli.client.api import Gateway
 from yard_cli.client.credentials import Credentials, Login
 from yard_cli.client.lookup import operation_called, server_called
+from yard_cli.client.models import Server
 from yard_cli.client.session import Session
 from yard_cli.failure import Failure
 
@@ -83,3 +84,11 @@ async def test_an_operation_is_found_by_id_by_server_or_as_the_newest(
 async def test_a_server_without_operations_in_reach_is_a_failure(gateway: Gateway):
     with pytest.raises(Failure, match="there is no operation called"):
         await operation_called(gateway, GONE)
+
+
+@pytest.mark.parametrize(
+    ("told", "crowd"),
+    [({}, ""), ({"players": 0}, "0"), ({"players": 3, "max_players": 8}, "3/8")],
+)
+def test_who_plays_is_told_in_few_words_once_it_is_known(told: dict[str, int], crowd: str):
+    assert Server.model_validate({**SERVERS[0], **told}).crowd == crowd

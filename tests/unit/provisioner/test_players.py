@@ -117,6 +117,16 @@ async def test_one_that_comes_up_again_is_asked_at_once(world: World):
     assert world.told() == [(4, None)]
 
 
+async def test_the_count_is_told_anew_once_it_has_come_up_again(world: World):
+    await world.after(0, players=0)
+    await on_event(vm_ready(operation_id="op_6", kind="restart"), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+
+    await world.after(EVERY, players=0)
+
+    assert [one.operation_id for one in world.said(evt.PlayersChanged)] == ["op_5", "op_6"]
+
+
 async def test_what_was_told_is_not_told_again_by_another_copy(world: World):
     await world.after(0, players=4)
 

@@ -75,8 +75,18 @@ class Server(Answer, frozen=True):
     host: str | None = None
     connect: str | None = None
     versions: dict[str, str] | None = None
+    players: int | None = None
+    max_players: int | None = None
     operation_id: str | None = None
     created_at: AwareDatetime | None = None
+
+    @property
+    def crowd(self) -> str:
+        """Tell how many play, of how many that may; nothing while nobody knows."""
+        if self.players is None:
+            return ""
+        most = "" if self.max_players is None else f"/{self.max_players}"
+        return f"{self.players}{most}"
 
 
 class Game(Answer, frozen=True):

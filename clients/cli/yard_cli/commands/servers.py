@@ -59,5 +59,5 @@ def servers(
     if as_json:
         show_json(found)
         return
-    rows = [(one.name, one.game, one.phase, _way_in(one), one.id) for one in found]
-    show_table(("NAME", "GAME", "PHASE", "CONNECT", "ID"), rows, what="servers")
+    rows = [(one.name, one.game, one.phase, one.crowd, _way_in(one), one.id) for one in found]
+    show_table(("NAME", "GAME", "PHASE", "PLAYERS", "CONNECT", "ID"), rows, what="servers")

@@ -143,7 +143,7 @@ def read_game(folder: Path) -> Game:
 
 
 def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
-    kinds = found.variants.of if found.variants else {}
+    kinds: Mapping[str, Variant] = found.variants.of if found.variants else {}
     return Game(
         id=found.id,
         name=found.name,

@@ -101,7 +101,7 @@ class ServerView(BaseModel):
     """A server. ``host``, ``ports`` and ``connect`` are known once it has run.
 
     ``lock``: what exactly it was made of, and is made of again. ``actions``: the kinds of
-    operations that may begin in its phase.
+    operations that may begin in its phase. ``players``, ``max_players``: null while nobody knows.
     """
 
     id: str
@@ -116,6 +116,8 @@ class ServerView(BaseModel):
     ports: list[PublishedPort]
     connect: str | None
     versions: dict[str, str]
+    players: int | None
+    max_players: int | None
     lock: Lock | None
     error: FailureView | None
     operation_id: str
@@ -126,6 +128,7 @@ class ServerView(BaseModel):
     def of(cls, server: Server, *, game: Game | None) -> "ServerView":
         """Show a server, its secret settings masked; all of them when the schema is gone."""
         spec = server.spec
+        players = server.players if server.phase is Phase.RUNNING else None
         return cls(
             id=server.id,
             name=spec.name,
@@ -139,6 +142,8 @@ class ServerView(BaseModel):
             ports=list(server.ports),
             connect=server.connect,
             versions=dict(server.versions),
+            players=players.count if players else None,
+            max_players=players.most if players else None,
             lock=spec.lock,
             error=_failure(server.failure),
             operation_id=server.operation_id,

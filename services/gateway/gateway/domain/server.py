@@ -26,6 +26,7 @@ from gateway.domain.phase import (
     Phase,
     RemovalFailed,
 )
+from gateway.domain.players import Players
 from gateway.domain.transitions import State, Trigger
 
 
@@ -34,6 +35,7 @@ class Server:
     """One game in one VM, owned by one user. ``has_vm``: one that can be worked with.
 
     ``half_shaped``: a change of ``spec`` has not come to its end, so the VM may differ from it.
+    ``players``: none while nobody knows who plays.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Server:
     failure: Failure | None = None
     has_vm: bool = False
     half_shaped: bool = False
+    players: Players | None = None
 
 
 def actions(server: Server) -> Sequence[Kind]:
@@ -69,6 +72,7 @@ def begin(server: Server, operation: Operation) -> Server:
         updated_at=operation.created_at,
         failure=None,
         has_vm=server.has_vm or server.phase in _WITH_VM,
+        players=None,
     )
 
 
@@ -112,7 +116,16 @@ def advance(server: Server, happening: Event | Outcome, *, at: datetime) -> Serv
 
 
 def _reached(server: Server, fact: evt.ServerReady | evt.ServerRestored) -> Server:
-    return replace(server, host=fact.host, ports=fact.ports, connect=fact.connect)
+    known = server.players
+    players = known if known and known.operation_id == fact.operation_id else None
+    return replace(server, host=fact.host, ports=fact.ports, connect=fact.connect, players=players)
+
+
+def count(server: Server, fact: evt.PlayersChanged) -> Server:
+    """Fold in who plays now, unless something newer was told already."""
+    known = server.players
+    is_late = known is not None and known.told_at >= fact.time
+    return server if is_late else replace(server, players=Players.of(fact))
 
 
 # What an operation's end means to its server, where no fact says it already.

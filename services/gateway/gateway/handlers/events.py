@@ -3,10 +3,12 @@
 import logging
 from datetime import datetime
 
+from common.contracts import events as evt
 from common.contracts.events import AnyEvent
 from common.errors import Rejected
+from gateway.domain import server
 from gateway.handlers.transition import move
-from gateway.ports.work import UnitOfWork
+from gateway.ports.work import UnitOfWork, Work
 
 log = logging.getLogger(__name__)
 
@@ -20,4 +22,14 @@ async def on_event(event: AnyEvent, *, work: UnitOfWork, at: datetime) -> None:
         operation = await tx.operations.hold(event.operation_id)
         if operation is None or operation.server_id != event.server_id:
             raise Rejected("no operation of this server has this id")
-        await move(tx, operation, event, at=at)
+        if isinstance(event, evt.PlayersChanged):
+            await _count(tx, event)
+        else:
+            await move(tx, operation, event, at=at)
+
+
+async def _count(tx: Work, fact: evt.PlayersChanged) -> None:
+    """Remember who plays: that moves no operation."""
+    before = await tx.servers.hold(fact.server_id)
+    if before is not None:
+        await tx.servers.save(server.count(before, fact))

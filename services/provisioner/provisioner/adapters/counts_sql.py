@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, select, update
+from sqlalchemy import Column, Integer, MetaData, String, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import now
@@ -42,3 +42,7 @@ class SqlCounts:
         if not await add_if_absent(self._session, counts, server_id=server_id, **told):
             of_server = counts.c.server_id == server_id
             await self._session.execute(update(counts).where(of_server).values(**told))
+
+    async def remove(self, server_id: str) -> None:
+        """Forget what was told, so that the next count is told whatever it is."""
+        await self._session.execute(delete(counts).where(counts.c.server_id == server_id))
