@@ -93,7 +93,8 @@ class SshGuests:
         with self._files(target, keys) as hosts:
             answer = await _ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
         if answer.code != 0:
-            raise NotYet("the game's unit does not run")
+            why = answer.error.strip().rpartition("\n")[2]
+            raise NotYet(why or "the game's unit does not run")
         return answer.out.splitlines()
 
     async def packages(

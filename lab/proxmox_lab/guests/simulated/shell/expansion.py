@@ -1,12 +1,19 @@
 """Words become texts: variables, home directories, patterns."""
 
 import fnmatch
+import itertools
 import posixpath
 
-from proxmox_lab.guests.simulated.script.words import ASSIGNMENT
+from proxmox_lab.guests.simulated.script.words import ASSIGNMENT, Sort, Word
 from proxmox_lab.guests.simulated.shell.session import Session
 
 HOME_MARK = "\0"  # an unquoted tilde at the start of a word
+
+
+def is_assignment(word: Word) -> bool:
+    """Whether the word gives a variable its value, which is not split, if it leads a command."""
+    bare = itertools.takewhile(lambda piece: piece.sort is Sort.TEXT and not piece.quoted, word)
+    return ASSIGNMENT.match("".join(piece.value for piece in bare)) is not None
 
 
 def split_assignments(words: list[str]) -> tuple[list[str], dict[str, str]]:

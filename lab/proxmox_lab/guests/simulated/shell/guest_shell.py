@@ -20,7 +20,7 @@ from proxmox_lab.guests.simulated.shell.transfer_commands import TRANSFER_COMMAN
 NOT_FOUND = 127
 SUDO_WITH_VALUE = frozenset({"-u", "-g", "-p", "--user", "--group", "--prompt"})
 ALWAYS_THERE = frozenset(
-    {"cd", "echo", "test", "[", "command", ":", "true", "false", "pwd", "umask"}
+    {"cd", "echo", "test", "[", "command", ":", "true", "false", "printf", "pwd", "umask"}
 )
 PYTHON = frozenset({"python3", "python3.13"})
 SHELLS = frozenset({"sh", "bash", "dash"})

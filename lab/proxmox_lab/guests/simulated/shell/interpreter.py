@@ -9,6 +9,7 @@ from proxmox_lab.guests.simulated.script.syntax import Command, Line, Pipeline, 
 from proxmox_lab.guests.simulated.script.words import GLOB, NotModelled, Sort, Word
 from proxmox_lab.guests.simulated.shell.expansion import (
     HOME_MARK,
+    is_assignment,
     matches,
     split_assignments,
     variable,
@@ -76,7 +77,8 @@ class Interpreter:
             return await self._redirected(outcome, command.redirections, session), session
         words: list[str] = []
         for word in command.words:
-            words += await self._expand(word, session)
+            leads = not split_assignments(words)[0]
+            words += await self._expand(word, session, whole=leads and is_assignment(word))
         words, given = split_assignments(words)
         if not words:
             session.variables.update(given)
@@ -105,8 +107,8 @@ class Interpreter:
             return Outcome(), before
         return await self._run_command(words, session), before
 
-    async def _expand(self, word: Word, session: Session) -> list[str]:
-        text, splits, quoted = "", False, any(piece.quoted for piece in word)
+    async def _expand(self, word: Word, session: Session, *, whole: bool = False) -> list[str]:
+        text, splits, quoted = "", False, whole or any(piece.quoted for piece in word)
         for place, piece in enumerate(word):
             if piece.sort is Sort.COMMAND:
                 outcome = await self._line(

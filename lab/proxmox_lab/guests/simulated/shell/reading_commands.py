@@ -52,6 +52,23 @@ async def head(words: list[str], session: Session) -> Outcome:
     return Outcome(out=b"".join(data.splitlines(keepends=True)[: int(given.get("--lines", "10"))]))
 
 
+async def tail(words: list[str], session: Session) -> Outcome:
+    """The last lines of a file or of the input, or its last bytes."""
+    data = (await cat([word for word in words if not word.startswith("-")], session)).out
+    given = {word.partition("=")[0]: word.partition("=")[2] for word in words[1:]}
+    if "--bytes" in given:
+        return Outcome(out=data[-int(given["--bytes"]) :])
+    return Outcome(out=b"".join(data.splitlines(keepends=True)[-int(given.get("--lines", "10")) :]))
+
+
+async def printf(words: list[str], _session: Session) -> Outcome:
+    """The words in a pattern that says only where they go."""
+    pattern, given = words[1].replace("\\n", "\n"), words[2:]
+    if pattern.replace("%s", "").count("%") or pattern.count("%s") != len(given):
+        return failed(f"the simulated guest does not model printf {words[1]}", code=2)
+    return said("".join(map("".join, zip(pattern.split("%s"), [*given, ""], strict=True))))
+
+
 async def test(words: list[str], session: Session) -> Outcome:
     """The file tests, emptiness, and comparison of texts."""
     arguments = [word for word in words[1:] if word != "]"]
@@ -117,6 +134,8 @@ READING_COMMANDS: Mapping[str, Command] = {
     "echo": echo,
     "cat": cat,
     "head": head,
+    "tail": tail,
+    "printf": printf,
     "test": test,
     "[": test,
     "ls": ls,
