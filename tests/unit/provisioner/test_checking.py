@@ -8,7 +8,7 @@ import pytest
 from common.contracts import events as evt
 from common.contracts.servers import Endpoint, PublishedPort, TaskTiming
 from provisioner import patience, work
-from provisioner.domain.game import Sign
+from provisioner.domain.game import Query, Sign
 from provisioner.domain.run import Stage
 from provisioner.handlers import on_event
 from provisioner.work import work_on
@@ -118,7 +118,7 @@ async def test_players_are_told_the_port_for_them_not_the_one_that_is_asked(
             )
         }
     )
-    world.games.game = replace(GAME, query=replace(GAME.query, port="query"))
+    world.games.game = replace(GAME, query=Query(protocol="ping", port="query"))
     await on_event(vm_ready(operation_id="op_6", endpoint=endpoint), work=world)
 
     await finish(world)
