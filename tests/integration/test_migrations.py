@@ -19,18 +19,21 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
 # Where each service describes its tables.
 SERVICES = {
-    "gateway": "gateway.adapters.sql.tables",
-    "vm-service": "vm_service.adapters.tables",
-    "provisioner": "provisioner.adapters.sql",
-    "log-service": "log_service.adapters.sql",
+    "gateway": ["gateway.adapters.sql.tables"],
+    "vm-service": ["vm_service.adapters.tables"],
+    "provisioner": [
+        f"provisioner.adapters.{module}" for module in ("sql", "keys_sql", "counts_sql")
+    ],
+    "log-service": ["log_service.adapters.sql"],
 }
 
 
 def metadata_of(service: str) -> MetaData:
     """Find the tables of a service; with a mailbox unless it only records."""
     together = MetaData()
-    for table in importlib.import_module(SERVICES[service]).metadata.tables.values():
-        table.to_metadata(together)
+    for module in SERVICES[service]:
+        for table in importlib.import_module(module).metadata.tables.values():
+            table.to_metadata(together)
     for table in () if service == "log-service" else (inbox, outbox, leases):
         table.to_metadata(together)
     return together
