@@ -20,6 +20,9 @@ class CliSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPAWNYARD_", extra="ignore")
 
     data: Path = Field(default=ROOT / "data", description="Data folder of the embedded stack")
+    playbooks: Path = Field(
+        default=ROOT / "playbooks", description="Games and playbooks of the embedded stack"
+    )
     url: str | None = Field(default=None, description="Address of a gateway elsewhere")
     config: Path = Field(
         default_factory=lambda: Path.home() / ".config" / "spawnyard",

@@ -10,7 +10,7 @@ from yard_cli.commands import options
 from yard_cli.commands.target import data_folder
 from yard_cli.interrupts import run
 from yard_cli.render import console
-from yard_cli.settings import ROOT
+from yard_cli.settings import ROOT, CliSettings
 from yard_cli.show.panel import where_to_go
 from yard_cli.show.plain import PlainShow
 from yard_cli.stack.plan import Site
@@ -25,7 +25,13 @@ def site(*, data: Path | None, port_base: int, vm: bool = False) -> Site:
     folder = data_folder(data, vm=vm)
     guests = "qemu" if vm else "simulated"
     folder.make()
-    return Site(folder=folder, ports=Ports(port_base), secrets=load_or_make(folder), guests=guests)
+    return Site(
+        folder=folder,
+        ports=Ports(port_base),
+        secrets=load_or_make(folder),
+        guests=guests,
+        playbooks=CliSettings().playbooks.resolve(),
+    )
 
 
 def up(

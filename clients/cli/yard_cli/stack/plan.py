@@ -45,6 +45,7 @@ class Site:
     ports: Ports
     secrets: Secrets
     guests: str = "simulated"
+    playbooks: Path = ROOT / "playbooks"
 
 
 def foundations(site: Site) -> list[ProcessSpec]:
@@ -129,7 +130,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "SEALING_KEY_FILE": str(site.folder.sealing_key),
             "HYPERVISOR_KEY_FILE": str(site.folder.hypervisor_key),
             "SETUP_TOKEN": site.secrets.setup_token,
-            "GAMES_DIR": str(ROOT / "playbooks" / "games"),
+            "GAMES_DIR": str(site.playbooks / "games"),
             "PUBLIC_LOG_URL": site.ports.url("log-service"),
             "ISSUER": issuer,
         },
@@ -151,7 +152,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
         "provisioner": {
             "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
             "SEALING_KEY_FILE": str(site.folder.sealing_key),
-            "PLAYBOOKS_DIR": str(ROOT / "playbooks"),
+            "PLAYBOOKS_DIR": str(site.playbooks),
             "GUEST_USER": "yard",
             "RUNS_DIR": str(site.folder.path / "runs"),
         },
