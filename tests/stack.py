@@ -75,6 +75,7 @@ class Stack:
 
     data: Path
     base: int = field(default_factory=free_base)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     process: asyncio.subprocess.Process | None = None
     token: str = ""
 
@@ -94,7 +95,8 @@ class Stack:
         with (self.data / "up.log").open("ab") as sink:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "yard_cli", "up", *options,
-                cwd=ROOT, stdout=sink, stderr=sink, start_new_session=True,
+                cwd=ROOT, env={**os.environ, **self.environment},
+                stdout=sink, stderr=sink, start_new_session=True,
             )  # fmt: skip
         await self.ready()
 

@@ -102,3 +102,16 @@ async def test_install_sets_mode_and_ownership(bench: Bench) -> None:
 
     node = bench.machine.files.get("/etc/b")
     assert (node.mode, node.group, bench.machine.files.read("/etc/b")) == (0o640, "games", b"a\n")
+
+
+async def test_dpkg_query_shows_what_is_installed_in_the_shape_asked_for(bench: Bench) -> None:
+    await bench.module("apt", name="curl", update_cache=True)
+    version = bench.machine.disk.packages["curl"]
+    shape = "'--showformat=${Package} ${Version}\\n'"
+
+    shown = await bench.sh(f"dpkg-query --show {shape} -- curl nobody-made-it")
+    usual = await bench.sh("dpkg-query -W curl")
+
+    assert (shown.out.decode(), shown.code) == (f"curl {version}\n", 1)
+    assert b"no packages found matching nobody-made-it" in shown.err
+    assert (usual.out.decode(), usual.code) == (f"curl\t{version}\n", 0)

@@ -13,10 +13,11 @@ from proxmox_lab.guests.simulated.shell.session import (
 )
 
 ARCHITECTURES = "/var/lib/dpkg/arch"  # dpkg's own list, the native one first
+FORMATS = ("--showformat=", "-f=")
 
 
 async def dpkg(words: list[str], session: Session) -> Outcome:
-    """``dpkg -s``, ``dpkg-query -W`` and what dpkg knows of architectures."""
+    """``dpkg -s`` and what dpkg knows of architectures."""
     if "--print-architecture" in words:
         return said("amd64")
     foreign = session.machine.files.text(ARCHITECTURES).split()[1:]
@@ -30,6 +31,30 @@ async def dpkg(words: list[str], session: Session) -> Outcome:
         node = Node(kind=Kind.FILE, mode=0o644)
         session.machine.files.write(ARCHITECTURES, text, template=node)
         return Outcome()
+    return _status(words, session)
+
+
+async def dpkg_query(words: list[str], session: Session) -> Outcome:
+    """``dpkg-query -W`` (``--show``) with a format of package and version, and ``-s``."""
+    if not {"-W", "--show"} & set(words):
+        return _status(words, session)
+    given = [word.partition("=")[2] for word in words if word.startswith(FORMATS)]
+    shape = given[-1] if given else "${Package}\t${Version}\n"
+    known = session.machine.disk.packages
+    _, names = options(words[1:])
+    lines = [_shown(shape, name, known[name]) for name in names or sorted(known) if name in known]
+    missing = [name for name in names if name not in known]
+    errors = "".join(f"dpkg-query: no packages found matching {name}\n" for name in missing)
+    return Outcome(out="".join(lines).encode(), err=errors.encode(), code=1 if missing else 0)
+
+
+def _shown(shape: str, name: str, version: str) -> str:
+    for written, meant in (("\\n", "\n"), ("\\t", "\t")):
+        shape = shape.replace(written, meant)
+    return shape.replace("${Package}", name).replace("${Version}", version)
+
+
+def _status(words: list[str], session: Session) -> Outcome:
     _, names = options(words[1:])
     known = session.machine.disk.packages
     missing = [name for name in names if name not in known]
@@ -40,4 +65,4 @@ async def dpkg(words: list[str], session: Session) -> Outcome:
     )
 
 
-PACKAGE_COMMANDS: Mapping[str, Command] = {"dpkg": dpkg, "dpkg-query": dpkg}
+PACKAGE_COMMANDS: Mapping[str, Command] = {"dpkg": dpkg, "dpkg-query": dpkg_query}
