@@ -40,6 +40,14 @@ def test_the_settings_defaults_are_enough_for_the_provisioner(folder: Path):
     assert full.keys() == properties.keys(), "each has a default or must be given"
 
 
+def test_a_long_line_costs_no_time(folder: Path):
+    manifest = yaml.safe_load((folder / "game.yml").read_text())
+    console = manifest.get("players", {}).get("console", {})
+    for expression in (*console.values(), manifest["ready"].get("console", "^$")):
+        for line in ("a" * 16_000, " " * 16_000, "[1:2] " * 2_500, ": " * 8_000):
+            assert not re.search(expression, line)
+
+
 def test_its_protocol_is_spoken_and_its_port_is_published(folder: Path):
     game = known(folder)
 

@@ -49,6 +49,7 @@ def putting(*path: str | int, value: object) -> Change:
     return put
 
 
+LEAVES = "2026-01-02 03:04:05: ACTION[Server]: Ada_1 leaves game. List of players:"
 RCON = {"name": "rcon", "protocol": "tcp", "number": 27015, "expose": "loopback"}
 HTTP = {"resolver": "http", "setting": "motd", "artefacts": [
     {"name": "x", "url": "https://x/{nobody}", "checksum": "download"}]}  # fmt: skip
@@ -139,6 +140,13 @@ def test_a_task_is_held_to_its_rules(folder: Path, task: Any, told: str):
     changed(folder / "install.yml", lambda tasks: tasks.append(task))
 
     assert any(told in complaint for complaint in complaints(folder)), complaints(folder)
+
+
+@pytest.mark.parametrize("kind", ["joined", "spoofs"])
+def test_a_line_means_one_thing(folder: Path, kind: str):
+    changed(folder / "lines.yml", lambda lines: lines.setdefault(kind, []).append(LEAVES))
+
+    assert any(f"lines.yml/{kind}: is taken for left" in told for told in complaints(folder))
 
 
 def test_a_text_goes_into_a_file_by_a_filter(folder: Path):

@@ -21,6 +21,7 @@ def line_rules(game: GameFolder) -> Iterator[Complaint]:
             if not re.search(expression, line):
                 yield _at(kind, f"is not recognised: {line}", "correct the manifest's expression")
     if expressions:
+        yield from _mistaken(game, expressions)
         yield from _imitations(game, expressions)
 
 
@@ -32,6 +33,16 @@ def _expressions(game: GameFolder) -> Mapping[str, str]:
     ready = game.manifest.get("ready", {})
     found = {"ready": ready["console"]} if "console" in ready else {}
     return found | game.manifest.get("players", {}).get("console", {})
+
+
+def _mistaken(game: GameFolder, expressions: Mapping[str, str]) -> Iterator[Complaint]:
+    """Find lines that one expression takes for its own and that are another's, or nobody's."""
+    for kind, expression in expressions.items():
+        for other in (*expressions, "spoofs"):
+            lines: list[str] = game.lines.get(other) or []
+            for line in lines if other != kind else []:
+                if re.search(expression, line):
+                    yield _at(other, f"is taken for {kind}: {line}", "narrow the expression")
 
 
 def _imitations(game: GameFolder, expressions: Mapping[str, str]) -> Iterator[Complaint]:

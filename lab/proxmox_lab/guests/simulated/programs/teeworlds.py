@@ -1,11 +1,10 @@
 """Teeworlds 0.7: the token handshake and the server information it protects."""
 
-import asyncio
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import cast
 
+from proxmox_lab.guests.simulated.programs.datagrams import Datagrams
 from proxmox_lab.guests.simulated.programs.settings import number
 
 CONTROL_HEADER = b"\x04\x00\x00"
@@ -18,24 +17,17 @@ TOKEN_REQUEST_SIZE = 512  # a padded request: no use for reflection
 VERSION = "0.7.5"
 
 
-class TeeworldsAnswers(asyncio.DatagramProtocol):
+class TeeworldsAnswers(Datagrams):
     """Hands out tokens and, to those who hold one, name, map and player counts."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """Take the settings the server was started with."""
-        self.settings = settings
-        self._transport: asyncio.DatagramTransport | None = None
+        super().__init__(settings)
         self._secret = os.urandom(16)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go out."""
-        self._transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def answer(self, data: bytes, caller: tuple[str, int]) -> bytes:
         """Answer a token request or an information request; the rest is met with silence."""
-        answer = self._token(data, addr) or self._information(data, addr)
-        if self._transport is not None and answer:
-            self._transport.sendto(answer, addr)
+        return self._token(data, caller) or self._information(data, caller)
 
     def _token(self, data: bytes, caller: tuple[str, int]) -> bytes:
         wanted = len(data) >= TOKEN_REQUEST_SIZE and data[:1] == CONTROL_HEADER[:1]
