@@ -34,6 +34,7 @@ from provisioner.domain.run import Run
 from provisioner.domain.server_key import ServerKey
 from provisioner.ports import Tools
 
+CONSOLE_LINES = 20
 SERVER, OPERATION = "srv_1", "op_5"
 CHECKSUM = f"sha256:{'0' * 64}"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINxJjdAvumZcDxh2JpwmHV79685/QYhm5nDgeeEia48z guest"
@@ -221,12 +222,18 @@ class FakeGuests:
         return self.journal
 
     async def console(
-        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+        self,
+        target: Target,
+        keys: Sequence[str],
+        *,
+        unit: str,
+        file: str | None,
+        first: bool = False,
     ) -> Sequence[str]:
         self.power.step()
         if self.said is None:
             raise NotYet("the game's unit does not run")
-        return self.said
+        return self.said[:CONSOLE_LINES] if first else self.said[-CONSOLE_LINES:]
 
     async def packages(
         self, target: Target, keys: Sequence[str], *, names: Sequence[str]

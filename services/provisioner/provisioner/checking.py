@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from common.contracts import events as evt
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.game import Game, published
+from provisioner.domain.game import Game, Sign, published
 from provisioner.domain.play import plain, shown
 from provisioner.domain.run import Run
 from provisioner.installation import installation
@@ -48,12 +48,21 @@ async def _answer(task: Task, game: Game) -> dict[str, JsonValue]:
         port = published(endpoint, game.query.port).public_port
         answer = await task.tools.queries.ask(game.query.protocol, endpoint.public_host, port)
     if game.sign is not None and not (game.query and task.run.left_the_game_running):
-        said = await task.tools.guests.console(
-            task.target, task.run.host_keys, unit=game.unit, file=game.sign.file
-        )
-        if not game.sign.is_among(said):
-            raise NotYet("it has not said that it is up", remedy=NO_SIGN)
+        await _hear(task, game.sign, unit=game.unit)
     return answer
+
+
+async def _hear(task: Task, sign: Sign, *, unit: str) -> None:
+    """Raise ``NotYet`` unless the game has given its sign since it was started."""
+    said = await task.tools.guests.console(
+        task.target,
+        task.run.host_keys,
+        unit=unit,
+        file=sign.file,
+        first=task.run.left_the_game_running,
+    )
+    if not sign.is_among(said):
+        raise NotYet("it has not said that it is up", remedy=NO_SIGN)
 
 
 async def _last_lines(task: Task, game: Game) -> tuple[str, ...]:

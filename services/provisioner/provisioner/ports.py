@@ -97,10 +97,17 @@ class Guests(Protocol):
         ...
 
     async def console(
-        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+        self,
+        target: Target,
+        keys: Sequence[str],
+        *,
+        unit: str,
+        file: str | None,
+        first: bool = False,
     ) -> Sequence[str]:
         """Return the last lines of a game: of its file, or of the journal since it was started.
 
+        ``first``: of the journal the first ones instead, which a start leaves.
         Raises ``NotYet`` if its unit does not run.
         """
         ...

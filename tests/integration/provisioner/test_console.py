@@ -63,8 +63,8 @@ async def test_factorio_is_up_when_it_hosts(site: Site, runs: Path, mirror: str)
     )
     outside = PublishedPort(name="game", protocol="udp", guest_port=NUMBER, public_port=NUMBER)
     endpoint = site.endpoint.model_copy(update={"ports": (outside,)})
-    event = vm_ready(endpoint=endpoint, host_keys=(site.host_key,), spec=spec)
-    await on_event(event, work=world)
+    there = {"endpoint": endpoint, "host_keys": (site.host_key,), "spec": spec}
+    await on_event(vm_ready(**there), work=world)
 
     await work_on(SERVER, work=world, tools=tools)
 
@@ -72,3 +72,9 @@ async def test_factorio_is_up_when_it_hosts(site: Site, runs: Path, mirror: str)
     [ready] = world.said(evt.ServerReady)
     assert ready.connect == f"{site.endpoint.public_host}:{NUMBER}"
     assert (ready.query, ready.lock) == ({}, made_of)
+
+    await on_event(vm_ready(**there, operation_id="op_6"), work=world)  # it changes nothing
+    await work_on(SERVER, work=world, tools=tools)
+
+    [_, ready] = world.said(evt.ServerReady)
+    assert not any(timing.changed for timing in ready.timings)

@@ -17,6 +17,7 @@ from tests.unit.lab_guests.conftest import Bench
         ("A=1; echo $A${A}", "11\n"),
         ("echo `echo in` $(echo side)", "in side\n"),
         ("A=$(echo 'b  c'; echo d) && printf '%s\\n' \"$A\"", "b  c\nd\n"),
+        ("(echo a; echo bc) | head --lines=1", "a\n"),
         ("(echo a; echo bc) | tail --bytes=3", "bc\n"),
         ("echo a > /tmp/f; echo b >> /tmp/f; tail --lines=1 -- /tmp/f", "b\n"),
         ("echo a | cat | grep -c a", "1\n"),

@@ -96,6 +96,15 @@ async def test_a_game_that_was_left_running_need_not_repeat_what_it_said_long_ag
     assert await checked_after(world, CALM) is Stage.DONE
 
 
+async def test_of_one_left_running_that_nobody_can_ask_the_first_words_count(
+    world: FakeProvisioner,
+):
+    world.games.game = BY_CONSOLE
+    world.guests.said = (UP, *("[chat] ada: hi",) * 100)
+
+    assert await checked_after(world, CALM) is Stage.DONE
+
+
 async def test_one_that_was_restarted_or_can_say_nothing_else_has_to_say_it():
     changed = (*CALM, TaskTiming(task="Restart the game", seconds=1, changed=True))
     for game, timings in ((BY_BOTH, changed), (BY_BOTH, ()), (BY_CONSOLE, CALM)):

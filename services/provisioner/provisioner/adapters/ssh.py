@@ -33,10 +33,11 @@ KEY: Final = "id"
 # command's failure is seen, hence the variable: a journal that cannot be read is not an empty one.
 FILE: Final = "sudo -n tail --bytes=4194304 -- {file}"
 JOURNAL: Final = (
-    "said=$(sudo -n journalctl --no-pager --output=cat --lines=20000 _SYSTEMD_INVOCATION_ID="
+    "said=$(sudo -n journalctl --no-pager --output=cat --lines={lines} _SYSTEMD_INVOCATION_ID="
     '"$(systemctl show --property=InvocationID --value {unit})") && '
-    "printf '%s\\n' \"$said\" | tail --bytes=4194304"
+    "printf '%s\\n' \"$said\" | {end} --bytes=4194304"
 )
+CONSOLE_LINES: Final = 20_000
 PAIR: Final = 2  # words of a line: package, version
 TOLD: Final = 200  # characters of a version
 TOLD_LIMIT: Final = 65_536
@@ -85,11 +86,22 @@ class SshGuests:
         return ()
 
     async def console(
-        self, target: Target, keys: Sequence[str], *, unit: str, file: str | None
+        self,
+        target: Target,
+        keys: Sequence[str],
+        *,
+        unit: str,
+        file: str | None,
+        first: bool = False,
     ) -> Sequence[str]:
-        """Return the last lines of a game: of its file, or of the journal since it was started."""
+        """Return the last lines of a game: of its file, or of the journal since it was started.
+
+        ``first``: of the journal the first ones instead.
+        """
         name = shlex.quote(unit)
-        lines = FILE.format(file=shlex.quote(file)) if file else JOURNAL.format(unit=name)
+        count, end = (f"+{CONSOLE_LINES}", "head") if first else (CONSOLE_LINES, "tail")
+        journal = JOURNAL.format(unit=name, lines=count, end=end)
+        lines = FILE.format(file=shlex.quote(file)) if file else journal
         with self._files(target, keys) as hosts:
             answer = await _ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
         if answer.code != 0:

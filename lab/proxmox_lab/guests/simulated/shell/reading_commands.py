@@ -41,24 +41,27 @@ async def cat(words: list[str], session: Session) -> Outcome:
 
 
 async def head(words: list[str], session: Session) -> Outcome:
-    """The first lines of a file, or its first bytes."""
-    (name,) = (word for word in words[1:] if not word.startswith("-"))
-    path = session.path(name)
-    demand_read(session.machine.files, path, actor=session.actor)
-    data = session.machine.files.read(path)
-    given = {word.partition("=")[0]: word.partition("=")[2] for word in words[1:]}
-    if "--bytes" in given:
-        return Outcome(out=data[: int(given["--bytes"])])
-    return Outcome(out=b"".join(data.splitlines(keepends=True)[: int(given.get("--lines", "10"))]))
+    """The first lines of a file or of the input, or its first bytes."""
+    data, sort, count = await _part(words, session)
+    if sort == "--bytes":
+        return Outcome(out=data[:count])
+    return Outcome(out=b"".join(data.splitlines(keepends=True)[:count]))
 
 
 async def tail(words: list[str], session: Session) -> Outcome:
     """The last lines of a file or of the input, or its last bytes."""
+    data, sort, count = await _part(words, session)
+    if sort == "--bytes":
+        return Outcome(out=data[-count:])
+    return Outcome(out=b"".join(data.splitlines(keepends=True)[-count:]))
+
+
+async def _part(words: list[str], session: Session) -> tuple[bytes, str, int]:
+    """What is there, and how much of it is wanted, in which unit."""
     data = (await cat([word for word in words if not word.startswith("-")], session)).out
     given = {word.partition("=")[0]: word.partition("=")[2] for word in words[1:]}
-    if "--bytes" in given:
-        return Outcome(out=data[-int(given["--bytes"]) :])
-    return Outcome(out=b"".join(data.splitlines(keepends=True)[-int(given.get("--lines", "10")) :]))
+    sort = "--bytes" if "--bytes" in given else "--lines"
+    return data, sort, int(given.get(sort, "10"))
 
 
 async def printf(words: list[str], _session: Session) -> Outcome:

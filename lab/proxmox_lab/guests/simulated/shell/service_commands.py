@@ -133,7 +133,7 @@ PRIVILEGED = frozenset({"start", "stop", "restart", "enable", "disable", "daemon
 
 
 async def journalctl(words: list[str], session: Session) -> Outcome:
-    """The last lines of a unit, or those of one start of it."""
+    """The last lines of a unit (``--lines=+N``: the first), or those of one start of it."""
     after = dict(itertools.pairwise(words))
     joined = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     states = session.machine.units.states
@@ -148,7 +148,10 @@ async def journalctl(words: list[str], session: Session) -> Outcome:
         for line in (journal if invocation is None else journal.of(invocation))
     ]
     count = joined.get("--lines") or after.get("--lines") or after.get("-n", "")
-    lines = lines[-int(count) :] if count.isdigit() else lines
+    if count.startswith("+"):
+        lines = lines[: int(count)]
+    elif count.isdigit():
+        lines = lines[-int(count) :]
     return said("".join(f"{line}\n" for line in lines) or "-- No entries --")
 
 
