@@ -7,35 +7,19 @@ import pytest
 
 from common.contracts import events as evt
 from common.contracts.servers import Endpoint, PublishedPort, TaskTiming
-from provisioner import patience, work
 from provisioner.domain.game import Query, Sign
 from provisioner.domain.run import Stage
 from provisioner.handlers import on_event
-from provisioner.work import work_on
 from tests.fakes.provisioner import ENDPOINT, GAME, SERVER, FakeProvisioner, vm_ready
+from tests.unit.provisioner.runs import finish
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 UP = "[info] up on 7777"
 SIGN = Sign(line=re.compile(r"^\[info\] up on [0-9]{1,5}$"))
 BY_BOTH = replace(GAME, sign=SIGN)
 BY_CONSOLE = replace(GAME, sign=SIGN, query=None)
 CALM = (TaskTiming(task="Install", seconds=1),)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE", 0.001)
-    monkeypatch.setattr(work, "WATCH", 0.01)
-
-
-@pytest.fixture
-async def world() -> FakeProvisioner:
-    world = FakeProvisioner()
-    await on_event(vm_ready(), work=world)
-    return world
-
-
-async def finish(world: FakeProvisioner) -> None:
-    await work_on(SERVER, work=world, tools=world.tools)
 
 
 async def test_a_game_that_nobody_can_ask_is_up_when_it_says_so(world: FakeProvisioner):

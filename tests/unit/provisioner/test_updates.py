@@ -8,42 +8,26 @@ import pytest
 from common.contracts import events as evt
 from common.contracts.logs import LogBatch
 from common.contracts.servers import ServerSpec
-from provisioner import patience, work
 from provisioner.domain.run import Stage
 from provisioner.handlers import on_event
-from provisioner.work import work_on
 from tests.fakes.provisioner import (
-    SERVER,
     SPEC,
     FakeProvisioner,
     PowerCut,
     rollback,
     vm_ready,
 )
+from tests.unit.provisioner.runs import finish, once_deployed
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 NEWER: Final = SPEC.model_copy(update={"settings": {**SPEC.settings, "version": "2"}})
 LATER: Final = "op_6"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE", 0.001)
-    monkeypatch.setattr(work, "WATCH", 0.01)
-
-
-async def finish(world: FakeProvisioner) -> None:
-    await work_on(SERVER, work=world, tools=world.tools)
-
-
 @pytest.fixture
 async def world() -> FakeProvisioner:
-    """Return a world with a server that was deployed, and runs."""
-    world = FakeProvisioner()
-    await on_event(vm_ready(), work=world)
-    await finish(world)
-    world.outbox.messages.clear()
-    world.playbooks.plays.clear()
-    return world
+    return await once_deployed()
 
 
 def updating(**changes: Any) -> evt.VMReady:

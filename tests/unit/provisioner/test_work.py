@@ -11,7 +11,7 @@ import pytest
 
 from common.contracts import events as evt
 from common.contracts.base import now
-from provisioner import patience, work
+from provisioner import work
 from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
 from provisioner.work import time_left, work_on
@@ -26,23 +26,9 @@ from tests.fakes.provisioner import (
     vm_ready,
 )
 from tests.fakes.provisioner import PowerCut as Cut
+from tests.unit.provisioner.runs import finish, once_deployed
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE", 0.001)
-    monkeypatch.setattr(work, "WATCH", 0.01)
-
-
-@pytest.fixture
-async def world() -> FakeProvisioner:
-    world = FakeProvisioner()
-    await on_event(vm_ready(), work=world)
-    return world
-
-
-async def finish(world: FakeProvisioner) -> None:
-    await work_on(SERVER, work=world, tools=world.tools)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 async def test_a_run_takes_its_steps_and_announces_the_server(world: FakeProvisioner):
@@ -319,15 +305,6 @@ async def test_nothing_is_written_of_a_run_that_is_not_wanted_any_more(world: Fa
 
     assert (world.texts(), world.outbox.messages) == told
     assert world.playbooks.running == 0
-
-
-async def once_deployed() -> FakeProvisioner:
-    world = FakeProvisioner()
-    await on_event(vm_ready(), work=world)
-    await finish(world)
-    world.outbox.messages.clear()
-    world.playbooks.plays.clear()
-    return world
 
 
 @pytest.mark.parametrize("kind", ["start", "restart"])
