@@ -40,6 +40,16 @@ def test_the_settings_defaults_are_enough_for_the_provisioner(folder: Path):
     assert full.keys() == properties.keys(), "each has a default or must be given"
 
 
+def test_all_take_the_version_from_the_same_setting(folder: Path):
+    listed = read_game(folder)
+    kinds = yaml.safe_load((folder / "game.yml").read_text()).get("variants", {"of": {}})
+
+    for kind in kinds["of"] or [None]:
+        settings = {kinds["setting"]: kind} if kind else {}
+        source = GameFolders(PLAYBOOKS).find(folder.name, settings).source
+        assert listed.source_of(settings).setting == source.get("setting")
+
+
 def test_a_long_line_costs_no_time(folder: Path):
     manifest = yaml.safe_load((folder / "game.yml").read_text())
     console = manifest.get("players", {}).get("console", {})
