@@ -52,6 +52,11 @@ async def test_a_deployment_is_watched_from_request_to_running_server(stack: Sta
     assert server["phase"] == "running"
     assert server["host"] in server["connect"]
 
+    async def is_counted() -> bool:
+        shown = await stack.server(operation["server_id"])
+        return (shown["players"], shown["max_players"]) == (0, 16)
+
+    await eventually(is_counted, within=60, every=1)
     history = await stack.log(operation["id"])
     assert early == history
     assert [line["sequence"] for line in history] == list(range(1, len(history) + 1))
