@@ -65,20 +65,6 @@ async def call_off(world: FakeWorld, operation: str = "op_2") -> None:
     await on_event(CancelRequested(server_id="srv_1", operation_id=operation), work=world.memory)
 
 
-@pytest.fixture
-async def world() -> FakeWorld:
-    """Return a world with one server that runs, as it was deployed, for a minute."""
-    world = FakeWorld()
-    world.machines["srv_1"] = planned(
-        server_id="srv_1", operation_id="op_1", spec=SPEC, deadline=LATER
-    )
-    await run(world)
-    world.time.seconds += 60
-    world.memory.outbox.messages.clear()
-    world.hypervisor.calls.clear()
-    return world
-
-
 def vm_of(world: FakeWorld) -> FakeVM:
     return world.hypervisor.vms[FIRST]
 

@@ -40,20 +40,6 @@ NAME = "yard-op_2"
 NO_SNAPSHOTS = "snapshot feature is not available"
 
 
-@pytest.fixture
-async def world() -> FakeWorld:
-    """Return a world with one server that runs, as it was deployed, for a minute."""
-    world = FakeWorld()
-    world.machines["srv_1"] = planned(
-        server_id="srv_1", operation_id="op_1", spec=SPEC, deadline=LATER
-    )
-    await run(world)
-    world.time.seconds += 60
-    world.memory.outbox.messages.clear()
-    world.hypervisor.calls.clear()
-    return world
-
-
 async def run(world: FakeWorld) -> None:
     await work_on_machine("srv_1", work=world.memory, tools=world.tools)
 
