@@ -44,8 +44,7 @@ def test_all_take_the_version_from_the_same_setting(folder: Path):
     listed = read_game(folder)
     kinds = yaml.safe_load((folder / "game.yml").read_text()).get("variants", {"of": {}})
 
-    for kind in kinds["of"] or [None]:
-        settings = {kinds["setting"]: kind} if kind else {}
+    for settings in ({}, *({kinds["setting"]: kind} for kind in kinds["of"])):
         source = GameFolders(PLAYBOOKS).find(folder.name, settings).source
         assert listed.source_of(settings).setting == source.get("setting")
 

@@ -303,6 +303,8 @@ async def test_the_setting_that_names_the_version_is_the_one_the_manifest_says()
     assert [fault.pointer for fault in refused.value.faults] == ["/version"]
     with pytest.raises(NothingToChange):
         updated(hard, "1.20.4", game=game)
+    by_default = replace(game, variants={"easy": Source(setting="release")})
+    assert by_default.source_of({}) == Source(setting="release")
     spec = spec.model_copy(update={"settings": {"motd": "Hi", "mode": "easy"}})
     with pytest.raises(NoVersions):
         updated(replace(server, spec=spec), "1.21.8", game=game)

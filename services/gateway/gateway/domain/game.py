@@ -54,8 +54,9 @@ class Game:
     variants: Mapping[str, Source] = field(default_factory=dict[str, Source])
 
     def source_of(self, settings: Settings) -> Source:
-        """Return where the variant that the settings choose comes from."""
-        chosen = settings.get(self.variant_setting) if self.variant_setting else None
+        """Return where the variant that the settings, or else their defaults, choose comes from."""
+        known = _with_defaults(self.settings_schema, settings)
+        chosen = known.get(self.variant_setting) if self.variant_setting else None
         return self.variants.get(chosen, self.source) if isinstance(chosen, str) else self.source
 
 
