@@ -350,10 +350,11 @@ async def test_each_service_may_do_its_work_and_nothing_else(guarded: str) -> No
                 await sneaky.client.request("$JS.API.STREAM.PURGE.EVENTS", b"", timeout=0.5)
 
 
-async def test_only_the_gateway_asks_and_nobody_overhears(guarded: str) -> None:
-    async def echo(body: bytes) -> bytes:
-        return body
+async def echo(body: bytes) -> bytes:
+    return body
 
+
+async def test_only_the_gateway_asks_and_nobody_overhears(guarded: str) -> None:
     overheard: list[bytes] = []
 
     async def overhear(message: Msg) -> None:
@@ -378,9 +379,6 @@ async def test_only_the_gateway_asks_and_nobody_overhears(guarded: str) -> None:
 
 
 async def test_who_may_answer_says_nothing_unasked(guarded: str) -> None:
-    async def echo(body: bytes) -> bytes:
-        return body
-
     heard: list[bytes] = []
 
     async def hear(message: Msg) -> None:

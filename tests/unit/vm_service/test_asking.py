@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -146,47 +147,50 @@ async def ask_on_and_on(agent: ProxmoxAgent, vmid: int) -> None:
             await agent.guest_addresses("pve", vmid)
 
 
+@asynccontextmanager
+async def crowd(agent: ProxmoxAgent, size: int) -> AsyncGenerator[None]:
+    """Have that many guests asked on and on until the block ends."""
+    asking = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(size)]
+    try:
+        yield
+    finally:
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
 async def test_a_guest_that_boots_does_not_wait_for_a_crowd_that_never_answers():
     client = Deaf(awake=900_100)
     agent = ProxmoxAgent(client)
-    crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(20)]
-    while len(set(client.asked)) < len(crowd):
+    async with crowd(agent, 20):
+        while len(set(client.asked)) < 20:
+            await client.let_go_on()
+
+        one = asyncio.create_task(agent.guest_addresses("pve", 900_100))
         await client.let_go_on()
 
-    one = asyncio.create_task(agent.guest_addresses("pve", 900_100))
-    await client.let_go_on()
-
-    assert one.done()
-    assert await one == ["10.0.0.9"]
-    for task in crowd:
-        task.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
+        assert one.done()
+        assert await one == ["10.0.0.9"]
 
 
 async def test_of_those_that_never_answer_none_is_forgotten():
     client = Deaf(awake=0)
     agent = ProxmoxAgent(client)
-    crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(5)]
-    for _ in range(50):
-        await client.let_go_on()
+    async with crowd(agent, 5):
+        for _ in range(50):
+            await client.let_go_on()
 
-    times = Counter(client.asked).values()
-    assert len(times) == len(crowd)
-    assert max(times) - min(times) <= 1
-    for task in crowd:
-        task.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
+        times = Counter(client.asked).values()
+        assert len(times) == 5
+        assert max(times) - min(times) <= 1
 
 
 async def test_who_no_longer_wants_to_know_holds_no_turn():
     client = Deaf(awake=900_100)
     agent = ProxmoxAgent(client)
     for _ in range(2):
-        crowd = [asyncio.create_task(ask_on_and_on(agent, 900_000 + n)) for n in range(5)]
-        await client.let_go_on()
-        for task in crowd:
-            task.cancel()
-        await asyncio.gather(*crowd, return_exceptions=True)
+        async with crowd(agent, 5):
+            await client.let_go_on()
 
     async with asyncio.timeout(10):
         assert await agent.guest_addresses("pve", 900_100) == ["10.0.0.9"]
