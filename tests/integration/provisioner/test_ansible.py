@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from provisioner.adapters.ansible.process_tree import end_marked
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
-from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.play import Play, PlayEnded, TaskEvent, reason, remedy
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -72,12 +73,14 @@ def journal(tmp_path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-def marked() -> list[int]:
+def marked(runs: Path) -> list[int]:
+    """Return what runs of our own server: tests beside this one have another folder of runs."""
+    mark = f"SPAWNYARD_RUN={runs / 'srv_a'}".encode()
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if b"SPAWNYARD_RUN=srv_a" in (entry / "environ").read_bytes():
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -113,7 +116,7 @@ async def test_cancelled_it_leaves_no_process_and_no_file(
     playbooks = AnsiblePlaybooks(project=project, runs=runs)
     running = asyncio.ensure_future(playbooks.play(a_play(tmp_path, nap=600), tell=told.tell))
     await told.until("started", "Sleep")
-    assert marked()
+    assert marked(runs)
 
     started = asyncio.get_running_loop().time()
     running.cancel()
@@ -121,7 +124,7 @@ async def test_cancelled_it_leaves_no_process_and_no_file(
         await running
 
     assert asyncio.get_running_loop().time() - started < 100  # of the 600 it would take
-    assert marked() == []
+    assert marked(runs) == []
     assert [path.name for path in runs.iterdir()] == ["srv_a.lock"]
 
 
@@ -167,7 +170,7 @@ async def test_killed_with_its_caller_it_is_gone_before_the_next_begins(
     )
 
     assert ended.status == "successful"
-    assert marked() == []
+    assert marked(runs) == []
     assert journal(tmp_path) == ["start", "start", "end"]
 
 
@@ -186,7 +189,44 @@ async def test_even_when_the_supervisor_is_killed_what_is_left_ends_first(
     ended = await playbooks.play(a_play(tmp_path), tell=Told().tell)
 
     assert (broken.status, ended.status) == ("broken", "successful")
-    assert marked() == []
+    assert marked(runs) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finding it needs /proc")
+async def test_ansible_killed_without_an_exit_code_is_a_plain_failure_with_its_remedy(
+    project: Path, runs: Path, tmp_path: Path
+):
+    told = Told()
+    playbooks = AnsiblePlaybooks(project=project, runs=runs)
+    running = asyncio.ensure_future(playbooks.play(a_play(tmp_path, nap=600), tell=told.tell))
+    await told.until("started", "Sleep")
+
+    while not running.done():
+        _kill_all(_ansible(marked(runs)))
+        await asyncio.sleep(0.05)
+    ended = running.result()
+
+    assert (ended.status, ended.code) == ("broken", -1)
+    why = reason(None, ended, doing="Sleep")
+    assert "killed" in why
+    assert "memory" in remedy(why)
+    assert marked(runs) == []
+
+
+def _ansible(pids: list[int]) -> list[int]:
+    def words(pid: int) -> list[bytes]:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return []
+
+    return [pid for pid in pids if any(b"ansible-playbook" in word for word in words(pid)[:2])]
+
+
+def _kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _supervisors() -> list[int]:

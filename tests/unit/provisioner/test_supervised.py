@@ -20,7 +20,8 @@ from provisioner.domain.play import Play, TaskEvent
 
 PRELUDE = """
 import os, signal, subprocess, sys, time, json
-sys.stdin.readline()
+job = json.loads(sys.stdin.readline())
+mark = {**os.environ, "SPAWNYARD_RUN": job["directory"]}
 def event(n, kind="ok", **more):
     print(json.dumps({"event": {"counter": n, "kind": kind, "task": f"t{n}", **more}}), flush=True)
 def ended(status="successful", code=0):
@@ -75,7 +76,6 @@ async def test_events_are_told_and_the_end_is_the_child_s(runs: Path):
 
 async def test_one_that_gives_no_sign_of_life_is_ended_with_all_it_started(runs: Path):
     script = """
-mark = {**os.environ, "SPAWNYARD_RUN": "srv_t"}
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 left = subprocess.Popen(["sleep", "600"], env=mark, start_new_session=True)
 event(left.pid, "started")
@@ -148,7 +148,6 @@ async def test_a_child_that_breaks_says_why_in_few_words(runs: Path):
 
 async def test_a_child_whose_heirs_hold_its_pipes_is_not_waited_for(runs: Path):
     script = """
-mark = {**os.environ, "SPAWNYARD_RUN": "srv_t"}
 left = subprocess.Popen(["sleep", "600"], env=mark, stdout=subprocess.DEVNULL)
 event(left.pid)
 sys.exit(4)
@@ -196,6 +195,23 @@ async def test_what_another_living_run_of_the_server_has_is_let_be(runs: Path):
         await playbooks(runs, "sys.exit(1)").play(a_play(), tell=Told().tell)
 
     assert (runs / "srv_t").exists()
+
+
+async def test_a_server_of_the_same_name_in_another_installation_is_let_be(tmp_path: Path):
+    """Two installations, or two tests, on one machine: a mark names the server and whose it is."""
+    script = "event(subprocess.Popen(['sleep', '600'], env=mark).pid, 'started'); time.sleep(600)"
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    told = Told()
+    running = asyncio.ensure_future(playbooks(theirs, script).play(a_play(), tell=told.tell))
+    while not told:
+        await asyncio.sleep(0.01)
+
+    await playbooks(ours, "sys.exit(1)").play(a_play(), tell=Told().tell)
+
+    assert not _is_gone(told[0].counter)
+    running.cancel()
+    await asyncio.wait({running})
+    assert _is_gone(told[0].counter)
 
 
 async def test_stopped_while_it_waits_for_another_it_takes_nothing_with_it(runs: Path):

@@ -53,6 +53,8 @@ class Play:
 
 
 BROKEN: Final = "broken"  # the status of a play whose process did not say how it ended
+NOT_RUN: Final = -1  # in place of an exit code
+KILLED: Final = "ERROR! Ansible was killed in the midst of its work"
 HUNG: Final = "hung"  # the status of a play that gave no sign of life for too long
 MINUTES_FROM: Final = 120  # seconds
 LEVELS: Final[Mapping[Kind, Level]] = {
@@ -80,6 +82,11 @@ REMEDIES: Final = (
         r"no sign of life",
         "Look into the guest what it waits for (a download, a question). If the task truly takes "
         "so long, let the game's manifest allow more: `hang`.",
+    ),
+    (
+        r"Ansible was killed",
+        "Look whether the provisioner's host ran out of memory: then its kernel ends what is"
+        " large. Ask again when it has room.",
     ),
     (
         r"resolv|Failed to fetch|unable to fetch|update apt cache|Failed to update apt",

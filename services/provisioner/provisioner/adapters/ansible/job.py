@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field, JsonValue
 
 from provisioner.domain.play import PlayEnded, TaskEvent
 
-MARK: Final = "SPAWNYARD_RUN"  # names the server in the environment of all that a run starts
+# In the environment of all that a run starts: its folder, which names the server and whose it is.
+MARK: Final = "SPAWNYARD_RUN"
 
 
 class Job(BaseModel, frozen=True):
     """All that the child is told, on its standard input: no command line, no environment."""
 
-    name: str
     parent: int
     lock: Path
     directory: Path

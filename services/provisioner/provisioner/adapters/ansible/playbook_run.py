@@ -24,7 +24,7 @@ from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.adapters.ansible.job import MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
 from provisioner.domain.inventory import ssh_options
-from provisioner.domain.play import PlayEnded
+from provisioner.domain.play import BROKEN, KILLED, NOT_RUN, PlayEnded
 
 KEY: Final = "id"  # in the run's own folder
 LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
@@ -46,7 +46,7 @@ def main() -> None:
     with _locked(job.lock):
         # Not before: while another run holds the lock, the folder is that one's.
         signal.signal(signal.SIGTERM, stop)
-        end_marked(MARK, job.name)
+        end_marked(MARK, str(job.directory))
         shutil.rmtree(job.directory, ignore_errors=True)
         try:
             ended = _play(job, told)
@@ -107,6 +107,8 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
     )
     printed = job.directory / "artifacts" / "run" / "stdout"
     output = () if runner.rc == 0 else last_output(printed, secrets=job.secrets)
+    if runner.rc is None:
+        return PlayEnded(status=BROKEN, code=NOT_RUN, output=(*output, KILLED))
     return PlayEnded(status=runner.status, code=runner.rc, output=output)
 
 
@@ -141,7 +143,7 @@ def _environment(job: Job) -> dict[str, str]:
     key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
     return {
         **key,
-        MARK: job.name,
+        MARK: str(job.directory),
         "ANSIBLE_HOME": str(job.directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),
         "ANSIBLE_CONFIG": str(job.directory / "ansible.cfg"),  # empty: nobody else's counts

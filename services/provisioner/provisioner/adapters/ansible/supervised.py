@@ -16,14 +16,13 @@ from provisioner.adapters.ansible.job import MARK, Job
 from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
 from provisioner.adapters.ansible.process_tree import end_marked
 from provisioner.adapters.folders import free, lock_of
-from provisioner.domain.play import BROKEN, HUNG, Play, PlayEnded, TaskEvent, silence
+from provisioner.domain.play import BROKEN, HUNG, NOT_RUN, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
 # How a child is ended and for how many seconds it is waited for: in all, and with the sweep
 # after that, less than ten.
 ENDING: Final = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 2.0))
 LAST_WORDS: Final = 2.0  # seconds for what a dead child has written
-NOT_RUN: Final = -1  # in place of an exit code
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -77,10 +76,11 @@ class AnsiblePlaybooks:
 
     def _clear(self, name: str) -> None:
         """End what is left of a run, unless another of the same server lives."""
-        with free(lock_of(self.runs / name)) as is_free:
+        folder = self.runs.absolute() / name
+        with free(lock_of(folder)) as is_free:
             if is_free:
-                end_marked(MARK, name)
-                shutil.rmtree(self.runs / name, ignore_errors=True)
+                end_marked(MARK, str(folder))
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def _start(self) -> Process:
         self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,11 +95,11 @@ class AnsiblePlaybooks:
         )
 
     def _job(self, play: Play) -> Job:
+        folder = self.runs.absolute() / play.name
         return Job(
-            name=play.name,
             parent=os.getpid(),
-            lock=lock_of(self.runs.absolute() / play.name),
-            directory=self.runs.absolute() / play.name,
+            lock=lock_of(folder),
+            directory=folder,
             project=self.project.absolute(),
             playbook=play.playbook,
             inventory=dict(play.inventory),
