@@ -23,11 +23,16 @@ from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.command import replay
 from proxmox_lab.site.opening import TOKEN_FILE
 from proxmox_lab.template.__main__ import DEFAULT_CACHE
+from proxmox_lab.template.__main__ import main as make_template
 
 PORT_TAKEN: Final = 3
 DATA_UNUSABLE: Final = 4
 NO_GUESTS: Final = 5
 MOST_NODES: Final = 32  # what a real cluster bears
+_OTHER_COMMANDS: Final = (
+    "Commands of their own, each with --help: template (what real guests are cloned from), "
+    "fault, history, clock, replay."
+)
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
     "simulated": lambda chosen: SimulatedGuests(chosen.data / "guests"),
     "qemu": lambda chosen: open_guests(
@@ -44,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay(given[1:])
     if given[:1] in (["fault"], ["history"], ["clock"]):
         return talk(given)
-    parser = argparse.ArgumentParser(prog="python -m proxmox_lab", description=__doc__)
+    if given[:1] == ["template"]:
+        return make_template(given[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m proxmox_lab", description=__doc__, epilog=_OTHER_COMMANDS
+    )
     _add_serving(parser)
     chosen = parser.parse_args(given)
     logging.basicConfig(

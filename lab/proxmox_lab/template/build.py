@@ -3,13 +3,9 @@
 mmdebstrap -> tar -> (root or fakeroot) tree, customised -> raw disk -> qcow2
 """
 
-import fcntl
-import os
 import platform
 import shutil
-import tempfile
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,27 +13,30 @@ from proxmox_lab.template import initrd
 from proxmox_lab.template.built import LATEST, Template, load_template, save_mark
 from proxmox_lab.template.command import CommandFailed, Progress, run
 from proxmox_lab.template.identity_maps import identity_map_remedy
+from proxmox_lab.template.kept import (
+    CannotBuild,
+    alone_in,
+    publish,
+    refuse_without_room,
+    work_folder,
+)
 from proxmox_lab.template.recipe import SCRIPTS, Recipe
 from proxmox_lab.template.required_tools import missing_tools, remedy
 
-_WORK: Final = ".building-"
 _MIB_NEEDED: Final = 3500
-
-
-class CannotBuild(Exception):
-    """The template cannot be built here; ``remedy`` says what would help."""
-
-    def __init__(self, reason: str, *, remedy: str) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
+# What a command's last lines say -> what helps.
+_REMEDIES: Final = {
+    "Unable to locate package": "correct the names given to --with: Debian has no such package",
+    "has no installation candidate": "correct the names given to --with: it cannot be installed",
+    "Could not allocate block": "the packages do not fit: name fewer of them with --with",
+}
 
 
 def build(
     cache: Path, recipe: Recipe, *, progress: Progress, guest_proxy: str = "", root: bool
 ) -> Template:
     """Return the recipe's template, building it if the cache has none."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with _alone_in(cache, progress):
+    with alone_in(cache, progress):
         template = load_template(cache / recipe.digest)
         if template is None:
             _refuse_if_impossible(cache, root=root)
@@ -61,45 +60,49 @@ def _refuse_if_impossible(cache: Path, *, root: bool) -> None:
     maps = None if root else identity_map_remedy()
     if maps is not None:
         raise CannotBuild("this user has no subordinate user and group ids", remedy=maps)
-    free = shutil.disk_usage(cache).free >> 20
-    if free < _MIB_NEEDED:
-        raise CannotBuild(
-            f"{cache} has {free} MiB free, {_MIB_NEEDED} are needed",
-            remedy="make room, or choose another folder by --cache",
-        )
+    refuse_without_room(cache, _MIB_NEEDED)
 
 
 def _build_afresh(
     cache: Path, recipe: Recipe, *, progress: Progress, guest_proxy: str, root: bool
 ) -> Template:
-    for leftover in cache.glob(f"{_WORK}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=_WORK, dir=cache))
-    try:
+    with work_folder(cache) as work:
         finished = work / "template"
         finished.mkdir()
         tar, tree, raw = work / "system.tar", work / "tree", work / "disk.raw"
-        progress("packages", f"installing Debian {recipe.suite} ({len(recipe.packages)} packages)")
-        run(install_command(recipe, tar, root=root), work, _apt_lines(progress))
-        version = _unpack_kernel(tar, work, finished)
-        progress("disk", "making the disk")
-        assemble = _as_owner(root, "sh", str(SCRIPTS / "assemble.sh"), str(tar), str(tree))
-        proxy = {"GUEST_PROXY": guest_proxy}
-        run((*assemble, str(raw), str(recipe.disk_mib)), work, _quiet, environment=proxy)
-        run(
-            ("qemu-img", "convert", "-O", "qcow2", str(raw), f"{finished}/disk.qcow2"), work, _quiet
-        )
+        try:
+            progress("packages", f"Debian {recipe.suite}, {len(recipe.packages)} packages")
+            run(install_command(recipe, tar, root=root), work, _apt_lines(progress))
+            version = _unpack_kernel(tar, work, finished)
+            progress("disk", "writing the disk")
+            assemble = _as_owner(root, "sh", str(SCRIPTS / "assemble.sh"), str(tar), str(tree))
+            proxy = {"GUEST_PROXY": guest_proxy}
+            run((*assemble, str(raw), str(recipe.disk_mib)), work, _quiet, environment=proxy)
+            shrink = ("qemu-img", "convert", "-O", "qcow2", str(raw), f"{finished}/disk.qcow2")
+            run(shrink, work, _quiet)
+        except CommandFailed as failure:
+            raise CannotBuild(
+                f"{failure.name} failed: {failure.last_lines}", remedy=_remedy_of(failure)
+            ) from failure
         progress("kernel", f"packing the first stage for Linux {version}")
         _pack_first_stages(tree, finished)
-        save_mark(finished, digest=recipe.digest, suite=recipe.suite, kernel_version=version)
-        return _publish(finished, cache / recipe.digest)
-    except CommandFailed as failure:
-        raise CannotBuild(
-            f"{failure.name} failed: {failure.last_lines}",
-            remedy="read the lines above; is the Debian mirror reachable from here?",
-        ) from failure
-    finally:
-        _remove_tree(work)
+        save_mark(
+            Template(
+                directory=finished,
+                digest=recipe.digest,
+                suite=recipe.suite,
+                kernel_version=version,
+                extras=recipe.extras,
+            )
+        )
+        return publish(finished, cache / recipe.digest)
+
+
+def _remedy_of(failure: CommandFailed) -> str:
+    for sign, what_helps in _REMEDIES.items():
+        if sign in failure.last_lines:
+            return what_helps
+    return "read the lines above; is the Debian mirror reachable from here?"
 
 
 def install_command(recipe: Recipe, tar: Path, *, root: bool) -> tuple[str, ...]:
@@ -143,24 +146,6 @@ def _pack_first_stages(tree: Path, finished: Path) -> None:
     (finished / "probe.img").write_bytes(initrd.pack(tree, probe, with_modules=False))
 
 
-def _publish(finished: Path, place: Path) -> Template:
-    shutil.rmtree(place, ignore_errors=True)
-    finished.rename(place)
-    template = load_template(place)
-    assert template is not None
-    return template
-
-
-def _remove_tree(work: Path) -> None:
-    """Remove it although a tree unpacked by an ordinary user has folders closed to him."""
-    for folder, names, _ in os.walk(work):
-        for name in names:
-            path = Path(folder, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(work, ignore_errors=True)
-
-
 def _apt_lines(progress: Progress) -> Callable[[str], None]:
     def tell(line: str) -> None:
         if line.startswith("I: "):
@@ -171,14 +156,3 @@ def _apt_lines(progress: Progress) -> Callable[[str], None]:
 
 def _quiet(_line: str) -> None:
     """Say nothing; a failure quotes the last lines itself."""
-
-
-@contextmanager
-def _alone_in(cache: Path, progress: Progress) -> Generator[None]:
-    with (cache / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting", "another process builds in this cache")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -8,11 +8,13 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = HERE / "scripts"
-_BASE: Final = (
+_WORDS: Final = (
     "systemd systemd-sysv systemd-resolved dbus udev kmod iproute2 netbase ca-certificates "
     "openssh-server sudo python3 python3-apt cloud-init cloud-guest-utils qemu-guest-agent "
     "linux-image-cloud-amd64 e2fsprogs procps util-linux-extra busybox-static"
 )
+BASE: Final = tuple(_WORDS.split())
+JAVA: Final = ("openjdk-21-jre-headless",)  # what games in Java run on, and the playbook installs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +22,15 @@ class Recipe:
     """A suite, its packages and the disk's size. ``sources`` empty: mmdebstrap's own mirror."""
 
     suite: str = "trixie"
-    packages: tuple[str, ...] = tuple(_BASE.split())
+    packages: tuple[str, ...] = BASE
     sources: tuple[str, ...] = ()
     proxy: str = ""
     disk_mib: int = 2048
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What it carries beyond what every guest needs."""
+        return tuple(name for name in self.packages if name not in BASE)
 
     @property
     def digest(self) -> str:

@@ -41,6 +41,11 @@ TO_BUILD: Final = (
         name="newuidmap", package="uidmap", needed_to="install without root", as_root=False
     ),
 )
+TO_IMPORT: Final = (
+    RequiredTool(name="qemu-img", package="qemu-utils", needed_to="read the image"),
+    RequiredTool(name="sfdisk", package="fdisk", needed_to="read its partitions"),
+    RequiredTool(name="debugfs", package="e2fsprogs", needed_to="take its kernel out"),
+)
 
 
 def find_tool(name: str) -> str | None:

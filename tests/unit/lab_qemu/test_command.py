@@ -47,6 +47,12 @@ def test_the_guest_boots_the_templates_kernel_from_its_own_disk() -> None:
     ]
 
 
+def test_the_system_is_looked_for_where_the_template_has_it() -> None:
+    [line] = after(command(), "-append")
+
+    assert "root=/dev/vda1 " in line
+
+
 def test_the_network_card_has_the_configured_mac() -> None:
     assert any("mac=BC:24:11:00:00:01" in device for device in after(command(), "-device"))
 

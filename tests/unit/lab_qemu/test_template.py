@@ -3,14 +3,24 @@ import json
 import lzma
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proxmox_lab.template import apt_sources, build, initrd, required_tools
-from proxmox_lab.template.__main__ import main
-from proxmox_lab.template.built import LATEST, latest_template, load_template, save_mark
+from proxmox_lab.template.__main__ import command_line, extras_of, main, recipe_of_this_machine
+from proxmox_lab.template.built import (
+    BUILT,
+    IMPORTED,
+    LATEST,
+    MARK,
+    Template,
+    latest_template,
+    load_template,
+    save_mark,
+)
 from proxmox_lab.template.identity_maps import grants
-from proxmox_lab.template.recipe import Recipe
+from proxmox_lab.template.recipe import JAVA, Recipe
 
 TARGETS = (
     "http://mirror.example/debian/|Debian|Debian",
@@ -132,16 +142,26 @@ def test_a_tree_without_busybox_is_refused(tmp_path: Path) -> None:
         initrd.pack(tmp_path, b"")
 
 
+def template_at(place: Path, **more: Any) -> Template:
+    return Template(
+        directory=place, digest=place.name, suite="trixie", kernel_version="6.12", **more
+    )
+
+
+def make_files(place: Path) -> None:
+    for name in ("vmlinuz", "initrd.img", "probe.img", "disk.qcow2"):
+        (place / name).touch()
+
+
 def test_a_template_that_is_not_whole_is_none(tmp_path: Path) -> None:
     (tmp_path / "abc").mkdir()
     (tmp_path / LATEST).write_text("abc")
     assert latest_template(tmp_path) is None
 
-    save_mark(tmp_path / "abc", digest="abc", suite="trixie", kernel_version="6.12")
+    save_mark(template_at(tmp_path / "abc"))
     assert load_template(tmp_path / "abc") is None
 
-    for name in ("vmlinuz", "initrd.img", "probe.img", "disk.qcow2"):
-        (tmp_path / "abc" / name).touch()
+    make_files(tmp_path / "abc")
     found = latest_template(tmp_path)
     assert found is not None
     assert found == replace(found, digest="abc", directory=tmp_path / "abc")
@@ -154,11 +174,76 @@ def test_a_template_that_is_built_is_not_built_again(
     recipe = Recipe()
     place = tmp_path / recipe.digest
     place.mkdir()
-    for name in ("vmlinuz", "initrd.img", "probe.img", "disk.qcow2"):
-        (place / name).touch()
-    save_mark(place, digest=recipe.digest, suite="trixie", kernel_version="6.12")
+    make_files(place)
+    save_mark(template_at(place))
 
     template = build.build(tmp_path, recipe, progress=lambda step, text: None, root=True)
 
     assert template.digest == recipe.digest
     assert latest_template(tmp_path) == template
+
+
+def test_a_template_of_an_older_mark_is_one_that_was_built(tmp_path: Path) -> None:
+    told = {"digest": "abc", "suite": "trixie", "kernel_version": "6.12"}
+    (tmp_path / MARK).write_text(json.dumps(told))
+    make_files(tmp_path)
+
+    found = load_template(tmp_path)
+
+    assert found is not None
+    assert (found.origin, found.extras, found.root) == (BUILT, (), "/dev/vda1")
+    assert found.brings_agent
+
+
+def test_extra_packages_are_another_template_and_their_order_is_not() -> None:
+    java, both = ("--java",), ("--java", "--with", "tmux,unzip")
+    backwards = ("--with", "unzip", "--with", "tmux", "--java")
+
+    assert named(*both) == named(*backwards) == (*JAVA, "tmux", "unzip")
+    assert named(*java) == JAVA
+    assert recipe_of_this_machine("trixie", extras=JAVA).digest != Recipe().digest
+    assert recipe_of_this_machine("trixie", extras=JAVA).extras == JAVA
+
+
+def named(*words: str) -> tuple[str, ...]:
+    return extras_of(command_line().parse_args(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--with", "a;reboot"),
+        ("--with=--option",),
+        ("--sha512", "0" * 128),
+        ("--import", "x", "--java"),
+        ("--import", "x", "--sha512", "abc"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_done(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([*words, "--cache", str(tmp_path)])
+
+    assert refused.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_what_is_built_is_listed_with_the_one_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, more in (("abc", {}), ("def", {"extras": JAVA}), ("fed", {"origin": IMPORTED})):
+        (tmp_path / name).mkdir()
+        make_files(tmp_path / name)
+        save_mark(template_at(tmp_path / name, **more))
+    (tmp_path / LATEST).write_text("def")
+
+    assert main(["--list", "--json", "--cache", str(tmp_path)]) == 0
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["digest"], one["current"]) for one in told] == [
+        ("abc", False),
+        ("def", True),
+        ("fed", False),
+    ]
+    assert (told[1]["extras"], told[2]["origin"]) == (list(JAVA), "imported")

@@ -39,7 +39,7 @@ async def ensure_template(tell: Callable[[str], None]) -> None:
     if code:
         raise Failure(
             f"the template could not be built (exit code {code})",
-            "see why: .venv/bin/python -m proxmox_lab.template",
+            "see why: ./yard lab template",
         )
 
 

@@ -11,7 +11,7 @@ from proxmox_lab.template.built import Template
 
 BINARY: Final = "qemu-system-x86_64"
 KERNEL_LINE: Final = (
-    "console=ttyS0 root=/dev/vda1 rw quiet loglevel=3 net.ifnames=0 mitigations=off tsc=reliable "
+    "console=ttyS0 rw quiet loglevel=3 net.ifnames=0 mitigations=off tsc=reliable "
     "no_timer_check nowatchdog random.trust_cpu=on"
 )
 # What runs the guest's instructions, and the processor it then sees. 256 MiB of translated code
@@ -59,7 +59,7 @@ def start_command(
         *("-smp", str(config.cores), "-m", str(config.memory_mib)),
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-kernel", str(template.kernel), "-initrd", str(template.initrd)),
-        *("-append", KERNEL_LINE),
+        *("-append", f"root={template.root} {KERNEL_LINE}"),
         *_disks(files),
         *("-netdev", netdev(network_of(config), reach)),
         *("-device", f"virtio-net-pci,netdev=n0,id=nic0,mac={config.mac},romfile="),

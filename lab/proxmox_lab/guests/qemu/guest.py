@@ -54,7 +54,8 @@ class QemuGuest:
             self._config = config
             if self.running:
                 return
-            write_seed(seed_of(config), config.directory / "seed.iso")
+            seed = seed_of(config, with_agent=self._template.brings_agent)
+            write_seed(seed, config.directory / "seed.iso")
             slot = await self._slots.take()
             try:
                 self._powered = Powered(self._runs.find_alive() or await self._launch(config))

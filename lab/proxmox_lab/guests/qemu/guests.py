@@ -11,14 +11,14 @@ from proxmox_lab.guests.qemu.boot_slots import BootSlots
 from proxmox_lab.guests.qemu.guest import QemuGuest
 from proxmox_lab.guests.qemu.probe import Accelerator
 from proxmox_lab.guests.qemu.settings import QemuSettings
-from proxmox_lab.template.built import Template, latest_template
+from proxmox_lab.template.built import Template, latest_template, load_template
 from proxmox_lab.template.required_tools import TO_RUN, missing_tools, remedy
 
-_OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json")
+_OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json", "template")
 
 
 class QemuGuests:
-    """All real guests of a lab. Every template name of the lab means the one built template."""
+    """All real guests of a lab. Every template name of the lab means the one made last."""
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class QemuGuests:
         config.directory.mkdir(parents=True, exist_ok=True)
         disk = config.directory / "disk.qcow2"
         if not disk.exists():
+            # Before the disk: what is cut off in between is made anew, on the template of then.
+            (config.directory / "template").write_text(f"{self._template.directory}\n")
             await image.clone(self._template.disk, disk, config.disk_bytes)
         return self._know(config)
 
@@ -84,9 +86,20 @@ class QemuGuests:
     def _know(self, config: GuestConfig) -> QemuGuest:
         if config.vmid not in self._known:
             self._known[config.vmid] = QemuGuest(
-                config, template=self._template, accelerator=self._accelerator, slots=self._slots
+                config,
+                template=self._template_of(config),
+                accelerator=self._accelerator,
+                slots=self._slots,
             )
         return self._known[config.vmid]
+
+    def _template_of(self, config: GuestConfig) -> Template:
+        """Find what the guest was cloned from: its modules fit that template's kernel alone."""
+        try:
+            place = Path((config.directory / "template").read_text().strip())
+        except OSError:
+            return self._template
+        return load_template(place) or self._template
 
 
 def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
@@ -98,9 +111,7 @@ def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
         raise GuestFailure(f"missing: {names}; install it: {what_helps}")
     template = latest_template(cache)
     if template is None:
-        raise GuestFailure(
-            f"no template in {cache}; build it: python -m proxmox_lab.template --cache {cache}"
-        )
+        raise GuestFailure(f"no template in {cache}; build it: yard lab template --cache {cache}")
     settings = QemuSettings()
     return QemuGuests(
         template=template,

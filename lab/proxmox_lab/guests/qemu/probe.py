@@ -16,6 +16,8 @@ from proxmox_lab.template.built import Template
 
 log = logging.getLogger(__name__)
 MARK: Final = b"lab: this accelerator works"
+# A kernel without a first stage has come as far when it misses its disk, and ends likewise.
+MISSED: Final = b"Unable to mount root fs"
 _SECONDS: Final = 6.0
 
 
@@ -59,14 +61,15 @@ async def works(accel: Accel, template: Template, *, seconds: float = _SECONDS) 
     command = (
         *(BINARY, "-machine", "q35", *ACCELERATORS[accel], "-smp", "1", "-m", "256"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-kernel", str(template.kernel), "-initrd", str(template.probe)),
+        *("-kernel", str(template.kernel)),
+        *(("-initrd", str(template.probe)) if template.probe else ()),
         *("-append", "console=ttyS0 quiet panic=-1", "-serial", "stdio"),
     )
     try:
         done = await asyncio.wait_for(run(*command), seconds)
     except TimeoutError:
         return False
-    return done.code == 0 and MARK in done.out
+    return done.code == 0 and (MARK if template.probe else MISSED) in done.out
 
 
 async def _key(template: Template) -> str:

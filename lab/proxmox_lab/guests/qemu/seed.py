@@ -13,6 +13,15 @@ from proxmox_lab.guests.port import GuestConfig
 from proxmox_lab.guests.qemu.network import network_of
 
 _FILES: Final = {"meta-data": "METADATA", "user-data": "USERDATA", "network-config": "NETWORK"}
+# Its unit waits for the device, which was there before the rule that tells systemd of it.
+_THE_AGENT: Final = {
+    "package_update": True,
+    "packages": ["qemu-guest-agent"],
+    "runcmd": [
+        ["udevadm", "trigger", "--action=add", "--subsystem-match=virtio-ports"],
+        ["systemctl", "start", "--no-block", "qemu-guest-agent"],
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +38,13 @@ class Seed:
         return {name: text.encode() for name, text in zip(_FILES, texts, strict=True)}
 
 
-def seed_of(config: GuestConfig) -> Seed:
-    """Write the documents. JSON is YAML in which no value can break out of its place."""
-    user_data = "#cloud-config\n" + json.dumps(_user_data(config), indent=1) + "\n"
+def seed_of(config: GuestConfig, *, with_agent: bool = True) -> Seed:
+    """Write the documents. JSON is YAML in which no value can break out of its place.
+
+    ``with_agent``: the guest's template carries the guest agent; else cloud-init installs it.
+    """
+    told = _user_data(config) | ({} if with_agent else _THE_AGENT)
+    user_data = "#cloud-config\n" + json.dumps(told, indent=1) + "\n"
     network = json.dumps(_network_config(config), indent=1) + "\n"
     # Another seed is another instance: cloud-init then applies it afresh.
     instance = hashlib.sha256((config.name + user_data + network).encode()).hexdigest()[:40]
