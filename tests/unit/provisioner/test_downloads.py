@@ -38,6 +38,15 @@ def moved(location: str) -> Handler:
         "https://vendor.example/a b",
         "https://[::1/x",
         "vendor.example/x",
+        # Ways to write 127.0.0.1 that no name server would ever be asked about.
+        "https://127.1/x",
+        "https://2130706433/x",
+        "https://0/x",
+        "https://127.0.0.1./x",
+        "https://\uff11\uff12\uff17.\uff10.\uff10.\uff11/x",
+        "https://\u246027.0.0.1/x",
+        "https://127\u30020\u30020\u30021/x",
+        "https://%31%32%37.0.0.1/x",
     ],
 )
 def test_what_is_not_plainly_a_place_of_https_is_refused(url: str):
@@ -89,6 +98,11 @@ async def test_a_name_that_leads_inside_is_never_connected_to(address: str):
         await downloads.text("https://vendor.example/x")
 
     assert "SPAWNYARD_DOWNLOAD_BASE" in (refused.value.remedy or "")
+
+
+def test_names_and_addresses_of_vendors_are_places_of_https():
+    for host in ("vendor.example", "1.vendor.example", "a_b.example", "1.1.1.1", "[2606:4700::1]"):
+        assert vetted(f"https://{host}:8443/x") == host.strip("[]")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1"])

@@ -1,5 +1,6 @@
 """Which addresses of the outside may be asked for a download, and where a mirror has them."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import urljoin, urlsplit
 from provisioner.domain.errors import StepFailed
 
 HTTPS: Final = "https://"
+# With a letter in it: what has digits alone (127.1, 0) is an address to who connects, and no
+# name server is asked. Foreign signs may become digits on their way there.
+NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._-]{1,253}")
 NAT64: Final = IPv6Network("64:ff9b::/96")
 MIRROR: Final = (
     "Games are fetched by https from public addresses only. For a mirror of your own, set "
@@ -18,10 +22,11 @@ def vetted(url: str) -> str:
     """Return the host of an address that may be asked. Raises ``StepFailed`` for others."""
     try:
         parts = urlsplit(url)
-        host, secret = parts.hostname, parts.username or parts.password
+        host, secret = parts.hostname or "", parts.username or parts.password
     except ValueError:
-        host, secret = None, None
-    if not url.startswith(HTTPS) or not host or secret or not url.isprintable() or " " in url:
+        host, secret = "", None
+    is_place = is_literal(host) or NAME.fullmatch(host)
+    if not (url.startswith(HTTPS) and is_place and url.isprintable()) or secret or " " in url:
         raise StepFailed(f"not an address to download from: {url[:120]!r}", remedy=MIRROR)
     return host
 
