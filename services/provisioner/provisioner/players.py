@@ -88,8 +88,8 @@ class Counter:
             async with self._hands:
                 door = self._doors.get(run.operation_id) or await self._find_door(run)
                 every, count = door.every, await door.ask()
-        except (NotYet, StepFailed):
-            count = None  # it is stopped, or its game has left the catalogue
+        except (NotYet, StepFailed, OSError):
+            count = None  # it is stopped, its game has left the catalogue, or we are out of files
         watch, at = self._watches[run.server_id], self.counting.clock()
         if count is None:
             watch = watch.missed(at=at)

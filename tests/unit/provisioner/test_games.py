@@ -31,6 +31,22 @@ def test_what_is_no_game_is_refused(game: str):
         GAMES.find(game)
 
 
+BROKEN = ["id: [", "[]", "", "id: chess", "id: chess\nports: 5\nready: {}"]
+
+
+@pytest.mark.parametrize("manifest", BROKEN)
+def test_a_folder_that_cannot_be_read_is_no_game(tmp_path: Path, manifest: str):
+    folder = tmp_path / "games" / "chess"
+    folder.mkdir(parents=True)
+    (folder / "game.yml").write_text(manifest)
+    (folder / "settings.schema.json").write_text("{}")
+
+    with pytest.raises(StepFailed, match="cannot be read") as refused:
+        GameFolders(tmp_path).find("chess")
+
+    assert "yard games lint" in (refused.value.remedy or "")
+
+
 def test_defaults_are_filled_in():
     full = GAMES.complete(GAMES.find("luanti"), {"motd": "hi"})
 

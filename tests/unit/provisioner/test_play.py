@@ -184,6 +184,13 @@ def test_what_a_game_says_of_itself_is_made_tellable():
     assert len(str(shown({"motd": "x" * 1_000_000})["motd"])) < 5_000
 
 
+@pytest.mark.parametrize(
+    "said", [{"a": "b" * 1_000_000}, ["\ud800"] * 9, 10**400, float("inf"), float("nan")]
+)
+def test_what_cannot_be_told_of_itself_is_left_out(said: Any):
+    assert shown({"protocol": said, "open": True, "load": 0.5}) == {"open": True, "load": 0.5}
+
+
 def test_of_an_endless_message_the_beginning_is_told_and_no_half_secret():
     secret = "geheimes wort"
     res = {"msg": (secret + " " * 60_000 + "x ") * 1_000, "stderr": "ü" * 1_000_000}

@@ -160,6 +160,26 @@ async def test_a_game_of_which_nobody_knows_is_passed_over(world: World):
     assert world.told() == [(1, None)]
 
 
+async def test_one_that_cannot_be_asked_keeps_no_other_from_being_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    other = replace(world.run, server_id="srv_0", operation_id="op_1")
+    world.runs.rows = {"srv_0": other, **world.runs.rows}
+    ask = world.queries.ask
+
+    async def once(*where: str | int) -> dict[str, JsonValue]:
+        if not world.queries.asked:
+            world.queries.asked.append(("", "", 0))
+            raise OSError("too many open files")
+        return await ask(*where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.queries, "ask", once)
+
+    await world.after(0, players=1)
+
+    assert world.told() == [(1, None)]
+
+
 @pytest.mark.parametrize("point", range(4))
 async def test_cut_anywhere_a_change_is_told_once(world: World, point: int):
     world.power.left = point

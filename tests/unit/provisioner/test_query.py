@@ -1,6 +1,7 @@
 """The games' own protocols, against servers that answer by the book and others."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -103,6 +104,56 @@ async def test_a_pong_tells_how_many_play(serve):
 
     assert (answer["players"], answer["max_players"]) == (3, 10)
     assert (answer["version"], answer["motd"]) == ("1.21.100", "Hello")
+
+
+def sized(content: bytes) -> bytes:
+    """Put the length before, seven bits a byte."""
+    return bytes([len(content) & 0x7F | 0x80, len(content) >> 7]) + content
+
+
+@pytest.fixture
+async def java():
+    """Serve a status document as a server of Minecraft's Java edition does."""
+    servers = []
+
+    async def start(status: object) -> int:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1024)
+            writer.write(sized(b"\0" + sized(json.dumps(status).encode())))
+            writer.close()
+
+        servers.append(await asyncio.start_server(answer, "127.0.0.1", 0))
+        return servers[-1].sockets[0].getsockname()[1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def status(**other: object) -> dict[str, object]:
+    players = {"online": 3, "max": 8}
+    return {"version": {"name": "x", "protocol": 5}, "players": players, "description": "", **other}
+
+
+async def test_a_status_tells_how_many_play(java):
+    answer = await GameQueries().ask("minecraft-status", "127.0.0.1", await java(status()))
+
+    assert (answer["players"], answer["max_players"]) == (3, 8)
+
+
+NONSENSE = [
+    [],
+    status(version="x"),
+    status(description=[[]]),
+    status(description={"text": 5, "extra": [3]}),
+    status(players={"online": 3, "max": 8, "sample": [{}]}),
+]
+
+
+@pytest.mark.parametrize("told", NONSENSE)
+async def test_a_status_that_is_none_is_no_answer(java, told: object):
+    with pytest.raises(NotYet):
+        await GameQueries().ask("minecraft-status", "127.0.0.1", await java(told))
 
 
 SPOKEN = ["luanti", "teeworlds", "minecraft-status", "bedrock-status"]

@@ -19,6 +19,10 @@ from provisioner.domain.roster import Roster, roster
 
 GAME_ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HANG: Final = 900  # seconds
+# What reading a folder may raise that somebody is still writing at.
+UNREADABLE: Final = (
+    *(AttributeError, LookupError, OSError, TypeError, ValueError, re.error, yaml.YAMLError),
+)
 NO_SETTINGS: Final[Mapping[str, JsonValue]] = MappingProxyType({})
 
 
@@ -31,9 +35,18 @@ class GameFolders:
     def find(self, game_id: str, settings: Mapping[str, JsonValue] = NO_SETTINGS) -> Game:
         """Return what the manifest says, of the variant that the settings choose.
 
-        Raises ``StepFailed`` if there is no such game.
+        Raises ``StepFailed`` if there is no such game, or none that can be read.
         """
         folder = self._folder(game_id)
+        try:
+            return self._read(folder, settings)
+        except UNREADABLE as error:
+            raise StepFailed(
+                f"the folder of the game {game_id!r} cannot be read: {error!r:.200}",
+                remedy=f"`yard games lint playbooks/games/{game_id}` says what is wrong with it.",
+            ) from error
+
+    def _read(self, folder: Path, settings: Mapping[str, JsonValue]) -> Game:
         whole = _manifest(folder)
         chosen = {**_defaults(folder), **settings}
         manifest = varied(whole, chosen)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ from provisioner.domain.errors import NotYet, StepFailed
 
 PATIENCE: Final = 2.0  # seconds for one answer
 LUANTI_REPLY: Final = 14  # bytes up to and with the peer id
+
+# Who answers may answer anything; what the readers of these protocols then raise is no promise.
+STUMBLES: Final = (
+    *(ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    struct.error,
+)
 
 Answer = dict[str, JsonValue]
 
@@ -30,7 +37,7 @@ class GameQueries:
         try:
             async with asyncio.timeout(PATIENCE * 2):
                 return await question(host, port)
-        except (OSError, TimeoutError, ValueError, IndexError) as error:
+        except STUMBLES as error:
             raise NotYet(f"no answer ({type(error).__name__})") from None
 
 

@@ -69,6 +69,7 @@ LEVELS: Final[Mapping[Kind, Level]] = {
 FAILURES: Final[frozenset[Kind]] = frozenset({"failed", "unreachable"})
 
 TEXT_LIMIT: Final = 4_000
+LARGEST: Final = 2**53  # more is no number to every reader of JSON
 LAST_SIZE: Final = 65_536  # bytes of last lines that are told: the bus takes no endless message
 # Surrogates stand for bytes that were no text; no encoder takes them.
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -147,8 +148,12 @@ def plain(text: str, *, secrets: Iterable[str] = ()) -> str:
 
 
 def shown(answer: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return what a game says of itself as something that can be told: it may say anything."""
-    return {name: plain(it) if isinstance(it, str) else it for name, it in answer.items()}
+    """Return what a game says of itself as far as it can be told: it may say anything."""
+    return {
+        name: plain(it) if isinstance(it, str) else it
+        for name, it in answer.items()
+        if isinstance(it, str) or (isinstance(it, int | float) and abs(it) <= LARGEST)
+    }
 
 
 def latest(lines: Sequence[str], *, size: int = LAST_SIZE) -> tuple[str, ...]:
