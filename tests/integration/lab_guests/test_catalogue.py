@@ -69,11 +69,12 @@ async def test_a_game_is_installed_once_asked_and_stopped(
     second = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)
 
     assert (recap(first)[1], recap(second)) == (0, (0, 0)), first + second
-    sign = GameFolders(PLAYBOOKS).find(folder.name, game.settings).sign
+    known_game = GameFolders(PLAYBOOKS).find(folder.name, game.settings)
+    sign = known_game.sign
     assert sign is None or sign.is_among(await said_by(yard, guest, game.raw["unit"], sign.file))
-    if query := game.raw.get("query"):
+    if query := known_game.query:
         host = guest.reach().public_host
-        assert await GameQueries().ask(query["protocol"], host, ports[query["port"]])
+        assert await GameQueries().ask(query.protocol, host, ports[query.port])
     await guest.shutdown(60)
     last_words = guest.state()["last_words"][f"{game.raw['unit']}.service"]
     assert last_words

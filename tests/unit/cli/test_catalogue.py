@@ -68,6 +68,15 @@ HTTP = {"resolver": "http", "setting": "motd", "artefacts": [
         (putting("ready", "console", value="^(a+)+$"), "game.yml/ready/console: repeats a group"),
         (putting("ready", "console", value="^up$"), "lines.yml/ready: is not recognised"),
         (putting("players", "console", "left", value="^(.*) leaves$"), "does not say who"),
+        (
+            putting("query", "when", value={"unheard": True}),
+            "game.yml/query/when/unheard: is no setting",
+        ),
+        (
+            lambda m: (m["query"].update(when={"creative_mode": True}), m["ready"].pop("console")),
+            "game.yml/query/when: leaves nothing that tells",
+        ),
+        (putting("backup", "quiesce", value=["save"]), "game.yml/backup/quiesce: says a line"),
         (putting("eula", value={"url": "https://x", "setting": "motd"}), "can be left unaccepted"),
         (putting("variants", value={"setting": "motd", "of": {"a": {}}}), "game.yml/variants: are"),
         (putting("source", value=HTTP), "game.yml/source: uses {nobody}, which no step has taken"),

@@ -9,6 +9,7 @@ import pytest
 from opengsq.protocols import Source
 
 from provisioner.adapters.query import GameQueries
+from provisioner.domain.errors import NotYet
 from proxmox_lab.guests.simulated.system.jobs import start_unit
 from proxmox_lab.guests.simulated.system.stopping import stop_unit
 from tests.unit.lab_guests.conftest import Bench
@@ -42,15 +43,22 @@ async def test_it_opens_its_ports_and_says_that_it_is_ready(hall: Bench, folder:
 
 @pytest.mark.parametrize("folder", ASKED, ids=lambda folder: folder.name)
 async def test_it_is_asked_as_its_manifest_says(hall: Bench, folder: Path):
-    game = GameFolder(path=folder)
+    query = GameFolder(path=folder).raw["query"]
+    game = GameFolder(path=folder, given=query.get("when", {}))
     await serve(hall, game)
-    query = game.raw["query"]
     [port] = [p["number"] for p in game.raw["ports"] if p["name"] == query["port"]]
 
     answer = await GameQueries().ask(query["protocol"], hall.machine.hardware.loopback, port)
 
     assert answer
-    assert ("players" in answer) is (game.raw.get("players") == {"query": True})
+    assert "players" in answer or game.raw.get("players") != {"query": True}
+
+
+async def test_valheim_unlisted_answers_nobody(hall: Bench):
+    await serve(hall, GameFolder(path=PLAYBOOKS / "games" / "valheim"))
+
+    with pytest.raises(NotYet):
+        await GameQueries().ask("a2s", hall.machine.hardware.loopback, 2457)
 
 
 @every_game
@@ -82,7 +90,7 @@ async def test_a_second_start_is_as_good_as_the_first(hall: Bench, folder: Path)
 @pytest.mark.parametrize(
     ("name", "port", "given", "told"),
     [
-        ("valheim", 2457, {"server_name": 'Höll "x" $HOME \\'}, ('Höll "x" $HOME \\', 64)),
+        ("valheim", 2457, {"server_name": 'Höll "x" $HOME \\', "public": True}, ('Höll "x" $HOME \\', 64)),
         ("project-zomboid", 16261, {"server_name": "A = b; #c"}, ("A = b; #c", 16)),
         ("ark-survival-evolved", 27015, {"server_name": "Ark = [x]"}, ("Ark = [x]", 70)),
     ],

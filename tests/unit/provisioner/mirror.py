@@ -94,6 +94,7 @@ TEXTS = {
         f"{'1' * 64}  factorio_linux_2.0.77.tar.xz\n"
         f"{SHA256}  factorio-headless_linux_2.0.77.tar.xz\n"
         f"{'2' * 64}  factorio-headless_linux_2.1.12.tar.xz\n"
+        f"{'3' * 64}  factorio_headless_x64_1.1.110.tar.xz\n"
     )
 }
 FILES = {

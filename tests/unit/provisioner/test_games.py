@@ -92,6 +92,12 @@ def test_a_variant_s_blocks_stand_in_place_of_the_game_s(tmp_path: Path):
     assert calm == games.find("luanti").query == Query(protocol="luanti", port="game")
 
 
+def test_a_game_that_does_not_answer_with_these_settings_is_not_asked():
+    assert GAMES.find("valheim").query is None
+    assert GAMES.find("valheim", {"public": True}).query == Query(protocol="a2s", port="query")
+    assert GAMES.find("valheim").sign is not None
+
+
 def test_ports_know_who_may_use_them(tmp_path: Path):
     ports = [
         {"name": "game", "protocol": "udp", "number": 30000, "same_outside": True},

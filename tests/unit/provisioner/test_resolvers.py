@@ -102,34 +102,19 @@ async def test_bedrock_is_asked_by_the_name_the_vendor_wants_to_hear(mirror: Mir
     assert mirror.agents == {"Mozilla/5.0 (compatible; Spawnyard)"}
 
 
-FACTORIO = """
-resolver: http
-setting: version
-steps:
-  - only: latest
-    get: https://factorio.com/api/latest-releases
-    take: {version: /stable/headless}
-  - get: https://factorio.com/download/sha256sums/
-    lines: true
-    each: {in: "", like: '^[0-9a-f]{64} +factorio-headless_linux_{version}\\.tar\\.xz$'}
-    take: {line: ""}
-    match: {line: '^(?P<sha256>[0-9a-f]{64}) '}
-artefacts:
-  - name: "factorio-{version}.tar.xz"
-    url: "https://factorio.com/get-download/{version}/headless/linux64"
-    checksum: "sha256:{sha256}"
-    unpack: "."
-"""
+FACTORIO = yaml.safe_dump(
+    yaml.safe_load((PLAYBOOKS / "games/factorio/game.yml").read_text())["source"]
+)
 
 
 async def test_factorio_s_checksums_stand_in_lines_of_text(mirror: Mirror):
-    lock = await resolved(mirror, wanting(FACTORIO))
+    lock = await of_game(mirror, "factorio", version="latest")
 
     assert lock.version == "2.0.77"
     assert lock.artefacts[0].checksum == f"sha256:{SHA256}"
-    assert (await resolved(mirror, wanting(FACTORIO, "2.1.12"))).artefacts[0].checksum == (
-        f"sha256:{'2' * 64}"
-    )
+    for version, digit in {"2.1.12": "2", "1.1.110": "3"}.items():
+        older = await of_game(mirror, "factorio", version=version)
+        assert older.artefacts[0].checksum == f"sha256:{digit * 64}"
 
 
 TERRARIA = """

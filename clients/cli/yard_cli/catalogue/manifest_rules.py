@@ -22,7 +22,17 @@ def manifest_rules(game: GameFolder, schema: Entry) -> Iterator[Complaint]:
         return
     if game.manifest["id"] != game.path.name:
         yield _at("/id", "is not the folder's name", f"name both {game.path.name}")
-    for rule in (_ports, _sizes, _eula, _variants, _sources, _versions, _expressions):
+    for rule in (
+        _ports,
+        _queries,
+        _sizes,
+        _eula,
+        _variants,
+        _sources,
+        _versions,
+        _expressions,
+        _backup,
+    ):
         yield from rule(game)
 
 
@@ -50,6 +60,25 @@ def _ports(game: GameFolder) -> Iterator[Complaint]:
     for field, block in _blocks(game, "query"):
         if block["port"] not in public:
             yield _at(f"{field}/port", "is no public port's name", f"one of {_list(public)}")
+
+
+def _queries(game: GameFolder) -> Iterator[Complaint]:
+    for field, query in _blocks(game, "query"):
+        for setting in sorted(query.get("when", {}).keys() - game.properties.keys()):
+            yield _at(
+                f"{field}/when/{setting}", "is no setting", f"one of {_list(game.properties)}"
+            )
+        if "when" in query and "console" not in game.manifest["ready"]:
+            remedy = "add ready.console, the line it then is known by"
+            yield _at(f"{field}/when", "leaves nothing that tells that it is up", remedy)
+
+
+def _backup(game: GameFolder) -> Iterator[Complaint]:
+    has_console = game.manifest.get("service", {}).get("console") == "fifo"
+    for part in ("quiesce", "resume"):
+        lines = [said for said in game.manifest["backup"].get(part, ()) if isinstance(said, str)]
+        if lines and not has_console:
+            yield _at(f"/backup/{part}", "says a line where no console is", "give it a command")
 
 
 def _sizes(game: GameFolder) -> Iterator[Complaint]:

@@ -60,7 +60,7 @@ class GameFolders:
             unit=manifest["unit"],
             connect=manifest["connect"],
             port=_front_door(manifest),
-            query=Query(**manifest["query"]) if "query" in manifest else None,
+            query=_query(manifest, chosen),
             sign=_sign(manifest["ready"]),
             ready_timeout=manifest["ready"]["timeout"],
             tasks=count_tasks(self.playbooks, folder),
@@ -101,6 +101,14 @@ def _front_door(manifest: Mapping[str, Any]) -> str:
     """Return the name of the port that people connect to: the first that is for them."""
     outer = (port for port in manifest["ports"] if port.get("expose") != "loopback")
     return next(outer, manifest["ports"][0])["name"]
+
+
+def _query(manifest: Mapping[str, Any], settings: Mapping[str, JsonValue]) -> Query | None:
+    """Return what the game can be asked, if it answers at all with these settings."""
+    query: Mapping[str, Any] | None = manifest.get("query")
+    if query is None or any(settings.get(n) != v for n, v in query.get("when", {}).items()):
+        return None
+    return Query(protocol=query["protocol"], port=query["port"])
 
 
 def _sign(ready: Mapping[str, Any]) -> Sign | None:

@@ -91,14 +91,16 @@ def _binary(order: Order, path: str) -> Node:
 async def _open(
     order: Order, socket: Socket, *, settings: Settings, port: int
 ) -> Callable[[], None]:
+    speaks = all(settings.get(name) == value for name, value in socket.speaks_with.items())
+    protocol = socket.protocol if speaks else "silent"
     try:
         if socket.transport == "udp":
-            answers = DATAGRAM_ANSWERS[socket.protocol]
+            answers = DATAGRAM_ANSWERS[protocol]
             transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: answers(settings), local_addr=(order.address, port)
             )
             return transport.close
-        serve = STREAM_ANSWERS[socket.protocol](settings).serve
+        serve = STREAM_ANSWERS[protocol](settings).serve
         server = await asyncio.start_server(serve, order.address, port)
     except (OSError, OverflowError) as error:
         raise ProgramFailed(f"could not bind to port {port}: {error}") from error

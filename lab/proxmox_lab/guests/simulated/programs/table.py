@@ -36,6 +36,7 @@ class Socket(BaseModel, frozen=True, extra="forbid"):
     port_setting: str = ""
     port_option: str = ""
     needs: str = ""  # a setting without which it stays closed
+    speaks_with: Mapping[str, str] = {}  # settings; with others it is open and says nothing
     offset: int = 0  # from the number that option or setting gives
 
 
