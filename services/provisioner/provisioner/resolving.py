@@ -46,6 +46,7 @@ async def _asked(task: Task, wanted: Wish) -> Lock:
         seconds=PATIENCE,
         complaint=f"nobody told what {wanted.game} {wanted.version or ''} is made of",
         remedy=REMEDY,
+        growth=2.0,
     )
 
 

@@ -134,6 +134,14 @@ async def test_a_vendor_that_stays_away_fails_the_run_with_a_remedy(world: FakeP
     assert "SPAWNYARD_DOWNLOAD_BASE" in failed.remedy
 
 
+async def test_a_vendor_that_stays_away_is_asked_less_and_less_often(world: FakeProvisioner):
+    world.resolvers.silent = 1_000_000
+
+    await bring_up(world)
+
+    assert 3 <= len(world.resolvers.asked) <= 9  # 1 ms, 2 ms, 4 ms … of 200 ms
+
+
 async def test_versions_of_packages_are_told_by_the_guest_once_they_are_there(
     world: FakeProvisioner,
 ):
