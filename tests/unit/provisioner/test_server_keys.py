@@ -97,6 +97,17 @@ async def test_the_key_is_gone_with_its_server():
     assert world.keys.rows == {}
 
 
+@pytest.mark.parametrize("has_vm", [True, False])
+async def test_none_is_made_for_a_server_that_is_going_already(has_vm: bool):
+    world = FakeProvisioner()
+    if has_vm:
+        await on_event(vm_ready(), work=world)
+    await on_event(removal(), work=world)
+
+    assert await asked(world) is None
+    assert world.keys.rows == {}
+
+
 async def test_a_removal_that_comes_too_late_takes_no_key_away():
     world = FakeProvisioner()
     await asked(world)

@@ -11,6 +11,7 @@ from common.messaging.connection import Bus
 from vm_service.domain.trouble import Trouble, Verdict
 
 PATIENCE: Final = 5.0  # seconds for one answer
+LOOK: Final = "see the provisioner's log, and whether its database answers"
 UNKNOWN: Final = "unknown_question"  # of a provisioner from before: its own key opens all
 
 
@@ -36,6 +37,7 @@ class AskedKeys:
             told = refused.refusal
             if told.code == UNKNOWN:
                 return None
-            raise Trouble(Verdict.FAULT, told.detail, told.remedy) from refused
+            text = f"the provisioner cannot tell the server's SSH key: {told.detail}"
+            raise Trouble(Verdict.BUSY, text, told.remedy or LOOK) from refused
         except ValidationError as error:
             raise Trouble(Verdict.FAULT, "the provisioner answered what is no key") from error
