@@ -13,6 +13,7 @@ from gateway.domain.errors import (
     DiskCannotShrink,
     GameNotFound,
     KeyReused,
+    NeedsNewWorld,
     NotCancellable,
     NothingToChange,
     PhaseForbids,
@@ -650,6 +651,52 @@ async def test_after_half_a_change_saying_nothing_is_still_nothing_to_change() -
 
     with pytest.raises(NothingToChange):
         await alter(work, server, Alteration())
+
+
+ROOTED = replace(
+    BLOCKS,
+    settings_schema={
+        **BLOCKS.settings_schema,
+        "properties": {
+            **BLOCKS.settings_schema["properties"],
+            "seed": {"type": "string", "default": "", "x-restart": "recreate-world"},
+        },
+    },
+)
+
+
+class Rooted(FakeCatalogue):
+    """A catalogue of a game with a setting that only a new world takes."""
+
+    def find(self, id: str) -> Game | None:
+        return ROOTED if id == ROOTED.id else None
+
+
+async def test_a_setting_that_only_a_new_world_takes_is_refused_and_named() -> None:
+    work = FakeWork()
+    server = await with_settings(work, seed="old")
+
+    with pytest.raises(NeedsNewWorld) as refused:
+        await alter(work, server, Alteration(settings={"seed": "new"}), catalogue=Rooted())
+
+    assert [fault.pointer for fault in refused.value.faults] == ["/settings/seed"]
+    assert "new server" in (refused.value.remedy or "")
+    with pytest.raises(NeedsNewWorld):
+        await alter(work, server, Alteration(settings={"seed": None}), catalogue=Rooted())
+
+
+@pytest.mark.parametrize("known", [{}, {"seed": ""}])
+async def test_a_world_s_own_settings_said_again_are_no_change_of_them(
+    known: dict[str, object],
+) -> None:
+    """Nor is a setting that the game has got since, with the value it has by default."""
+    work = FakeWork()
+    server = await with_settings(work, **known)
+    same = Alteration(settings={"seed": "", "motd": "New"})
+
+    operation = await alter(work, server, same, catalogue=Rooted())
+
+    assert operation.kind is Kind.RECONFIGURE
 
 
 async def test_a_game_that_has_left_the_catalogue_is_named() -> None:

@@ -8,12 +8,20 @@ import pytest
 
 from common.contracts import events as evt
 from common.contracts.servers import Lock
-from gateway.domain.errors import GameNotFound, NothingToChange, NoVersions, SettingsRefused
+from gateway.domain.errors import (
+    GameNotFound,
+    NothingToChange,
+    NotTogether,
+    NoVersions,
+    PhaseForbids,
+    SettingsRefused,
+)
 from gateway.domain.game import Game, Source
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
 from gateway.domain.server import Server
+from gateway.domain.shape import Alteration
 from gateway.domain.transitions import State
 from gateway.domain.version import updated
 from gateway.handlers.acceptance import Asked
@@ -30,7 +38,7 @@ from tests.unit.gateway.facts import (
     VM_READY,
     vm_failed,
 )
-from tests.unit.gateway.test_changes import in_phase, now_of, tell
+from tests.unit.gateway.test_changes import alter, in_phase, now_of, tell
 
 OLD: Final = Lock(game="blocks", version="1.20.4", definition="1.0.0", resolved_at=MOMENT)
 NEW: Final = OLD.model_copy(update={"version": "1.21.8"})
@@ -324,6 +332,76 @@ async def test_the_newest_may_always_be_asked_for(version: str | None) -> None:
     after = updated(server, version, game=VERSIONED)
 
     assert (after.settings["version"], after.lock) == ("latest", None)
+
+
+# By changing the setting that the version is chosen by ----------------------------------------
+
+
+async def patch(work: FakeWork, server: Server, **wanted: Any) -> Operation:
+    return await alter(work, server, Alteration(**wanted), catalogue=Catalogue())
+
+
+async def test_a_setting_that_chooses_the_version_is_changed_by_an_update() -> None:
+    work = FakeWork()
+    server = await locked(work)
+
+    operation = await patch(work, server, settings={"version": "1.21.8", "mode": "hard"})
+
+    (asked,) = work.outbox.of(evt.ChangeRequested)
+    assert isinstance(asked, evt.ChangeRequested)
+    assert (operation.kind, asked.kind, asked.spec.lock) == (Kind.UPDATE, "update", None)
+    assert asked.spec.settings["mode"] == "hard"
+    await tell(work, operation, VM_READY.model_copy(update={"kind": "update"}))
+    await tell(work, operation, SERVER_FAILED)
+    await tell(work, operation, VM_READY.model_copy(update={"kind": "rollback"}))
+    await tell(work, operation, RESTORED)
+    assert work.servers.rows[server.id].spec == server.spec
+
+
+async def test_the_variant_is_changed_by_an_update_too() -> None:
+    work = FakeWork()
+    server = await locked(work)
+    game = replace(VERSIONED, variant_setting="mode", variants={"hard": Source(setting="version")})
+
+    class Variants(FakeCatalogue):
+        def find(self, id: str) -> Game | None:
+            return game
+
+    wanted = Alteration(settings={"mode": "hard"})
+    assert (await alter(work, server, wanted, catalogue=Variants())).kind is Kind.UPDATE
+
+
+async def test_with_the_version_as_it_is_a_change_of_settings_is_no_update() -> None:
+    work = FakeWork()
+    server = await locked(work)
+
+    operation = await patch(work, server, settings={"version": "1.20.4", "mode": "hard"})
+
+    assert (operation.kind, operation.spec.lock) == (Kind.RECONFIGURE, OLD)
+
+
+@pytest.mark.parametrize("more", [{"plan": "large"}, {"name": "other"}])
+async def test_a_version_is_not_changed_together_with_the_vm(more: dict[str, str]) -> None:
+    work = FakeWork()
+    server = await locked(work)
+
+    with pytest.raises(NotTogether) as refused:
+        await patch(work, server, settings={"version": "1.21.8"}, **more)
+
+    assert [fault.pointer for fault in refused.value.faults] == [f"/{name}" for name in more]
+    assert refused.value.remedy
+
+
+async def test_the_version_of_a_server_that_is_off_is_not_changed_behind_its_back() -> None:
+    """It would be installed at the next start, without a snapshot to go back to."""
+    work = FakeWork()
+    server = replace(await locked(work), phase=Phase.STOPPED)
+    work.servers.rows[server.id] = server
+
+    with pytest.raises(PhaseForbids) as refused:
+        await patch(work, server, settings={"version": "1.21.8"})
+
+    assert refused.value.remedy == "Start it first."
 
 
 async def test_a_game_that_left_the_catalogue_cannot_be_updated() -> None:

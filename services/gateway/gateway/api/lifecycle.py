@@ -133,7 +133,11 @@ async def request_update(door: Here, body: UpdateWish | None = None) -> Operatio
 
 @router.patch("/{id}", status_code=status.HTTP_202_ACCEPTED)
 async def request_alteration(door: Here, body: AlterationWish) -> OperationView:
-    """Change name, plan or settings: a ``resize`` if the plan differs, else a ``reconfigure``."""
+    """Change name, plan or settings: by a ``resize`` if the plan differs, else a ``reconfigure``.
+
+    Settings that choose the game's version are changed by an ``update``, which goes back if it
+    fails; those that only a new world takes are refused.
+    """
     operation = await servers.request_alteration(
         door.asked("PATCH", "", body),
         Alteration(name=body.name, plan=body.plan, settings=body.settings),

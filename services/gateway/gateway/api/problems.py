@@ -58,6 +58,8 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.SettingsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NothingToChange: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NoVersions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NeedsNewWorld: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotTogether: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiskCannotShrink: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     admission.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,

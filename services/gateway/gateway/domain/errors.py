@@ -118,6 +118,20 @@ class NoVersions(Refused):
     title = "This game has no versions to choose"
 
 
+class NeedsNewWorld(Refused):
+    """A setting that only a new world takes, of a server that has one."""
+
+    code = "needs_new_world"
+    title = "Only a new world takes this setting"
+
+
+class NotTogether(Refused):
+    """Changes that are operations of their own."""
+
+    code = "not_together"
+    title = "These cannot be changed in one go"
+
+
 class DiskCannotShrink(Refused):
     """A plan with a smaller disk than the server has."""
 

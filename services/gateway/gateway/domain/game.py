@@ -53,6 +53,13 @@ class Game:
     variant_setting: str | None = None
     variants: Mapping[str, Source] = field(default_factory=dict[str, Source])
 
+    @property
+    def choosing(self) -> frozenset[str]:
+        """The settings that choose what is installed: a version of the game, or a variant."""
+        sources = (self.source, *self.variants.values())
+        names = (self.variant_setting, *(source.setting for source in sources))
+        return frozenset(name for name in names if name)
+
     def source_of(self, settings: Settings) -> Source:
         """Return where the variant that the settings, or else their defaults, choose comes from."""
         known = _with_defaults(self.settings_schema, settings)
@@ -78,6 +85,12 @@ def checked_settings(
             faults=tuple(sorted(faults, key=lambda fault: fault.pointer)),
         )
     return complete
+
+
+def differing(game: Game, before: Settings, after: Settings) -> frozenset[str]:
+    """Return which settings differ; one that was never told is as it is by default."""
+    one, other = (_with_defaults(game.settings_schema, found) for found in (before, after))
+    return frozenset(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 def envelopes_in(settings: Settings) -> frozenset[str]:

@@ -1,16 +1,27 @@
 """What a server is to be once somebody has changed its name, plan or settings."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from common.contracts.servers import Plan, ServerSpec
-from gateway.domain.errors import DiskCannotShrink, Fault, NothingToChange
-from gateway.domain.game import Game, Settings, checked_settings, envelopes_in
+from gateway.domain.errors import (
+    DiskCannotShrink,
+    Fault,
+    NeedsNewWorld,
+    NothingToChange,
+    NotTogether,
+)
+from gateway.domain.game import Game, Settings, checked_settings, differing, envelopes_in
 from gateway.domain.kind import Kind
 from gateway.domain.plan import PLANS, chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
+
+
+RESTART: Final = "x-restart"  # in a game's schema: what a change of the setting takes
+RECREATE_WORLD: Final = "recreate-world"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +33,24 @@ class Alteration:
     settings: Settings | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a server is to be, and which operation brings it there."""
+
+    kind: Kind
+    spec: ServerSpec
+
+
 Seal = Callable[[bytes, str], str]
 
 
-def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> ServerSpec:
+def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> Shape:
     """Return what the server is to be. After half a change that may be what it was before.
 
-    Settings are merged by name; secret ones that are not mentioned stay in their envelopes.
-    Raises ``SettingsRefused``, ``UnknownPlan``, ``PlanTooSmall``,
-    ``DiskCannotShrink``, ``NothingToChange``.
+    Settings are merged by name; secret ones that are not mentioned stay in their envelopes. Those
+    that choose the game's version are changed by an update. Raises ``SettingsRefused``,
+    ``UnknownPlan``, ``PlanTooSmall``, ``DiskCannotShrink``, ``NothingToChange``,
+    ``NeedsNewWorld``, ``NotTogether``.
     """
     spec = server.spec
     plan = spec.plan if wanted.plan is None else _larger_plan(spec.plan, wanted.plan, game)
@@ -43,13 +63,37 @@ def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> Se
             "The server is already what it is asked to be.",
             remedy="Send a name, a plan or settings that differ from those it has.",
         )
-    return found
-
-
-def kind_of(server: Server, after: ServerSpec, wanted: Alteration) -> Kind:
-    """Return which operation brings a server to another shape, or back to its own."""
+    changed = differing(game, spec.settings, settings)
+    _check_world_stays(game, changed)
+    if changed & game.choosing:
+        return Shape(kind=Kind.UPDATE, spec=_of_another_version(spec, found, game))
     goes_back = server.half_shaped and wanted.plan is not None
-    return Kind.RESIZE if goes_back or server.spec.plan != after.plan else Kind.RECONFIGURE
+    resized = goes_back or spec.plan != found.plan
+    return Shape(kind=Kind.RESIZE if resized else Kind.RECONFIGURE, spec=found)
+
+
+def _check_world_stays(game: Game, changed: AbstractSet[str]) -> None:
+    properties: dict[str, Any] = game.settings_schema.get("properties", {})
+    named = (n for n in sorted(changed) if properties.get(n, {}).get(RESTART) == RECREATE_WORLD)
+    faults = tuple(Fault(f"/settings/{name}", "is settled when a world is made") for name in named)
+    if faults:
+        raise NeedsNewWorld(
+            "The server's world was made with other settings, and is not thrown away.",
+            remedy="Leave them as they are, or deploy a new server with them.",
+            faults=faults,
+        )
+
+
+def _of_another_version(before: ServerSpec, after: ServerSpec, game: Game) -> ServerSpec:
+    """Return it as an update is asked for, which has nothing to do with the VM around the game."""
+    apart = [name for name in ("name", "plan") if getattr(before, name) != getattr(after, name)]
+    if apart:
+        raise NotTogether(
+            "A game's version is changed by an update, and an update changes nothing else of a VM.",
+            remedy=f"Change the {' and the '.join(apart)} first, then the version.",
+            faults=tuple(Fault(f"/{name}", "is to be changed by itself") for name in apart),
+        )
+    return after.model_copy(update={"game_version": game.version, "lock": None})
 
 
 def _larger_plan(present: Plan, name: str, game: Game) -> Plan:

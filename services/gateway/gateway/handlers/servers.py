@@ -8,7 +8,7 @@ from gateway.domain.game import Game
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation
 from gateway.domain.server import Server
-from gateway.domain.shape import Alteration, altered, kind_of
+from gateway.domain.shape import Alteration, altered
 from gateway.domain.version import updated
 from gateway.handlers.acceptance import Asked, Purpose, accept, own
 from gateway.ports.catalogue import GameCatalogue
@@ -49,14 +49,14 @@ async def request_alteration(
     work: UnitOfWork,
     at: datetime,
 ) -> Operation:
-    """Ask for another name, plan or other settings: a resize, or else a reconfiguration."""
+    """Ask for another name, plan or other settings: by a resize, an update or a reconfiguration."""
 
     def seal(data: bytes, pointer: str) -> str:
         return seals.seal(data, server_id=asked.server_id, pointer=pointer)
 
     def purpose(server: Server) -> Purpose:
-        spec = altered(server, wanted, game=_game_of(server, catalogue), seal=seal)
-        return Purpose(kind=kind_of(server, spec, wanted), spec=spec)
+        shape = altered(server, wanted, game=_game_of(server, catalogue), seal=seal)
+        return Purpose(kind=shape.kind, spec=shape.spec)
 
     return await accept(asked, purpose=purpose, work=work, at=at)
 
