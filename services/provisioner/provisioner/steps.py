@@ -9,6 +9,7 @@ from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.lock import installed
 from provisioner.domain.play import Play
+from provisioner.domain.restart import Manner, takes_restart
 from provisioner.domain.run import Run, Stage
 from provisioner.following import Follower
 from provisioner.installation import Installation, installation
@@ -68,12 +69,20 @@ def _play(task: Task, what: Installation, lock: Lock) -> Play:
             settings=what.settings,
             lock=installed(lock),
             download_base=task.tools.download_base,
-            resumed=task.run.attempt > 1 or task.run.unfinished,
+            manner=_manner(task, what, lock),
         ),
         known_hosts=inventory.known_hosts(target, task.run.host_keys),
         hang=what.game.hang,
         private_key=target.private_key,
         secrets=what.secrets,
+    )
+
+
+def _manner(task: Task, what: Installation, lock: Lock) -> Manner:
+    run, spec = task.run, task.vm.spec.model_copy(update={"lock": lock})
+    again = run.attempt > 1 or run.unfinished
+    return Manner(
+        again=again, restart=again or takes_restart(run.former, spec, quiet=what.game.quiet)
     )
 
 

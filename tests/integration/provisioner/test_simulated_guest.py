@@ -21,6 +21,7 @@ from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.inventory import inventory, known_hosts, variables
 from provisioner.domain.lock import installed, wish
 from provisioner.domain.play import Play, PlayEnded, TaskEvent
+from provisioner.domain.restart import Manner
 from provisioner.domain.run import Stage
 from provisioner.domain.server_key import PLACE, ServerKey
 from provisioner.handlers import on_event
@@ -60,7 +61,7 @@ async def install(
                 settings=full,
                 lock=installed(await RESOLVERS.resolve(wish(found, full))),
                 download_base="",
-                resumed=False,
+                manner=Manner(),
             ),
             known_hosts=known_hosts(site.target(), [site.host_key]),
         ),

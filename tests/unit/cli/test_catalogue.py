@@ -110,6 +110,10 @@ def test_a_manifest_is_held_to_its_rules(folder: Path, change: Change, told: str
         (lambda s: s["properties"]["motd"].pop("title"), "motd: has no title"),
         (lambda s: s["properties"]["motd"].pop("x-target"), "motd: does not say where it goes"),
         (lambda s: s["properties"]["motd"].pop("x-restart"), "what a change of it takes"),
+        (
+            lambda s: s["properties"]["motd"].update({"x-target": "argument", "x-restart": "none"}),
+            "motd: lands where only a start reads it",
+        ),
         (lambda s: s["properties"]["motd"].pop("x-file"), "motd: and its x-file do not agree"),
         (
             lambda s: s["properties"].update(ansible_host=s["properties"]["motd"]),
@@ -141,6 +145,18 @@ def test_a_setting_is_held_to_its_rules(folder: Path, change: Change, told: str)
         (
             {"name": "x", "ansible.builtin.copy": {"content": "{{ settings.password }}"}},
             "install.yml/x: tells the secret setting password (add no_log)",
+        ),
+        (
+            {
+                "name": "x",
+                "ansible.builtin.template": {
+                    "src": "server.conf.j2",
+                    "dest": "/etc/luanti/default.conf",
+                },
+                "no_log": True,
+                "notify": "Restart the game",
+            },
+            "install.yml/x: does not tell that settings are new",
         ),
         ({"name": "x", "block": [{"name": "y", "ansible.builtin.raw": "id"}]}, "install.yml/y"),
     ],

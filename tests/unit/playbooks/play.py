@@ -46,7 +46,8 @@ class Play:
 
     async def folder(self, game: Path) -> None:
         """Play what ``site.yml`` plays of the game."""
-        self.variables["manifest"] = read(game / "game.yml")
+        [site] = read(PLAYBOOKS / "site.yml")
+        self.variables |= site["vars"] | {"manifest": read(game / "game.yml")}
         await self.file(game / "install.yml")
         await self.flush()
 
@@ -97,7 +98,7 @@ class Play:
             self.variables[task["register"]] = result
         if result["changed"]:
             self.changed.append(task["name"])
-            self.notified |= "notify" in task
+            self.notified |= bool(self.filled(task.get("notify", [])))
 
     async def once(
         self, task: Mapping[str, Any], module: str, folder: Path, own: Mapping[str, Any]

@@ -41,6 +41,28 @@ async def test_a_second_play_changes_nothing(hall: Bench, folder: Path):
     assert second.changed == []
 
 
+SETTLED = [folder for folder in GAMES if "x-file" in str(GameFolder(path=folder).schema)]
+
+
+@pytest.mark.parametrize("restart", [True, False])
+@pytest.mark.parametrize("folder", SETTLED, ids=lambda folder: folder.name)
+async def test_new_settings_restart_the_game_only_if_they_take_it(
+    hall: Bench, folder: Path, restart: bool
+):
+    await play(hall, folder).folder(folder)
+    game = GameFolder(path=folder)
+    journal = hall.machine.units.state(game.raw["unit"]).journal
+    before = journal.invocation
+    limits = {"max_players", "max_users", "max_clients"} & set(game.schema["properties"])
+    changed = play(hall, folder, **dict.fromkeys(limits, 7))
+    changed.variables["restart"] = restart
+
+    await changed.folder(folder)
+
+    assert "Write the settings" in changed.changed
+    assert (journal.invocation != before) is restart
+
+
 @every_game
 async def test_what_people_type_is_no_template(hall: Bench, folder: Path):
     game = GameFolder(path=folder)

@@ -18,6 +18,7 @@ from provisioner.domain.inventory import (
     unsafe,
     variables,
 )
+from provisioner.domain.restart import Manner
 from tests.fakes.provisioner import ENDPOINT, GAME, HOST_KEY, SPEC
 
 KEY = Path("/keys/id")
@@ -61,7 +62,7 @@ def test_a_port_that_clients_are_told_has_its_number_outside_too():
 
 def told(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"game": GAME, "settings": {}, "lock": {}, "download_base": ""}
-    return variables(SPEC, **given | changes, resumed=False)
+    return variables(SPEC, **given | changes, manner=Manner())
 
 
 def test_a_lock_is_others_text_too_and_only_the_guest_hears_of_its_inner_ports():

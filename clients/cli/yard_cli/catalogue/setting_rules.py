@@ -51,6 +51,8 @@ def _bound(setting: Entry) -> Iterator[tuple[str, str]]:
         yield "does not say where it goes", f"x-target: {', '.join(TARGETS)}"
     if setting.get("x-restart") not in RESTARTS:
         yield "does not say what a change of it takes", f"x-restart: {', '.join(RESTARTS)}"
+    if setting.get("x-restart") == "none" and target != "file":
+        yield "lands where only a start reads it", "x-restart: restart"
     if (target == "file") != str(setting.get("x-file", "")).startswith("/"):
         yield "and its x-file do not agree", "x-file: the path, for x-target file alone"
 

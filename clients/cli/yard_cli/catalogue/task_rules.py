@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from yard_cli.catalogue.complaint import Complaint
 from yard_cli.catalogue.folder import Entry, GameFolder
@@ -23,6 +23,7 @@ REMEDIES: Final = {
     "shell": "use a module; no shell reads what people have typed",
     "raw": "use a module; no shell reads what people have typed",
 }
+NEW_SETTINGS: Final = "{{ on_new_settings }}"
 BARE: Final = r"^\s*-?\s*settings\.{}\s*-?\s*$"
 
 
@@ -36,6 +37,7 @@ def task_rules(game: GameFolder, roles: Path) -> Iterator[Complaint]:
     yield from _secrets(game)
     yield from _templates(game)
     yield from _unused(game)
+    yield from _unheard(game)
 
 
 def _task(game: GameFolder, task: Entry, roles: Path) -> Iterator[tuple[str, str]]:
@@ -110,6 +112,22 @@ def _unused(game: GameFolder) -> Iterator[Complaint]:
             place = f"settings.schema.json/properties/{name}"
             wrong = f"does not land in {file or 'the unit'}"
             yield Complaint(place=place, wrong=wrong, remedy="write it there, or correct x-target")
+
+
+def _unheard(game: GameFolder) -> Iterator[Complaint]:
+    """A file with settings in it says so: whether the game is restarted depends on which differ."""
+    settled = {of["x-file"] for of in game.properties.values() if "x-file" in of}
+    for file, tasks in game.tasks.items():
+        for task in tasks:
+            written: Any = task.get(f"{BUILTIN}template")
+            if not isinstance(written, dict) or cast("Entry", written).get("dest") not in settled:
+                continue
+            if task.get("notify") != NEW_SETTINGS:
+                yield Complaint(
+                    place=f"{file}/{task.get('name')}",
+                    wrong="does not tell that settings are new",
+                    remedy=f'notify: "{NEW_SETTINGS}"',
+                )
 
 
 def _files(game: GameFolder) -> dict[str, str]:

@@ -19,7 +19,6 @@ from gateway.domain.plan import PLANS, chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
 
-
 RESTART: Final = "x-restart"  # in a game's schema: what a change of the setting takes
 RECREATE_WORLD: Final = "recreate-world"
 

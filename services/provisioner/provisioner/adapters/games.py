@@ -52,6 +52,7 @@ class GameFolders:
         manifest = varied(whole, chosen)
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
+        quiet = (name for name, of in properties.items() if of.get("x-restart") == "none")
         inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
         fixed = (port["name"] for port in manifest["ports"] if port.get("same_outside"))
         return Game(
@@ -66,6 +67,7 @@ class GameFolders:
             tasks=count_tasks(self.playbooks, folder),
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
+            quiet=frozenset(quiet),
             roster=_roster(manifest),
             inner_ports={port["name"]: port["number"] for port in inner},
             directory=manifest.get("service", {}).get("directory"),

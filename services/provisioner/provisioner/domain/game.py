@@ -37,7 +37,8 @@ class Game:
     """A manifest's facts.
 
     ``port`` names the one that people connect to. It is up when it has given its ``sign`` and
-    answers its ``query``, whichever it has. ``secrets`` names the settings nobody may see.
+    answers its ``query``, whichever it has. ``secrets`` names the settings nobody may see,
+    ``quiet`` those the game takes without a restart.
     ``hang``: so many seconds without a sign of life, and its playbook is given up.
     ``inner_ports``: those that only the guest itself uses. ``fixed_ports``: those that must have
     the same number outside. ``source``: how a lock is made, of the ``variant`` the settings choose.
@@ -54,6 +55,7 @@ class Game:
     tasks: int = 0
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
+    quiet: frozenset[str] = field(default_factory=frozenset[str])
     roster: Roster | None = None  # where its query does not tell who plays
     inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
     directory: str | None = None

@@ -34,7 +34,7 @@ def on_ready(known: Run | None, event: evt.VMReady) -> Run | None:
         applied=applied,
         lock=applied.lock if applied else known.lock,
         unfinished=applied is None,
-        former=known.applied if event.kind == "update" else None,
+        former=applied,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from common.contracts.servers import Endpoint, ServerSpec
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game
+from provisioner.domain.restart import Manner
 
 SSH_PORT: Final = 22
 HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
@@ -99,7 +100,7 @@ def variables(
     settings: Mapping[str, JsonValue],
     lock: Mapping[str, JsonValue],
     download_base: str,
-    resumed: bool,
+    manner: Manner,
 ) -> dict[str, JsonValue]:
     """Return the playbook's variables, as ``playbooks/site.yml`` lists them."""
     for name in settings:
@@ -113,7 +114,8 @@ def variables(
         "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),
-        "again": resumed,
+        "again": manner.again,
+        "restart": manner.restart,
     }
 
 

@@ -61,7 +61,7 @@ UNSETTLED: Final = tuple(stage for stage in Stage if stage not in SETTLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run. ``former``: what was applied before this one, if it is an update.
+    """One run. ``former``: what was applied to the guest before this one, as far as is known.
 
     ``host_keys`` are the guest's proven keys, or those pinned at first use. ``applied`` is what
     the last playbook on this guest applied to its end; none while one is under way, and after
