@@ -1,7 +1,7 @@
 """The provisioner's memory keeps its promises on both databases."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from common.db.leases import LeaseLost, SqlLeases
 from common.db.mailbox import outbox
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
+from provisioner.adapters.counting import find_running
 from provisioner.adapters.sql import SqlWork, bind, fenced, find_due
 from provisioner.domain.players import Count
 from provisioner.domain.run import Run, Stage
@@ -104,6 +105,18 @@ async def test_work_is_due_until_it_is_settled_or_somebody_does_it(memory: Memor
         await SqlLeases(session).release(lease)
     await on_event(removal(), work=memory.work)
     assert await find_due(5, sessions=memory.sessions) == []
+
+
+async def test_of_servers_that_have_come_up_no_more_is_read_than_counting_needs(memory: Memory):
+    await on_event(vm_ready(), work=memory.work)
+    assert list(await find_running(sessions=memory.sessions)) == []
+    run = replace(await memory.run(), stage=Stage.DONE, applied=SPEC, timings=(TIMING,) * 100)
+    async with memory.work() as tx:
+        await tx.runs.save(run)
+
+    found = list(await find_running(sessions=memory.sessions))
+
+    assert found == [replace(run, applied=None, timings=())]
 
 
 async def test_a_count_is_kept_until_the_server_comes_up_anew(memory: Memory):

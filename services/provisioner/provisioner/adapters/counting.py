@@ -1,5 +1,6 @@
 """The worker that counts players: one copy of the service at a time, by the clock."""
 
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -8,11 +9,14 @@ from typing import Final
 from sqlalchemy import literal, select
 
 from common.bell import Bell
+from common.contracts import events as evt
 from common.db.engine import Sessions
 from common.db.leases import Lease, unleased
+from common.db.outage import outages_named
 from common.db.work import UnitOfWork
 from common.worker import Worker
 from provisioner.adapters import sql
+from provisioner.domain.run import Run, Stage
 from provisioner.players import Counter, Counting
 from provisioner.ports import Tools
 
@@ -24,7 +28,7 @@ def players(
 ) -> Worker:
     """Return what goes round among the running servers."""
     counting = Counting(
-        running=partial(sql.find_running, sessions=sessions), tools=tools, clock=time.monotonic
+        running=partial(find_running, sessions=sessions), tools=tools, clock=time.monotonic
     )
 
     async def work_under(_: str, lease: Lease) -> None:
@@ -45,3 +49,26 @@ async def _due(sessions: Sessions, limit: int) -> Sequence[str]:
     counter = literal(COUNTER)
     async with sessions() as session:
         return list(await session.scalars(select(counter).where(unleased(counter)).limit(limit)))
+
+
+async def find_running(*, sessions: Sessions) -> Sequence[Run]:
+    """Return the runs that brought their server up, with how the guest is reached and no more.
+
+    Asked every few seconds for all servers at once, it reads nothing that it need not.
+    """
+    runs = sql.runs.c
+    query = select(runs.server_id, runs.operation_id, runs.vm, runs.host_keys).where(
+        runs.stage == Stage.DONE.value
+    )
+    with outages_named():
+        async with sessions() as session:
+            return [
+                Run(
+                    server_id=row.server_id,
+                    operation_id=row.operation_id,
+                    vm=evt.VMReady.model_validate_json(row.vm) if row.vm else None,
+                    stage=Stage.DONE,
+                    host_keys=tuple(json.loads(row.host_keys)),
+                )
+                for row in await session.execute(query)
+            ]

@@ -28,7 +28,6 @@ from common.contracts.servers import Lock, ServerSpec, TaskTiming
 from common.db.engine import Sessions
 from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
-from common.db.outage import outages_named
 from common.db.types import UTCDateTime
 from common.db.work import UnitOfWork
 from provisioner.adapters.counts_sql import SqlCounts
@@ -172,11 +171,3 @@ async def find_due(limit: int, *, sessions: Sessions) -> Sequence[str]:
     )
     async with sessions() as session:
         return list(await session.scalars(query))
-
-
-async def find_running(*, sessions: Sessions) -> Sequence[Run]:
-    """Return the runs that brought their server up, as far as is known here."""
-    query = select(runs).where(runs.c.stage == Stage.DONE.value)
-    with outages_named():
-        async with sessions() as session:
-            return [_run(row) for row in (await session.execute(query)).mappings()]
