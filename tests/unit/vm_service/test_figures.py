@@ -1,5 +1,6 @@
 """What VMs use is shown of our servers that run, and of nothing else."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -62,6 +63,11 @@ def meter(world: World) -> Meter:
     return Meter(instruments=world, ledger=cast("Ledger", world), clock=lambda: world.seconds)
 
 
+async def look(meter: Meter) -> None:
+    await meter.go_round()
+    await meter.read_disks()
+
+
 def shown(name: str, vmid: int) -> float | None:
     return REGISTRY.get_sample_value(f"spawnyard_guest_{name}", {"server": f"srv_{vmid}"})
 
@@ -70,7 +76,7 @@ async def test_our_servers_that_run_are_shown_and_no_others(world: World, meter:
     world.lives[103] = Life.LIVING  # it is off
     world.lives[102] = Life.BLOCKED
 
-    await meter.go_round()
+    await look(meter)
 
     assert shown("cpu_ratio", 101) == 0.5
     assert (shown("memory_bytes", 101), shown("memory_max_bytes", 101)) == (GIB, 2 * GIB)
@@ -79,10 +85,10 @@ async def test_our_servers_that_run_are_shown_and_no_others(world: World, meter:
 
 
 async def test_what_is_stopped_is_not_shown_any_more(world: World, meter: Meter):
-    await meter.go_round()
+    await look(meter)
     del world.running[101]
 
-    await meter.go_round()
+    await look(meter)
 
     names = ("cpu_ratio", "memory_bytes", "memory_max_bytes", "disk_used_bytes", "disk_max_bytes")
     assert [shown(name, 101) for name in names] == [None] * 5
@@ -91,30 +97,30 @@ async def test_what_is_stopped_is_not_shown_any_more(world: World, meter: Meter)
 
 async def test_guests_are_asked_for_their_disks_seldom(world: World, meter: Meter):
     while world.seconds <= DISKS_EVERY:
-        await meter.go_round()
+        await look(meter)
         world.seconds += EVERY
 
     assert world.disks_read == 2 * 2
 
 
 async def test_a_silent_agent_hides_the_disk_alone(world: World, meter: Meter):
-    await meter.go_round()
+    await look(meter)
     world.silent, world.seconds = True, DISKS_EVERY
 
-    await meter.go_round()
+    await look(meter)
 
     assert shown("disk_used_bytes", 101) is None
     assert shown("cpu_ratio", 101) == 0.5
 
 
 async def test_while_the_hypervisor_is_away_no_old_figures_are_shown(world: World, meter: Meter):
-    await meter.go_round()
+    await look(meter)
     world.away = True
-    await meter.go_round()
+    await look(meter)
     assert shown("cpu_ratio", 101) is None
 
     world.away = False
-    await meter.go_round()
+    await look(meter)
     assert shown("cpu_ratio", 101) == 0.5
 
 
@@ -128,6 +134,46 @@ async def test_whoever_stops_reading_shows_nothing_any_more(world: World):
         await meter.keep_reading()
 
     assert shown("cpu_ratio", 101) is None
+
+
+async def test_guests_whose_agents_are_slow_keep_no_other_figure_from_being_shown(world: World):
+    never, rounds = asyncio.Event(), 0
+
+    async def slow(node: str, vmid: int) -> Usage:
+        world.disks_read += 1
+        await never.wait()
+        return Usage(used=1, total=1)
+
+    async def sleep(_: float) -> None:
+        nonlocal rounds
+        await asyncio.sleep(0)
+        rounds += 1
+        if rounds > 5:
+            raise RuntimeError("enough")
+
+    world.guest_disk = slow
+    meter = Meter(instruments=world, ledger=cast("Ledger", world), clock=lambda: 0.0, sleep=sleep)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="enough"):
+            await meter.keep_reading()
+
+    assert world.disks_read == 1  # one after the other: who boots is asked before a crowd of them
+
+
+async def test_of_a_server_that_has_gone_meanwhile_no_disk_is_shown(world: World, meter: Meter):
+    await meter.go_round()
+
+    async def gone(node: str, vmid: int) -> Usage:
+        world.running.clear()
+        await meter.go_round()
+        return Usage(used=1, total=1)
+
+    world.guest_disk = gone
+
+    await meter.read_disks()
+
+    assert shown("disk_used_bytes", 101) is None
 
 
 @dataclass

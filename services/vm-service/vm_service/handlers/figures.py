@@ -34,29 +34,42 @@ class Meter:
     ledger: Ledger
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    _shown: set[str] = field(default_factory=set[str])
+    _shown: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
     _disks: dict[str, float] = field(default_factory=dict[str, float])  # when they are read next
 
     async def keep_reading(self) -> None:
         """Read for ever; whoever takes over shows the figures from then on."""
+        disks = asyncio.ensure_future(self._keep_reading_disks())
         try:
-            while True:
+            while not disks.done():
                 await self.go_round()
                 await self.sleep(EVERY)
+            disks.result()
         finally:
+            disks.cancel()
+            await asyncio.gather(disks, return_exceptions=True)
             for gauge in GAUGES:
                 gauge.clear()
 
     async def go_round(self) -> None:
         """Show what runs, and nothing of what does not."""
         running = await self._running()
-        for gone in self._shown - running.keys():
+        for gone in self._shown.keys() - running.keys():
             self._forget(gone)
         for server_id, figure in running.items():
             _show(server_id, figure)
-        self._shown = set(running)
-        due = [server for server in running if self._disks.get(server, 0.0) <= self.clock()]
-        await asyncio.gather(*(self._read_disk(server, running[server]) for server in due))
+        self._shown = running
+
+    async def _keep_reading_disks(self) -> None:
+        while True:
+            await self.read_disks()
+            await self.sleep(EVERY)
+
+    async def read_disks(self) -> None:
+        """Ask the guests that are due, one after the other: a silent one takes seconds."""
+        for server_id, figure in self._shown.items():
+            if self._disks.get(server_id, 0.0) <= self.clock():
+                await self._read_disk(server_id, figure)
 
     async def _running(self) -> Mapping[str, Figure]:
         records = await self.ledger.records()
@@ -69,12 +82,16 @@ class Meter:
         return {servers[one.vmid]: one for one in figures if one.vmid in servers}
 
     async def _read_disk(self, server_id: str, figure: Figure) -> None:
+        if server_id not in self._shown:
+            return
         self._disks[server_id] = self.clock() + DISKS_EVERY
         try:
             usage = await self.instruments.guest_disk(figure.node, figure.vmid)
         except Trouble:
             _remove(server_id, DISK, MAX_DISK)  # its agent is silent, or knows no file systems
             return
+        if server_id not in self._shown:
+            return  # it was switched off meanwhile
         DISK.labels(server=server_id).set(usage.used)
         MAX_DISK.labels(server=server_id).set(usage.total)
 
