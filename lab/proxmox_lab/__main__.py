@@ -22,6 +22,7 @@ from proxmox_lab.house import DataInUse, Plan, running
 from proxmox_lab.release import RELEASES
 from proxmox_lab.replay.command import replay
 from proxmox_lab.site.opening import TOKEN_FILE
+from proxmox_lab.standins.command import offer
 from proxmox_lab.template.__main__ import DEFAULT_CACHE
 from proxmox_lab.template.__main__ import main as make_template
 
@@ -29,10 +30,15 @@ PORT_TAKEN: Final = 3
 DATA_UNUSABLE: Final = 4
 NO_GUESTS: Final = 5
 MOST_NODES: Final = 32  # what a real cluster bears
-_OTHER_COMMANDS: Final = (
-    "Commands of their own, each with --help: template (what real guests are cloned from), "
-    "fault, history, clock, replay."
-)
+_COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
+    "template": lambda given: make_template(given[1:]),
+    "standins": lambda given: offer(given[1:]),
+    "replay": lambda given: replay(given[1:]),
+    "fault": talk,
+    "history": talk,
+    "clock": talk,
+}
+_OTHERS: Final = f"Commands of their own, each with --help: {', '.join(_COMMANDS)}."
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
     "simulated": lambda chosen: SimulatedGuests(chosen.data / "guests"),
     "qemu": lambda chosen: open_guests(
@@ -45,14 +51,10 @@ GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and do as it says; returns the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] == ["replay"]:
-        return replay(given[1:])
-    if given[:1] in (["fault"], ["history"], ["clock"]):
-        return talk(given)
-    if given[:1] == ["template"]:
-        return make_template(given[1:])
+    if command := _COMMANDS.get(given[0] if given else ""):
+        return command(given)
     parser = argparse.ArgumentParser(
-        prog="python -m proxmox_lab", description=__doc__, epilog=_OTHER_COMMANDS
+        prog="python -m proxmox_lab", description=__doc__, epilog=_OTHERS
     )
     _add_serving(parser)
     chosen = parser.parse_args(given)

@@ -120,7 +120,7 @@ def _tools(settings: Settings, log: LogWriter) -> Tools:
         seals=SealedSettings(read_sealing(settings.sealing_key_file)),
         log=log,
         target=partial(target, user=settings.guest_user, key_file=settings.ssh_private_key_file),
-        download_base=settings.download_base,
+        download_base=settings.guest_download_base or settings.download_base,
     )
 
 

@@ -1,10 +1,13 @@
 """The provisioner's knobs."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
 from common.settings import ServiceSettings
+
+MIRROR: Final = r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._/-]*)?)?$"
 
 
 class Settings(ServiceSettings):
@@ -27,8 +30,14 @@ class Settings(ServiceSettings):
     runs_dir: Path = Field(description="Folder for locks and the short-lived files of runs")
     download_base: str = Field(
         default="",
-        pattern=r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._/-]*)?)?$",
+        pattern=MIRROR,
         description="A mirror of the games' downloads, which has `https://HOST/PATH` at"
         " `BASE/HOST/PATH`; empty: the vendors'",
+    )
+    guest_download_base: str = Field(
+        default="",
+        pattern=MIRROR,
+        description="The same mirror by the address at which guests reach it; empty: it has one"
+        " address for all",
     )
     concurrency: int = Field(default=8, ge=1, le=256, description="Runs worked on at once")
