@@ -16,6 +16,8 @@ async def mirror(files: Mapping[str, bytes], port: int) -> AsyncGenerator[str]:
     """Offer the files for as long as the block lasts; yields the mirror's address."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/":
+            return web.Response(text="".join(f"{name}\n" for name in sorted(files)))
         found = files.get(request.path.removeprefix("/"))
         log.info("%s %s %s", request.method, request.path, "404" if found is None else "200")
         if found is None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -20,7 +21,7 @@ from yard_cli.stack.session import running
 from yard_cli.stack.template import ensure_template
 
 
-def site(*, data: Path | None, port_base: int, vm: bool = False) -> Site:
+def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool = False) -> Site:
     """Describe the installation on a data folder, making the folder if it is new."""
     folder = data_folder(data, vm=vm)
     guests = "qemu" if vm else "simulated"
@@ -31,6 +32,7 @@ def site(*, data: Path | None, port_base: int, vm: bool = False) -> Site:
         secrets=load_or_make(folder),
         guests=guests,
         playbooks=CliSettings().playbooks.resolve(),
+        stand_ins=stand_ins,
     )
 
 
@@ -38,15 +40,19 @@ def up(
     data: options.Data = None,
     port_base: options.PortBase = options.PORT_BASE,
     vm: options.Vm = False,
+    stand_ins: Annotated[
+        bool,
+        typer.Option("--stand-ins", help="Offer stand-ins in place of the games' own downloads."),
+    ] = False,
 ) -> None:
     """Start everything and stay until Ctrl-C."""
-    here = site(data=data, port_base=port_base, vm=vm)
+    here = site(data=data, port_base=port_base, vm=vm, stand_ins=stand_ins)
     out = console()
     show = PlainShow(out)
 
     async def stay() -> None:
         if vm:
-            await ensure_template(show.say)
+            await ensure_template(show.say, java=stand_ins)
         async with running(here, tell=show.news) as stack:
             out.print(where_to_go(stack.site))
             await stack.watch()

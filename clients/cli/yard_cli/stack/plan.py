@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from yard_cli.private_file import write_private
 from yard_cli.settings import ROOT, inherited
-from yard_cli.stack import nats_conf
+from yard_cli.stack import nats_conf, stand_ins
 from yard_cli.stack.folder import DataFolder
 from yard_cli.stack.ports import HOST, Ports
 from yard_cli.stack.process import ProcessSpec
@@ -27,6 +27,7 @@ MODULES: Final = {
 # Those who take in work stop first, then who records it, then what they all stand on.
 STOPS_IN: Final = {"log-service": 1, "lab": 2, "nats": 3}
 PATIENCE: Final = {"log-service": 3.0, "lab": 3.0, "nats": 2.0}
+GATEWAY: Final = "10.77.0.1"  # of the guests' network; behind it, real guests find this machine
 DRAINS: Final = 9.0  # a little more than a service gives its open requests
 
 
@@ -46,11 +47,12 @@ class Site:
     secrets: Secrets
     guests: str = "simulated"
     playbooks: Path = ROOT / "playbooks"
+    stand_ins: bool = False
 
 
 def foundations(site: Site) -> list[ProcessSpec]:
-    """Describe what the services stand on: the bus and the lab."""
-    return [_nats(site), _lab(site)]
+    """Describe what the services stand on: the bus and the lab, and what stands in for games."""
+    return [_nats(site), _lab(site), *([_stand_ins(site)] if site.stand_ins else ())]
 
 
 def services(site: Site) -> list[ProcessSpec]:
@@ -107,6 +109,18 @@ def _lab(site: Site) -> ProcessSpec:
     )
 
 
+def _stand_ins(site: Site) -> ProcessSpec:
+    return ProcessSpec(
+        name=stand_ins.NAME,
+        command=stand_ins.command(site.ports),
+        log_file=site.folder.log(stand_ins.NAME),
+        environment=inherited(BIN),
+        is_ready=answers_http(f"{site.ports.url(stand_ins.NAME)}/"),
+        stops_in=STOPS_IN["lab"],
+        patience=PATIENCE["lab"],
+    )
+
+
 def _common(site: Site, service: str) -> dict[str, str]:
     return _prefixed(
         {
@@ -142,7 +156,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "PROXMOX_TEMPLATE": "9000",
             "PROXMOX_POOL": "spawnyard",
             "ADDRESS_POOL": "10.77.0.0/16",
-            "ADDRESS_GATEWAY": "10.77.0.1",
+            "ADDRESS_GATEWAY": GATEWAY,
             "HYPERVISOR_KEY_FILE": str(site.folder.hypervisor_key),
             "SSH_PUBLIC_KEY_FILE": str(site.folder.ssh_key.with_suffix(".pub")),
             "GUEST_USER": "yard",
@@ -155,12 +169,18 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "PLAYBOOKS_DIR": str(site.playbooks),
             "GUEST_USER": "yard",
             "RUNS_DIR": str(site.folder.path / "runs"),
+            **(stand_ins.mirrors(site.ports, _seen_from_guests(site)) if site.stand_ins else {}),
         },
         "log-service": {
             "JWKS_URL": f"{issuer}/.well-known/jwks.json",
             "ISSUER": issuer,
         },
     }
+
+
+def _seen_from_guests(site: Site) -> str | None:
+    """Return the address at which real guests find this machine; simulated ones live on it."""
+    return GATEWAY if site.guests == "qemu" else None
 
 
 def lab_answers(folder: DataFolder, ports: Ports) -> Callable[[], Awaitable[bool]]:

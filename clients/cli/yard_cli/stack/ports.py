@@ -1,4 +1,7 @@
-"""The ports of an embedded stack: six in a row, from a base the user can choose."""
+"""The ports of an embedded stack: six in a row, from a base the user can choose.
+
+What a stack may have besides comes behind them.
+"""
 
 import socket
 import time
@@ -10,6 +13,7 @@ from yard_cli.failure import Failure
 DEFAULT_BASE: Final = 8080
 HOST: Final = "127.0.0.1"
 NAMES: Final = ("gateway", "vm-service", "provisioner", "log-service", "nats", "lab")
+BESIDES: Final = ("stand-ins",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Ports:
 
     def of(self, process: str) -> int:
         """Return the port of a process."""
-        return self.base + NAMES.index(process)
+        return self.base + (NAMES + BESIDES).index(process)
 
     def url(self, process: str) -> str:
         """Return the address of a process that speaks HTTP."""
@@ -31,10 +35,10 @@ class Ports:
         """The gateway's port, which is the base."""
         return self.base
 
-    def check(self, *, patience: float = 3.0) -> None:
+    def check(self, *besides: str, patience: float = 3.0) -> None:
         """Raise if a port is taken, once those of a stack just killed had time to come free."""
         ends = time.monotonic() + patience
-        while taken := [name for name in NAMES if not _is_free(self.of(name))]:
+        while taken := [name for name in (*NAMES, *besides) if not _is_free(self.of(name))]:
             if time.monotonic() >= ends:
                 first = ", ".join(f"{self.of(name)} (for {name})" for name in taken)
                 raise Failure(

@@ -4,6 +4,7 @@ import shutil
 from typing import Final
 
 from yard_cli.failure import Failure
+from yard_cli.stack import stand_ins
 from yard_cli.stack.plan import BIN, Site
 from yard_setup.failure import NO_SSH
 
@@ -22,4 +23,6 @@ def check(site: Site) -> None:
             f"only {free // 1024**2} MB are free in {site.folder.path}; the stack needs 200 MB",
             "free some space, or name a folder on a larger disk: --data DIR",
         )
-    site.ports.check()
+    if site.stand_ins:
+        stand_ins.check()
+    site.ports.check(*((stand_ins.NAME,) if site.stand_ins else ()))

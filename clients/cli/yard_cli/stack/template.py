@@ -23,10 +23,10 @@ class Progress(BaseModel, frozen=True, extra="ignore"):
     remedy: str | None = None
 
 
-async def ensure_template(tell: Callable[[str], None]) -> None:
+async def ensure_template(tell: Callable[[str], None], *, java: bool = False) -> None:
     """Build the template unless it is there; what is missing for that is a failure."""
     refusal: Progress | None = None
-    async with _builder() as builder:
+    async with _builder(*(("--java",) if java else ())) as builder:
         assert builder.stdout is not None
         async for line in builder.stdout:
             progress = Progress.model_validate_json(line)
@@ -44,9 +44,9 @@ async def ensure_template(tell: Callable[[str], None]) -> None:
 
 
 @asynccontextmanager
-async def _builder() -> AsyncGenerator[asyncio.subprocess.Process]:
+async def _builder(*options: str) -> AsyncGenerator[asyncio.subprocess.Process]:
     builder = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "proxmox_lab.template", "--json"),
+        *(sys.executable, "-m", "proxmox_lab", "template", "--json", *options),
         env=inherited(BIN),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
