@@ -163,14 +163,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "REACH": "url",
             "REACH_URL": f"{site.ports.url('lab')}/lab/vms/{{vmid}}/endpoint",
         },
-        "provisioner": {
-            "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
-            "SEALING_KEY_FILE": str(site.folder.sealing_key),
-            "PLAYBOOKS_DIR": str(site.playbooks),
-            "GUEST_USER": "yard",
-            "RUNS_DIR": str(site.folder.path / "runs"),
-            **(stand_ins.mirrors(site.ports, _seen_from_guests(site)) if site.stand_ins else {}),
-        },
+        "provisioner": _provisioner(site),
         "log-service": {
             "JWKS_URL": f"{issuer}/.well-known/jwks.json",
             "ISSUER": issuer,
@@ -178,9 +171,16 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _seen_from_guests(site: Site) -> str | None:
-    """Return the address at which real guests find this machine; simulated ones live on it."""
-    return GATEWAY if site.guests == "qemu" else None
+def _provisioner(site: Site) -> Mapping[str, str]:
+    seen_by_guests = GATEWAY if site.guests == "qemu" else None  # simulated ones live on loopback
+    return {
+        "SSH_PRIVATE_KEY_FILE": str(site.folder.ssh_key),
+        "SEALING_KEY_FILE": str(site.folder.sealing_key),
+        "PLAYBOOKS_DIR": str(site.playbooks),
+        "GUEST_USER": "yard",
+        "RUNS_DIR": str(site.folder.path / "runs"),
+        **(stand_ins.mirrors(site.ports, seen_by_guests) if site.stand_ins else {}),
+    }
 
 
 def lab_answers(folder: DataFolder, ports: Ports) -> Callable[[], Awaitable[bool]]:
