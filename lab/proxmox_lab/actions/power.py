@@ -35,7 +35,8 @@ async def start(lab: Lab, vmid: int, task: Task, *, skip_lock: bool = False) -> 
             raise Refusal(f"VM {vmid} already running")
         _prepare(lab, machine, task)
         await task.spend(START)
-        await lab.guesthouse.start(machine)
+        if said := await lab.guesthouse.start(machine):
+            task.say(said)
         machine.powered, machine.paused = True, False
         machine.seeded = dict(machine.config)
         lab.store.save_machine(machine)

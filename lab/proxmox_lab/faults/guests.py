@@ -54,8 +54,8 @@ class VexedGuest:
     def lets_go(self) -> bool:
         return self.inner.lets_go
 
-    async def start(self, config: GuestConfig) -> None:
-        await self.inner.start(config)
+    async def start(self, config: GuestConfig) -> str | None:
+        return await self.inner.start(config)
 
     async def shutdown(self, timeout: float) -> bool:
         if self._suffered("deafen"):

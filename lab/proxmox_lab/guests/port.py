@@ -80,8 +80,11 @@ class Guest(Protocol):
         """Tell whether the running guest gives a device up when it is unplugged."""
         ...
 
-    async def start(self, config: GuestConfig) -> None:
-        """Power on with this config (cloud-init fields are applied); returns once powered."""
+    async def start(self, config: GuestConfig) -> str | None:
+        """Power on with this config (cloud-init fields are applied); returns once powered.
+
+        What it returns is worth a line in the task's log.
+        """
         ...
 
     async def shutdown(self, timeout: float) -> bool:

@@ -45,10 +45,10 @@ class Guesthouse:
             machine.guest = True
         return existing
 
-    async def start(self, machine: Machine) -> None:
-        """Power the machine's guest on with its present configuration."""
+    async def start(self, machine: Machine) -> str | None:
+        """Power the machine's guest on with its present configuration; it may tell how."""
         guest = await self.create(machine)
-        await guest.start(guest_config(machine, self._home(machine)))
+        return await guest.start(guest_config(machine, self._home(machine)))
 
     async def resize(self, machine: Machine, size: int) -> None:
         """Grow the machine's disk, if anything lies behind it."""

@@ -93,6 +93,7 @@ def _build_afresh(
                 suite=recipe.suite,
                 kernel_version=version,
                 extras=recipe.extras,
+                has_gate=True,
             )
         )
         return publish(finished, cache / recipe.digest)

@@ -15,7 +15,10 @@ IMPORTED: Final = "imported"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """What a guest boots from. ``digest`` names the recipe, or the image it was imported from."""
+    """What a guest boots from. ``digest`` names the recipe, or the image it was imported from.
+
+    ``has_gate``: a boot can be made to wait where golden states are saved.
+    """
 
     directory: Path
     digest: str
@@ -24,6 +27,7 @@ class Template:
     origin: str = BUILT
     extras: tuple[str, ...] = ()  # packages beyond what every guest needs
     root: str = "/dev/vda1"  # where its system is, in the guest's words
+    has_gate: bool = False
 
     @property
     def kernel(self) -> Path:
@@ -50,6 +54,11 @@ class Template:
         """Tell whether the guest agent is in it; a cloud image has to install it first."""
         return self.origin == BUILT
 
+    @property
+    def golden(self) -> Path:
+        """Where the states of its boots are kept: they go when the template goes."""
+        return self.directory / "golden"
+
 
 def load_template(directory: Path) -> Template | None:
     """Read a finished template; None if there is none or it is not whole."""
@@ -63,6 +72,7 @@ def load_template(directory: Path) -> Template | None:
             origin=str(told.get("origin", BUILT)),
             extras=tuple(map(str, told.get("extras", ()))),
             root=str(told.get("root", "/dev/vda1")),
+            has_gate=bool(told.get("has_gate", False)),
         )
     except (OSError, ValueError, KeyError):
         return None

@@ -1,6 +1,8 @@
 """The exact words QEMU is started with; nothing here touches the machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,17 @@ ACCELERATORS: Final = {
 }
 
 
+class Boot(StrEnum):
+    """How a machine comes to life. All have the same devices, or no state would fit."""
+
+    COLD = auto()  # it boots
+    TO_GATE = auto()  # it boots as far as the gate, without a network card
+    RESUMED = auto()  # it goes on from a saved state, and is given its network card then
+
+
+_GATE: Final = {Boot.COLD: "", Boot.TO_GATE: " lab.gate", Boot.RESUMED: ""}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFiles:
     """The files of one start of a guest. Sockets' paths must be short, hence their own folder."""
@@ -39,6 +52,10 @@ class RunFiles:
         return self.folder / "qga.sock"
 
     @property
+    def gate(self) -> Path:
+        return self.folder / "gate.sock"
+
+    @property
     def pid(self) -> Path:
         return self.folder / "qemu.pid"
 
@@ -48,7 +65,13 @@ class RunFiles:
 
 
 def start_command(
-    config: GuestConfig, *, template: Template, accel: Accel, files: RunFiles, reach: Reach
+    config: GuestConfig,
+    *,
+    template: Template,
+    accel: Accel,
+    files: RunFiles,
+    reach: Reach,
+    boot: Boot = Boot.COLD,
 ) -> tuple[str, ...]:
     """Return the command that starts the guest and leaves it running on its own."""
     return (
@@ -59,13 +82,25 @@ def start_command(
         *("-smp", str(config.cores), "-m", str(config.memory_mib)),
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-kernel", str(template.kernel), "-initrd", str(template.initrd)),
-        *("-append", f"root={template.root} {KERNEL_LINE}"),
+        *("-append", f"root={template.root} {KERNEL_LINE}{_GATE[boot]}"),
         *_disks(files),
         *("-netdev", netdev(network_of(config), reach)),
-        *("-device", f"virtio-net-pci,netdev=n0,id=nic0,mac={config.mac},romfile="),
+        *("-device", "pcie-root-port,id=rp1,chassis=1,slot=1"),
+        *(("-device", _words(network_card(config))) if boot is Boot.COLD else ()),
         *_channels(files),
+        *("-device", "vmgenid,guid=auto,id=vmgen0"),
         *("-daemonize", "-pidfile", str(files.pid)),
     )
+
+
+def network_card(config: GuestConfig) -> Mapping[str, str]:
+    """Return the card as a device to be plugged in."""
+    card = {"driver": "virtio-net-pci", "netdev": "n0", "id": "nic0", "bus": "rp1"}
+    return card | {"mac": config.mac, "romfile": ""}
+
+
+def _words(device: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={_value(value)}" for name, value in device.items())
 
 
 def _disks(files: RunFiles) -> tuple[str, ...]:
@@ -83,6 +118,8 @@ def _channels(files: RunFiles) -> tuple[str, ...]:
         *("-device", "virtio-serial-pci,id=vs0"),
         *("-chardev", f"socket,id=qga,path={_value(files.agent)},server=on,wait=off"),
         *("-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0,id=p1,nr=1"),
+        *("-chardev", f"socket,id=gate,path={_value(files.gate)},server=on,wait=off"),
+        *("-device", "virtserialport,chardev=gate,name=lab.gate.0,id=p2,nr=2"),
         *("-object", "rng-random,id=r0,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=r0,id=rng0"),
         *("-qmp", f"unix:{_value(files.monitor)},server=on,wait=off"),

@@ -8,25 +8,18 @@ from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Inter
 from proxmox_lab.guests.qemu import image
 from proxmox_lab.guests.qemu.agent import NOT_RUNNING, GuestAgent
 from proxmox_lab.guests.qemu.boot_slots import BootSlots
-from proxmox_lab.guests.qemu.command import start_command
+from proxmox_lab.guests.qemu.launch import Launcher
 from proxmox_lab.guests.qemu.network import choose_reach, may_bind
 from proxmox_lab.guests.qemu.power import Powered
-from proxmox_lab.guests.qemu.probe import Accelerator
-from proxmox_lab.guests.qemu.process import run
-from proxmox_lab.guests.qemu.runs import Run, Runs
-from proxmox_lab.guests.qemu.seed import seed_of, write_seed
-from proxmox_lab.template.built import Template
+from proxmox_lab.guests.qemu.runs import Runs
 
 
 class QemuGuest:
     """Its power, its agent, its reach. A guest found alive is taken over as it is."""
 
-    def __init__(
-        self, config: GuestConfig, *, template: Template, accelerator: Accelerator, slots: BootSlots
-    ) -> None:
+    def __init__(self, config: GuestConfig, *, launcher: Launcher, slots: BootSlots) -> None:
         self._config = config
-        self._template = template
-        self._accelerator = accelerator
+        self._launcher = launcher
         self._slots = slots
         self._runs = Runs(config.directory)
         self._changing = asyncio.Lock()
@@ -48,39 +41,23 @@ class QemuGuest:
         """There is a system inside that does."""
         return True
 
-    async def start(self, config: GuestConfig) -> None:
+    async def start(self, config: GuestConfig) -> str | None:
         """Power on with this config; waits for its turn while many others boot."""
         async with self._changing:
             self._config = config
             if self.running:
-                return
-            seed = seed_of(config, with_agent=self._template.brings_agent)
-            write_seed(seed, config.directory / "seed.iso")
+                return None
             slot = await self._slots.take()
             try:
-                self._powered = Powered(self._runs.find_alive() or await self._launch(config))
+                alive, said = self._runs.find_alive(), None
+                if alive is None:
+                    alive, said = await self._launcher.launch(config, self._runs)
+                self._powered = Powered(alive)
             except BaseException:
                 slot.give_back()
                 raise
             self._slots.watch(slot, self._powered)
-
-    async def _launch(self, config: GuestConfig) -> Run:
-        reach = self._runs.last_reach()
-        if reach is None or not _still_fits(reach, config):
-            reach = choose_reach(config, may_bind)
-        files = self._runs.prepare(reach)
-        command = start_command(
-            config,
-            template=self._template,
-            accel=await self._accelerator.choose(),
-            files=files,
-            reach=reach,
-        )
-        done = await run(*command)
-        started = self._runs.find_alive()
-        if done.code != 0 or started is None:
-            raise GuestFailure(f"start failed: {done.err.decode(errors='replace').strip()}")
-        return started
+            return said
 
     async def shutdown(self, timeout: float) -> bool:
         """Ask for power off; True if the guest is off within ``timeout`` seconds."""
@@ -155,8 +132,9 @@ class QemuGuest:
             return self._powered.run.reach
         return self._runs.last_reach() or choose_reach(self._config, may_bind)
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Remove what its starts left behind."""
+        await self._runs.end_unfinished()
         self._runs.forget()
 
     def _agent(self) -> GuestAgent:
@@ -168,15 +146,3 @@ class QemuGuest:
         if self._powered is None or not self._powered.alive:
             raise GuestFailure(f"VM {self._config.vmid} not running")
         return self._powered
-
-
-def _still_fits(reach: Reach, config: GuestConfig) -> bool:
-    """Tell whether a former start's reach covers the ports of now and is free."""
-    outside = [("tcp", reach.ssh_port), *((p.protocol, p.public_port) for p in reach.ports)]
-    inside = {(port.protocol, port.guest_port) for port in reach.ports}
-    wanted = {port for port in config.ports if port != ("tcp", 22)}
-    try:
-        free = all(may_bind(reach.ssh_host, protocol, port) for protocol, port in outside)
-    except PermissionError:
-        return False
-    return free and inside == wanted

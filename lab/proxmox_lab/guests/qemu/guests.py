@@ -8,7 +8,9 @@ from typing import Final
 from proxmox_lab.guests.port import GuestConfig, GuestFailure
 from proxmox_lab.guests.qemu import image
 from proxmox_lab.guests.qemu.boot_slots import BootSlots
+from proxmox_lab.guests.qemu.golden import GoldenStates
 from proxmox_lab.guests.qemu.guest import QemuGuest
+from proxmox_lab.guests.qemu.launch import Launcher
 from proxmox_lab.guests.qemu.probe import Accelerator
 from proxmox_lab.guests.qemu.settings import QemuSettings
 from proxmox_lab.template.built import Template, latest_template, load_template
@@ -25,11 +27,13 @@ class QemuGuests:
         *,
         template: Template,
         accelerator: Accelerator,
+        goldens: GoldenStates | None = None,
         boots: int = 2,
         stop_on_close: bool = False,
     ) -> None:
         self._template = template
         self._accelerator = accelerator
+        self._goldens = goldens
         self._slots = BootSlots(boots)
         self._stop_on_close = stop_on_close
         self._known: dict[int, QemuGuest] = {}
@@ -72,7 +76,7 @@ class QemuGuests:
         """Stop the guest if it still runs, and remove all there is of it."""
         guest = self._know(config)
         await guest.stop()
-        guest.forget()
+        await guest.forget()
         del self._known[config.vmid]
         for name in _OURS:
             (config.directory / name).unlink(missing_ok=True)
@@ -85,12 +89,12 @@ class QemuGuests:
 
     def _know(self, config: GuestConfig) -> QemuGuest:
         if config.vmid not in self._known:
-            self._known[config.vmid] = QemuGuest(
-                config,
+            launcher = Launcher(
                 template=self._template_of(config),
                 accelerator=self._accelerator,
-                slots=self._slots,
+                goldens=self._goldens,
             )
+            self._known[config.vmid] = QemuGuest(config, launcher=launcher, slots=self._slots)
         return self._known[config.vmid]
 
     def _template_of(self, config: GuestConfig) -> Template:
@@ -116,6 +120,7 @@ def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
     return QemuGuests(
         template=template,
         accelerator=Accelerator(template, cache / "accel.json", override=settings.accel),
+        goldens=GoldenStates() if settings.golden else None,
         boots=settings.boots,
         stop_on_close=stop_on_close,
     )

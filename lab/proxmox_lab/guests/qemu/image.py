@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.guests.qemu.process import run
@@ -30,8 +31,18 @@ async def snapshot(disk: Path, verb: str, name: str) -> None:
 
 async def virtual_size(disk: Path) -> int:
     """Return the size the guest sees. May be asked while a guest uses the image."""
+    return int((await _told(disk))["virtual-size"])
+
+
+async def is_untouched(disk: Path, base: Path) -> bool:
+    """Tell whether a disk that was never used is a clone of just that base, and nothing more."""
+    told = await _told(disk)
+    return told.get("full-backing-filename") == str(base) and not told.get("snapshots")
+
+
+async def _told(disk: Path) -> dict[str, Any]:
     told = await _image("info", "--force-share", "--output=json", str(disk))
-    return int(json.loads(told)["virtual-size"])
+    return dict(json.loads(told))
 
 
 async def _image(*words: str) -> bytes:

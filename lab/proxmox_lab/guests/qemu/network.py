@@ -62,7 +62,7 @@ def _free(network: IPv4Network, taken: set[IPv4Address]) -> Iterator[IPv4Address
 def netdev(network: GuestNetwork, reach: Reach) -> str:
     """Return QEMU's ``-netdev`` argument."""
     guest = network.own.ip
-    rules = [f"tcp:{reach.ssh_host}:{reach.ssh_port}-{guest}:{SSH_PORT}"]
+    rules = [f"tcp:{reach.ssh_host}:{reach.ssh_port}-{guest}:{SSH_PORT}"] if reach.ssh_port else []
     rules += [
         f"{port.protocol}:{reach.public_host}:{port.public_port}-{guest}:{port.guest_port}"
         for port in reach.ports
@@ -135,3 +135,15 @@ def may_bind(address: str, protocol: str, port: int) -> bool:
                 return False
             raise
     return True
+
+
+def still_fits(reach: Reach, config: GuestConfig) -> bool:
+    """Tell whether a former start's reach covers the ports of now and is free."""
+    outside = [("tcp", reach.ssh_port), *((p.protocol, p.public_port) for p in reach.ports)]
+    inside = {(port.protocol, port.guest_port) for port in reach.ports}
+    wanted = {port for port in config.ports if port != ("tcp", 22)}
+    try:
+        free = all(may_bind(reach.ssh_host, protocol, port) for protocol, port in outside)
+    except PermissionError:
+        return False
+    return free and inside == wanted

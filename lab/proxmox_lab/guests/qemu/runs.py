@@ -16,9 +16,11 @@ from typing import Any, Final
 
 from proxmox_lab.guests.port import GuestFailure, Reach, ReachedPort
 from proxmox_lab.guests.qemu.command import RunFiles
-from proxmox_lab.guests.qemu.process import lives
+from proxmox_lab.guests.qemu.process import kill, lives, wait_until_gone
 
 _REACH: Final = "reach.json"
+_UNFINISHED: Final = "unfinished"
+_KILL_SECONDS: Final = 5.0
 # A Unix socket's path has at most 107 bytes; "/12345678/qmp.sock" comes behind the folder.
 _LONGEST_FOLDER: Final = 85
 
@@ -44,8 +46,11 @@ class Runs:
         self._directory = directory
         self._folder = _short(directory / "run")
 
-    def prepare(self, reach: Reach) -> RunFiles:
-        """Make the folder of a new start; the guest's last reach is kept in it."""
+    def prepare(self, reach: Reach, *, unfinished: bool = False) -> RunFiles:
+        """Make the folder of a new start; the guest's last reach is kept in it.
+
+        An ``unfinished`` start is not found alive before it is finished: half is as good as none.
+        """
         for old in self._all():
             if self._read(old) is None:
                 shutil.rmtree(old, ignore_errors=True)
@@ -54,15 +59,37 @@ class Runs:
             raise GuestFailure(f"{self._folder} belongs to somebody else")
         folder = self._folder / secrets.token_hex(4)
         folder.mkdir(mode=0o700)
+        if unfinished:
+            (folder / _UNFINISHED).touch()
         (folder / _REACH).write_text(json.dumps(asdict(reach)))
-        (self._directory / _REACH).write_text(json.dumps(asdict(reach)))
-        return RunFiles(
-            disk=self._directory / "disk.qcow2", seed=self._directory / "seed.iso", folder=folder
-        )
+        if not unfinished:
+            (self._directory / _REACH).write_text(json.dumps(asdict(reach)))
+        return self._files(folder)
+
+    def finish(self, run: Run) -> None:
+        """Declare an unfinished start whole."""
+        (self._directory / _REACH).write_text(json.dumps(asdict(run.reach)))
+        (run.files.folder / _UNFINISHED).unlink(missing_ok=True)
+
+    def find(self, files: RunFiles) -> Run | None:
+        """Return this start, finished or not, if it is alive."""
+        return self._read(files.folder)
 
     def find_alive(self) -> Run | None:
-        """Return the start that is alive."""
-        return next((run for folder in self._all() if (run := self._read(folder))), None)
+        """Return the start that is alive and finished."""
+        whole = (folder for folder in self._all() if not (folder / _UNFINISHED).exists())
+        return next((run for folder in whole if (run := self._read(folder))), None)
+
+    async def end_unfinished(self) -> bool:
+        """End what was left half started; tell whether there was any."""
+        left = [folder for folder in self._all() if (folder / _UNFINISHED).exists()]
+        for folder in left:
+            run = self._read(folder)
+            if run is not None:
+                kill(run.pid, folder)
+                await wait_until_gone(run.pid, folder, _KILL_SECONDS)
+            shutil.rmtree(folder, ignore_errors=True)
+        return bool(left)
 
     def last_reach(self) -> Reach | None:
         """Return from where the guest is, or was last, reached."""
@@ -75,10 +102,13 @@ class Runs:
     def _all(self) -> list[Path]:
         return sorted(self._folder.iterdir()) if self._folder.is_dir() else []
 
-    def _read(self, folder: Path) -> Run | None:
-        files = RunFiles(
+    def _files(self, folder: Path) -> RunFiles:
+        return RunFiles(
             disk=self._directory / "disk.qcow2", seed=self._directory / "seed.iso", folder=folder
         )
+
+    def _read(self, folder: Path) -> Run | None:
+        files = self._files(folder)
         try:
             pid = int(files.pid.read_text())
             began = files.pid.stat().st_mtime

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import pycdlib
 from proxmox_lab.guests.port import GuestConfig
 from proxmox_lab.guests.qemu.network import network_of
 
+_UNIT: Final = 1 << 20
 _FILES: Final = {"meta-data": "METADATA", "user-data": "USERDATA", "network-config": "NETWORK"}
 # Its unit waits for the device, which was there before the rule that tells systemd of it.
 _THE_AGENT: Final = {
@@ -92,4 +94,6 @@ def write_seed(seed: Seed, path: Path) -> None:
         )
     iso.write(str(fresh))
     iso.close()
+    # One size for all: a machine that is resumed finds the disk as large as it was.
+    os.truncate(fresh, -(-fresh.stat().st_size // _UNIT) * _UNIT)
     fresh.replace(path)

@@ -14,4 +14,8 @@ class QemuSettings(BaseSettings):
     accel: Literal["", "kvm", "tcg"] = Field(
         default="", description="Accelerator for real guests; empty: find out by a probe"
     )
+    golden: bool = Field(
+        default=True,
+        description="Resume new real guests from a saved boot, where there is no KVM",
+    )
     boots: int = Field(default=2, ge=1, description="How many real guests boot at the same time")

@@ -119,6 +119,26 @@ printf '%s\n' virtio_net virtio_console virtio_rng button evdev isofs | write /e
     done
 } | write /etc/modprobe.d/lab.conf
 
+# --- golden states: the gate stops a boot on request, just before cloud-init takes a machine's own
+# configuration; cloud-init's program, dear to start, is up by then
+install -D -m 755 "$(dirname "$0")/gate" "$tree/usr/local/lib/lab/gate"
+write /etc/systemd/system/lab-gate.service <<'END'
+[Unit]
+Description=Wait here while the golden state is saved
+DefaultDependencies=no
+ConditionKernelCommandLine=lab.gate
+After=cloud-init-main.service systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service systemd-sysctl.service systemd-tmpfiles-setup.service systemd-random-seed.service systemd-journald.service
+Before=cloud-init-local.service systemd-networkd.service systemd-resolved.service network-pre.target sysinit.target shutdown.target
+Conflicts=shutdown.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+TimeoutStartSec=infinity
+ExecStart=/usr/local/lib/lab/gate
+END
+mkdir -p "$units/sysinit.target.wants"
+ln -sf ../lab-gate.service "$units/sysinit.target.wants/lab-gate.service"
+
 # --- size: the hypervisor boots kernel and first stage itself. Empty man folders must stay, or
 # Java's packages fail to link their pages
 rm -rf "$tree"/boot/* "$tree"/vmlinuz* "$tree"/initrd.img* "$tree"/var/log/*.log "$tree"/usr/share/info/*
