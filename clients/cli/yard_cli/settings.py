@@ -12,6 +12,7 @@ INHERITED: Final = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_FILE"),
 )
+LAB: Final = "LAB_"  # settings of the lab's real guests: they are its own, not the stack's
 
 
 class CliSettings(BaseSettings):
@@ -33,6 +34,7 @@ class CliSettings(BaseSettings):
 def inherited(binaries: Path) -> dict[str, str]:
     """Return what every process of the stack inherits, with ``binaries`` first on its path."""
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith(LAB)}
     return kept | {
         "PATH": f"{binaries}:{kept.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",

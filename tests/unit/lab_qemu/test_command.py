@@ -5,7 +5,7 @@ import pytest
 
 from proxmox_lab.guests.port import Reach
 from proxmox_lab.guests.qemu.accel import Accel
-from proxmox_lab.guests.qemu.command import RunFiles, start_command
+from proxmox_lab.guests.qemu.command import Boot, RunFiles, start_command
 from proxmox_lab.template.built import Template
 from tests.unit.lab_qemu.configs import config
 
@@ -17,10 +17,20 @@ def files(folder: str = "/lab/run/a") -> RunFiles:
     return RunFiles(disk=Path("/lab/disk.qcow2"), seed=Path("/lab/seed.iso"), folder=Path(folder))
 
 
-def command(accel: Accel = Accel.TCG, run: RunFiles | None = None, **changes: object) -> list[str]:
+def command(
+    accel: Accel = Accel.TCG,
+    run: RunFiles | None = None,
+    boot: Boot = Boot.COLD,
+    **changes: object,
+) -> list[str]:
     return list(
         start_command(
-            config(**changes), template=TEMPLATE, accel=accel, files=run or files(), reach=REACH
+            config(**changes),
+            template=TEMPLATE,
+            accel=accel,
+            files=run or files(),
+            reach=REACH,
+            boot=boot,
         )
     )
 
@@ -78,3 +88,29 @@ def test_a_comma_in_a_path_cannot_become_an_option() -> None:
     words = command(run=files("/lab,readonly=on/run"))
 
     assert "path=/lab,,readonly=on/run/qga.sock" in " ".join(words)
+
+
+def without_card(words: list[str]) -> list[str]:
+    return [word for word in after(words, "-device") if "virtio-net-pci" not in word]
+
+
+def test_every_way_of_starting_has_the_same_devices_but_the_network_card() -> None:
+    cold, to_gate, resumed = (command(boot=boot) for boot in Boot)
+
+    assert without_card(cold) == after(to_gate, "-device") == after(resumed, "-device")
+    assert len(after(cold, "-device")) == len(without_card(cold)) + 1
+
+
+def test_only_a_boot_that_is_to_be_saved_stops_at_the_gate() -> None:
+    lines = {boot: after(command(boot=boot), "-append")[0] for boot in Boot}
+
+    assert [boot for boot, line in lines.items() if "lab.gate" in line] == [Boot.TO_GATE]
+
+
+def test_a_guest_that_nobody_reaches_opens_no_port_here() -> None:
+    nowhere = Reach(ssh_host="", ssh_port=0, public_host="")
+    words = start_command(
+        config(), template=TEMPLATE, accel=Accel.TCG, files=files(), reach=nowhere
+    )
+
+    assert "hostfwd" not in " ".join(words)

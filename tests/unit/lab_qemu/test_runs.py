@@ -90,6 +90,35 @@ def test_the_reach_is_remembered_while_the_guest_is_off(tmp_path: Path) -> None:
     assert Runs(tmp_path).last_reach() == REACH
 
 
+async def test_a_start_that_was_cut_off_is_ended_and_counts_as_none(tmp_path: Path) -> None:
+    files = Runs(tmp_path).prepare(REACH, unfinished=True)
+    with process_naming(files.folder) as process:
+        files.pid.write_text(f"{process.pid}\n")
+        runs = Runs(tmp_path)
+
+        assert runs.find_alive() is None
+        assert runs.last_reach() is None
+        assert await runs.end_unfinished()
+        assert process.wait(10) != 0
+    assert not files.folder.exists()
+    assert not await runs.end_unfinished()
+
+
+def test_a_finished_start_is_alive_like_any_other(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    files = runs.prepare(REACH, unfinished=True)
+    with process_naming(files.folder) as process:
+        files.pid.write_text(f"{process.pid}\n")
+        started = runs.find(files)
+        assert started is not None
+
+        runs.finish(started)
+
+        assert Runs(tmp_path).find_alive() == started
+        assert Runs(tmp_path).last_reach() == REACH
+        process.communicate(b"\n")
+
+
 def test_sockets_of_a_deep_folder_lie_in_a_short_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,3 +102,21 @@ def test_the_disk_holds_the_documents_under_the_label_cloud_init_looks_for(tmp_p
     assert label == "cidata"
     assert read == seed.files
     assert [p.name for p in tmp_path.iterdir()] == ["seed.iso"]
+
+
+def test_seeds_of_different_machines_are_disks_of_one_size(tmp_path: Path) -> None:
+    keys = tuple(f"ssh-ed25519 {'A' * 68} {number}" for number in range(20))
+    write_seed(seed_of(config()), tmp_path / "one.iso")
+    write_seed(seed_of(config(ssh_keys=keys)), tmp_path / "two.iso")
+
+    assert (tmp_path / "one.iso").stat().st_size == (tmp_path / "two.iso").stat().st_size == 1 << 20
+
+
+def test_packages_may_come_from_this_machine_alone() -> None:
+    told = user_data(seed_of(config(), apt_source="deb [trusted=yes] http://{gateway}:8999 ./"))
+
+    files = told["write_files"]
+    assert isinstance(files, list)
+    assert files[1]["content"] == "deb [trusted=yes] http://10.77.0.1:8999 ./\n"
+    assert files[1]["path"] in files[0]["content"]
+    assert "write_files" not in user_data(seed_of(config()))

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +70,8 @@ class Shape:
     async def name(self) -> str:
         """Name its state by all that a state depends on."""
         version = (await run(BINARY, "--version")).out
-        words = "\0".join(self.command(_ANYWHERE)).encode()
+        anywhere = replace(self, template=replace(self.template, directory=Path("template")))
+        words = "\0".join(anywhere.command(_ANYWHERE)).encode()
         digest = hashlib.sha256(words + version).hexdigest()[:12]
         return f"{self.config.cores}c-{self.config.memory_mib}m-{digest}"
 

@@ -27,14 +27,14 @@ class QemuGuests:
         *,
         template: Template,
         accelerator: Accelerator,
-        goldens: GoldenStates | None = None,
-        boots: int = 2,
+        settings: QemuSettings,
         stop_on_close: bool = False,
     ) -> None:
         self._template = template
         self._accelerator = accelerator
-        self._goldens = goldens
-        self._slots = BootSlots(boots)
+        self._goldens = GoldenStates() if settings.golden else None
+        self._apt_source = settings.apt_source
+        self._slots = BootSlots(settings.boots)
         self._stop_on_close = stop_on_close
         self._known: dict[int, QemuGuest] = {}
 
@@ -93,6 +93,7 @@ class QemuGuests:
                 template=self._template_of(config),
                 accelerator=self._accelerator,
                 goldens=self._goldens,
+                apt_source=self._apt_source,
             )
             self._known[config.vmid] = QemuGuest(config, launcher=launcher, slots=self._slots)
         return self._known[config.vmid]
@@ -120,7 +121,6 @@ def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
     return QemuGuests(
         template=template,
         accelerator=Accelerator(template, cache / "accel.json", override=settings.accel),
-        goldens=GoldenStates() if settings.golden else None,
-        boots=settings.boots,
+        settings=settings,
         stop_on_close=stop_on_close,
     )

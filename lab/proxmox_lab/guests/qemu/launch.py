@@ -37,9 +37,15 @@ class Launcher:
     """Starts machines; ``goldens`` None: each of them boots."""
 
     def __init__(
-        self, *, template: Template, accelerator: Accelerator, goldens: GoldenStates | None
+        self,
+        *,
+        template: Template,
+        accelerator: Accelerator,
+        goldens: GoldenStates | None,
+        apt_source: str = "",
     ) -> None:
         self._template = template
+        self._apt_source = apt_source
         self._accelerator = accelerator
         self._goldens = goldens
 
@@ -54,8 +60,7 @@ class Launcher:
         start = Start(config=config, runs=runs, accel=accel, reach=reach)
         if was_cut:
             await self._renew(start, await image.virtual_size(start.disk))
-        seed = seed_of(config, with_agent=self._template.brings_agent)
-        write_seed(seed, config.directory / "seed.iso")
+        self._write_seed(config)
         # Where the processor itself runs the guest, it boots in the time that resuming takes.
         if self._goldens is None or accel is not Accel.TCG or not is_first:
             return await self._boot(start), None
@@ -115,6 +120,11 @@ class Launcher:
         if done.code != 0 or started is None:
             raise GuestFailure(f"start failed: {done.err.decode(errors='replace').strip()}")
         return started
+
+    def _write_seed(self, config: GuestConfig) -> None:
+        with_agent = self._template.brings_agent
+        seed = seed_of(config, with_agent=with_agent, apt_source=self._apt_source)
+        write_seed(seed, config.directory / "seed.iso")
 
     async def _renew(self, start: Start, size: int) -> None:
         """Make its disk a clone of the template again."""

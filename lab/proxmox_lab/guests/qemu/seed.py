@@ -24,6 +24,11 @@ _THE_AGENT: Final = {
         ["systemctl", "start", "--no-block", "qemu-guest-agent"],
     ],
 }
+_APT_LIST: Final = "/etc/apt/lab.list"
+_APT: Final = {
+    "path": "/etc/apt/apt.conf.d/95lab",
+    "content": f'Dir::Etc::SourceList "{_APT_LIST}";\nDir::Etc::SourceParts "-";\n',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +45,16 @@ class Seed:
         return {name: text.encode() for name, text in zip(_FILES, texts, strict=True)}
 
 
-def seed_of(config: GuestConfig, *, with_agent: bool = True) -> Seed:
+def seed_of(config: GuestConfig, *, with_agent: bool = True, apt_source: str = "") -> Seed:
     """Write the documents. JSON is YAML in which no value can break out of its place.
 
     ``with_agent``: the guest's template carries the guest agent; else cloud-init installs it.
+    ``apt_source``: where alone packages come from; ``{gateway}`` in it is this machine.
     """
     told = _user_data(config) | ({} if with_agent else _THE_AGENT)
+    if apt_source:
+        source = apt_source.replace("{gateway}", str(network_of(config).gateway))
+        told |= {"write_files": [_APT, {"path": _APT_LIST, "content": f"{source}\n"}]}
     user_data = "#cloud-config\n" + json.dumps(told, indent=1) + "\n"
     network = json.dumps(_network_config(config), indent=1) + "\n"
     # Another seed is another instance: cloud-init then applies it afresh.

@@ -18,4 +18,9 @@ class QemuSettings(BaseSettings):
         default=True,
         description="Resume new real guests from a saved boot, where there is no KVM",
     )
+    apt_source: str = Field(
+        default="",
+        description="The one apt source of real guests, with {gateway} for this machine: "
+        "deb [trusted=yes] http://{gateway}:PORT ./ (empty: their template's)",
+    )
     boots: int = Field(default=2, ge=1, description="How many real guests boot at the same time")
