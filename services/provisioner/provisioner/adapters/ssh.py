@@ -4,7 +4,6 @@ import asyncio
 import re
 import shlex
 import tempfile
-from asyncio.subprocess import PIPE
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from provisioner.adapters.folders import ALIVE, LOGIN, free
+from provisioner.adapters.ssh_client import KEY, ssh
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.inventory import Target, known_hosts, ssh_options
+from provisioner.domain.inventory import Target, known_hosts
 
 BANNER_PATIENCE: Final = 5.0  # seconds
-LOGIN_PATIENCE: Final = 25.0
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
 IMPOSTOR_REMEDY: Final = (
     "Check the network for another machine at this address. If there is none, and the server was "
@@ -28,7 +27,6 @@ NOT_LET_IN: Final = (
     "server. Guests from before know the installation's: that of SPAWNYARD_SSH_PUBLIC_KEY_FILE, "
     "whose other half is SPAWNYARD_SSH_PRIVATE_KEY_FILE."
 )
-KEY: Final = "id"
 # What is read of a console: players write it, so it is bounded in bytes. Of a pipe only the last
 # command's failure is seen, hence the variable: a journal that cannot be read is not an empty one.
 FILE: Final = "sudo -n tail --bytes=4194304 -- {file}"
@@ -42,14 +40,6 @@ PAIR: Final = 2  # words of a line: package, version
 TOLD: Final = 200  # characters of a version
 TOLD_LIMIT: Final = 65_536
 BUILD: Final = re.compile(r'"buildid"\s+"([0-9]{1,20})"')
-SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    code: int
-    out: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +55,7 @@ class SshGuests:
         """Prove the guest and log in once; return the host keys it was proven by."""
         await _banner(target)
         with self._files(target, keys) as file:
-            answer = await _ssh(target, file, "echo in", first_use=first_use)
+            answer = await ssh(target, file, "echo in", first_use=first_use)
             if answer.code == 0 and answer.out.strip() == "in":
                 return _pinned(file) if first_use else tuple(keys)
         if any(sign in answer.error for sign in IMPOSTOR):
@@ -80,7 +70,7 @@ class SshGuests:
         """Return what the unit wrote last to the journal, or nothing if that cannot be had."""
         command = f"sudo -n journalctl --no-pager --output=cat --lines=20 --unit={unit}"
         with self._files(target, keys) as file, suppress(NotYet):
-            answer = await _ssh(target, file, command)
+            answer = await ssh(target, file, command)
             if answer.code == 0:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
@@ -103,7 +93,7 @@ class SshGuests:
         journal = JOURNAL.format(unit=name, lines=count, end=end)
         lines = FILE.format(file=shlex.quote(file)) if file else journal
         with self._files(target, keys) as hosts:
-            answer = await _ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
+            answer = await ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
         if answer.code != 0:
             why = answer.error.strip().rpartition("\n")[2]
             raise NotYet(why or "the game's unit does not run")
@@ -131,7 +121,7 @@ class SshGuests:
     async def _told(self, target: Target, keys: Sequence[str], words: Sequence[str]) -> str:
         """Return what a command says in the guest, or nothing if that cannot be had."""
         with self._files(target, keys) as file, suppress(NotYet):
-            return (await _ssh(target, file, shlex.join(words))).out[:TOLD_LIMIT]
+            return (await ssh(target, file, shlex.join(words))).out[:TOLD_LIMIT]
         return ""
 
     @contextmanager
@@ -163,34 +153,6 @@ async def _banner(target: Target) -> None:
         raise NotYet(f"the port does not answer ({type(error).__name__})") from None
     if not words.startswith(b"SSH-2.0-"):
         raise NotYet("the port is open, but SSH does not answer yet")
-
-
-async def _ssh(target: Target, file: Path, command: str, *, first_use: bool = False) -> _Answer:
-    key = file.with_name(KEY) if target.private_key else target.key_file
-    process = await asyncio.create_subprocess_exec(
-        *("ssh", *ssh_options(file, first_use=first_use)),
-        *("-i", str(key), "-p", str(target.port), "-l", target.user),
-        *("--", target.host, command),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE,
-        stderr=PIPE,
-        env={"PATH": SYSTEM_PATH, "HOME": str(file.parent), "LANG": "C.UTF-8"},
-    )
-    try:
-        async with asyncio.timeout(LOGIN_PATIENCE):
-            out, error = await process.communicate()
-    except TimeoutError:
-        raise NotYet(f"no answer to a login within {LOGIN_PATIENCE:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return _Answer(
-        code=process.returncode,
-        out=out.decode(errors="replace"),
-        error=error.decode(errors="replace"),
-    )
 
 
 def _pinned(file: Path) -> tuple[str, ...]:
