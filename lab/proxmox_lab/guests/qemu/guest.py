@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from proxmox_lab.guests.port import ExecResult, GuestConfig, GuestFailure, Interface, Reach
-from proxmox_lab.guests.qemu import image
+from proxmox_lab.guests.qemu import disk_states, image
 from proxmox_lab.guests.qemu.agent import NOT_RUNNING, GuestAgent
 from proxmox_lab.guests.qemu.boot_slots import BootSlots
 from proxmox_lab.guests.qemu.launch import Launcher
@@ -88,19 +88,11 @@ class QemuGuest:
 
     async def snapshot_disk(self, name: str) -> None:
         """Note the disk's state inside its image."""
-        if self._powered is None or not self._powered.alive:
-            await image.snapshot(self._config.directory / "disk.qcow2", "-c", name)
-        else:
-            verb = "blockdev-snapshot-internal-sync"
-            await self._powered.monitor.execute(verb, device="d0", name=name)
+        await disk_states.note(self._config.directory / "disk.qcow2", name, self._alive())
 
     async def forget_snapshot(self, name: str) -> None:
         """Remove a noted state of the disk."""
-        if self._powered is None or not self._powered.alive:
-            await image.snapshot(self._config.directory / "disk.qcow2", "-d", name)
-        else:
-            verb = "blockdev-snapshot-delete-internal-sync"
-            await self._powered.monitor.execute(verb, device="d0", name=name)
+        await disk_states.forget(self._config.directory / "disk.qcow2", name, self._alive())
 
     async def agent_ping(self) -> bool:
         """Tell whether the agent answers; it does about when SSH does."""
@@ -143,6 +135,9 @@ class QemuGuest:
         return self._on().agent
 
     def _on(self) -> Powered:
-        if self._powered is None or not self._powered.alive:
+        if (powered := self._alive()) is None:
             raise GuestFailure(f"VM {self._config.vmid} not running")
-        return self._powered
+        return powered
+
+    def _alive(self) -> Powered | None:
+        return self._powered if self._powered is not None and self._powered.alive else None

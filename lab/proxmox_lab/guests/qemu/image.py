@@ -29,6 +29,12 @@ async def snapshot(disk: Path, verb: str, name: str) -> None:
     await _image("snapshot", "-q", verb, name, str(disk))
 
 
+async def snapshots(disk: Path) -> tuple[str, ...]:
+    """Return the names of the states in an image. May be asked while a guest uses it."""
+    told = json.loads(await _image("info", "--force-share", "--output=json", str(disk)))
+    return tuple(str(one["name"]) for one in told.get("snapshots", ()))
+
+
 async def virtual_size(disk: Path) -> int:
     """Return the size the guest sees. May be asked while a guest uses the image."""
     return int((await _told(disk))["virtual-size"])
