@@ -76,6 +76,8 @@ class Stack:
     data: Path
     base: int = field(default_factory=free_base)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    options: tuple[str, ...] = ()  # more of `yard up`
+    starts_within: float = 120.0  # seconds
     process: asyncio.subprocess.Process | None = None
     token: str = ""
 
@@ -90,7 +92,7 @@ class Stack:
         return httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE, **options)
 
     async def start(self) -> None:
-        options = ["--data", str(self.data), "--port-base", str(self.base)]
+        options = ["--data", str(self.data), "--port-base", str(self.base), *self.options]
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.log").open("ab") as sink:
             self.process = await asyncio.create_subprocess_exec(
@@ -98,7 +100,7 @@ class Stack:
                 cwd=ROOT, env={**os.environ, **self.environment},
                 stdout=sink, stderr=sink, start_new_session=True,
             )  # fmt: skip
-        await self.ready()
+        await self.ready(within=self.starts_within)
 
     async def ready(self, *services: str, within: float = 120) -> None:
         for service in services or ("gateway", "vm-service", "provisioner", "log-service"):
