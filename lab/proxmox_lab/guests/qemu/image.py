@@ -31,8 +31,7 @@ async def snapshot(disk: Path, verb: str, name: str) -> None:
 
 async def snapshots(disk: Path) -> tuple[str, ...]:
     """Return the names of the states in an image. May be asked while a guest uses it."""
-    told = json.loads(await _image("info", "--force-share", "--output=json", str(disk)))
-    return tuple(str(one["name"]) for one in told.get("snapshots", ()))
+    return tuple(str(one["name"]) for one in (await _told(disk)).get("snapshots", ()))
 
 
 async def virtual_size(disk: Path) -> int:
