@@ -3,6 +3,8 @@
 import asyncio
 import os
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,3 +190,24 @@ def test_what_a_login_left_that_was_cut_off_is_removed_at_the_next_start(tmp_pat
     AnsiblePlaybooks(project=tmp_path, runs=tmp_path).sweep()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_logins_of_another_copy_that_end_meanwhile_do_not_keep_one_from_starting(tmp_path: Path):
+    target = replace(FakeProvisioner().tools.target(ENDPOINT), private_key="secret")
+    started = threading.Event()
+
+    def log_in(end: threading.Event) -> None:
+        while not end.is_set():
+            with suppress(FileNotFoundError), SshGuests(folder=tmp_path)._files(target, ()):
+                started.set()
+
+    end = threading.Event()
+    other = threading.Thread(target=log_in, args=(end,))
+    other.start()
+    try:
+        started.wait(10)
+        for _ in range(500):
+            AnsiblePlaybooks(project=tmp_path, runs=tmp_path).sweep()
+    finally:
+        end.set()
+        other.join()

@@ -57,7 +57,8 @@ class AnsiblePlaybooks:
     def sweep(self) -> None:
         """Remove private folders whose runs are dead: they may hold what nobody should read."""
         for folder in self.runs.glob("*/"):
-            with free(lock_of(folder)) as is_free:
+            # Another copy's login may have ended, and taken its folder away, since we listed it.
+            with suppress(FileNotFoundError), free(lock_of(folder)) as is_free:
                 if is_free:
                     shutil.rmtree(folder, ignore_errors=True)
 
