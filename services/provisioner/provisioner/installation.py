@@ -19,7 +19,10 @@ class Installation:
 
 
 def installation(task: Task) -> Installation:
-    """Open the sealed settings, in memory. Raises ``StepFailed`` for what no game allows."""
+    """Open the sealed settings, in memory. Raises ``StepFailed`` for what no game allows.
+
+    For a thread of its own: the game's folder is read, which takes a while.
+    """
     spec, games = task.vm.spec, task.tools.games
     found = _opened(task)
     game = games.find(spec.game, found.settings)

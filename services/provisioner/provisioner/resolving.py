@@ -1,5 +1,6 @@
 """The step that finds out what exactly a version is made of, and what only the guest can add."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -20,7 +21,7 @@ REMEDY: Final = (
 
 async def resolve(task: Task) -> Run:
     """Keep the lock there is if it fits, else ask whoever knows."""
-    lock = await locked(task, installation(task))
+    lock = await locked(task, await asyncio.to_thread(installation, task))
     return task.run.advanced(lock=lock)
 
 

@@ -1,5 +1,6 @@
 """What each step of a run does in the outside world. No transaction spans any of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -45,7 +46,7 @@ async def play(task: Task) -> Run:
     """Run the game's playbook, unless a mere start finds the guest as it should be."""
     if task.run.has_nothing_to_play:
         return task.run.advanced()
-    what = installation(task)
+    what = await asyncio.to_thread(installation, task)
     what.game.demand_fixed_ports(task.vm.endpoint)
     lock = task.run.lock or await locked(task, what)
     follower = Follower(task=task, game=what.game, secrets=what.secrets)

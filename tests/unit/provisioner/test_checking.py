@@ -1,16 +1,20 @@
 """A game is up when it has said so and answers, whichever of both it can."""
 
 import re
-from dataclasses import replace
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pytest
+from pydantic import JsonValue
 
 from common.contracts import events as evt
 from common.contracts.servers import Endpoint, PublishedPort, TaskTiming
-from provisioner.domain.game import Query, Sign
+from provisioner.domain.errors import StepFailed
+from provisioner.domain.game import Game, Query, Sign
 from provisioner.domain.run import Stage
 from provisioner.handlers import on_event
-from tests.fakes.provisioner import ENDPOINT, GAME, SERVER, FakeProvisioner, vm_ready
+from tests.fakes.provisioner import ENDPOINT, GAME, SERVER, FakeGames, FakeProvisioner, vm_ready
 from tests.unit.provisioner.runs import finish
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -119,3 +123,42 @@ async def test_players_are_told_the_port_for_them_not_the_one_that_is_asked(
     [ready] = world.said(evt.ServerReady)
     assert ready.connect == "127.0.0.9:31000"
     assert world.queries.asked == [("ping", "127.0.0.9", 31001)]
+
+
+@dataclass
+class EditedGames(FakeGames):
+    """A catalogue that is edited while a run goes on: old settings do not fit any more."""
+
+    world: FakeProvisioner = field(default_factory=FakeProvisioner)
+    read_by: set[threading.Thread] = field(default_factory=set[threading.Thread])
+
+    def find(self, game_id: str, settings: Mapping[str, JsonValue] | None = None) -> Game:
+        self.read_by.add(threading.current_thread())
+        return super().find(game_id, settings)
+
+    def complete(self, game: Game, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        if self.world.playbooks.plays:
+            raise StepFailed("the setting slots does not fit")
+        return super().complete(game, settings)
+
+
+async def test_that_settings_fit_no_more_hides_nobody_s_silence(world: FakeProvisioner):
+    world.tools = replace(world.tools, games=EditedGames(game=BY_CONSOLE, world=world))
+    world.guests.said = None
+
+    await finish(world)
+
+    [failed] = world.said(evt.ServerFailed)
+    assert "did not come up" in failed.reason
+    assert failed.last_lines == ()  # nobody knows what of them is secret
+
+
+async def test_folders_are_read_beside_everything_else(world: FakeProvisioner):
+    games = EditedGames(game=BY_CONSOLE, world=world)
+    world.tools = replace(world.tools, games=games)
+    world.guests.said = (UP,)
+
+    await finish(world)
+
+    assert world.run.stage is Stage.DONE
+    assert threading.current_thread() not in games.read_by
