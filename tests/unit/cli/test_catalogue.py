@@ -174,11 +174,27 @@ def test_a_line_means_one_thing(folder: Path, kind: str):
     assert any(f"lines.yml/{kind}: is taken for left" in told for told in complaints(folder))
 
 
-def test_a_text_goes_into_a_file_by_a_filter(folder: Path):
+@pytest.mark.parametrize("other", ["settings.motd", "settings.motd | quoted_value"])
+def test_a_text_goes_into_a_file_by_the_filter_of_its_format(folder: Path, other: str):
     template = folder / "templates" / "server.conf.j2"
-    template.write_text(template.read_text().replace("settings.motd | ini_value", "settings.motd"))
+    template.write_text(template.read_text().replace("settings.motd | ini_value", other))
 
-    assert any("writes the text settings.motd as it is" in told for told in complaints(folder))
+    wanted = "end the expression with `| ini_value`"
+    assert any("settings.motd" in told and wanted in told for told in complaints(folder))
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "game.yml/files: does not know /etc/luanti/default.conf"),
+        ({"/etc/luanti/default.conf": "blocks", "/x": "ini"}, "game.yml/files/x: holds no setting"),
+        ({"/etc/luanti/default.conf": "odd"}, "game.yml/files//etc/luanti/default.conf: 'odd' is"),
+    ],
+)
+def test_files_have_a_format(folder: Path, files: dict[str, str], told: str):
+    changed(folder / "game.yml", putting("files", value=files))
+
+    assert any(told in complaint for complaint in complaints(folder)), complaints(folder)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,11 @@ from jinja2.nativetypes import NativeEnvironment
 from jsonschema import Draft202012Validator
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
-LOCK = {"version": "1449", "artefacts": [], "resolved_at": "2026-11-21T12:00:00Z"}
+LOCK = {
+    "version": "1449",
+    "artefacts": [{"name": "server.jar"}],
+    "resolved_at": "2026-11-21T12:00:00Z",
+}
 
 
 @cache

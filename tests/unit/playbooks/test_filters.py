@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.games.readers import as_java, as_systemd, quoted
+
 FILTERS = Path(__file__).parents[3] / "playbooks" / "filter_plugins"
 
 
@@ -31,40 +33,6 @@ HOSTILE = (
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
-def as_systemd_reads(line: str) -> list[str]:
-    """Split as systemd does: quotes, C escapes, then specifiers and variables."""
-    words: list[str] = []
-    token = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"\\]+)', re.DOTALL)
-    rest = line
-    while rest:
-        found = token.match(rest)
-        assert found is not None, rest
-        word = found[2] if found[1] is None else unescaped(found[1])
-        words.append(word.replace("%%", "%").replace("$$", "$"))
-        rest = rest[found.end() :]
-        assert rest == "" or rest[0] == " "
-        rest = rest[1:]
-    return words
-
-
-def unescaped(text: str) -> str:
-    def meant(found: re.Match[str]) -> str:
-        return chr(int(found[2], 16)) if found[2] else found[1]
-
-    return re.sub(r"\\(u([0-9a-f]{4})|.)", meant, text)
-
-
-def as_java_reads(value: str) -> str:
-    """Read a value as java.util.Properties does."""
-    named = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
-
-    def meant(found: re.Match[str]) -> str:
-        return chr(int(found[2], 16)) if found[2] else named.get(found[1], found[1])
-
-    text = re.sub(r"\\(u([0-9a-f]{4})|.)", meant, value.lstrip(" \t\f"))
-    return text.encode("utf-16", "surrogatepass").decode("utf-16")
-
-
 def hostile(test):
     for text in HOSTILE:
         test = example(text)(test)
@@ -75,7 +43,7 @@ def hostile(test):
 def test_systemd_reads_back_each_word(text: str):
     line = systemd.systemd_words(["/usr/bin/game", text, "--", [text, []]])
 
-    assert as_systemd_reads(line) == ["/usr/bin/game", text, "--", text]
+    assert as_systemd(line) == ["/usr/bin/game", text, "--", text]
     assert len(line.splitlines()) == 1
 
 
@@ -89,7 +57,7 @@ def test_systemd_reads_back_an_environment(text: str):
     line = systemd.systemd_environment({"NAME": text})
 
     # In an assignment a dollar means itself, so it is not doubled.
-    assert as_systemd_reads(line.replace("$", "$$")) == [f"NAME={text}"]
+    assert as_systemd(line.replace("$", "$$")) == [f"NAME={text}"]
     assert len(line.splitlines()) == 1
 
 
@@ -108,7 +76,7 @@ def test_a_nul_is_refused():
 def test_java_reads_back_a_property(text: str):
     written = files.properties_value(text)
 
-    assert as_java_reads(written) == text
+    assert as_java(written) == text
     assert len(f"x={written}".splitlines()) == 1
     assert written.isascii()
 
@@ -131,7 +99,7 @@ def test_a_quoted_value_is_read_back(text: str):
     except ValueError:
         assert not text.isprintable()
     else:
-        assert re.sub(r"\\(.)", r"\1", written[1:-1]) == text
+        assert quoted(f"name {written}") == {"name": text}
         assert not re.search(r'(?<!\\)(\\\\)*"', written[1:-1])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yard_cli.catalogue.complaint import Complaint, Unreadable
+from yard_cli.catalogue.file_rules import file_rules
 from yard_cli.catalogue.folder import Entry, read
 from yard_cli.catalogue.line_rules import line_rules
 from yard_cli.catalogue.manifest_rules import manifest_rules
@@ -39,6 +40,7 @@ class House:
         yield from manifest
         yield from setting_rules(game)
         yield from task_rules(game, self.playbooks / "roles")
+        yield from file_rules(game)
         yield from _readme(folder)
         if not manifest:
             yield from line_rules(game)

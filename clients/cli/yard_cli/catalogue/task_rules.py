@@ -1,6 +1,5 @@
 """What a game's tasks may do: few modules, no shell, no download of their own, no secret told."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
@@ -24,19 +23,16 @@ REMEDIES: Final = {
     "raw": "use a module; no shell reads what people have typed",
 }
 NEW_SETTINGS: Final = "{{ on_new_settings }}"
-BARE: Final = r"^\s*-?\s*settings\.{}\s*-?\s*$"
 
 
 def task_rules(game: GameFolder, roles: Path) -> Iterator[Complaint]:
-    """Hold tasks and templates against the rules."""
+    """Hold tasks against the rules."""
     for file, tasks in game.tasks.items():
         for task in tasks:
             place = f"{file}/{task.get('name', 'a task without a name')}"
             for wrong, remedy in _task(game, task, roles):
                 yield Complaint(place=place, wrong=wrong, remedy=remedy)
     yield from _secrets(game)
-    yield from _templates(game)
-    yield from _unused(game)
     yield from _unheard(game)
 
 
@@ -89,31 +85,6 @@ def _secrets(game: GameFolder) -> Iterator[Complaint]:
                     yield Complaint(place=place, wrong=wrong, remedy="add no_log")
 
 
-def _templates(game: GameFolder) -> Iterator[Complaint]:
-    texts = [name for name, of in game.properties.items() if of.get("type") == "string"]
-    for file, text in game.templates.items():
-        for name in texts:
-            bare = re.compile(BARE.format(name))
-            if any(bare.match(found) for found in re.findall(r"\{\{(.*?)\}\}", text, re.DOTALL)):
-                yield Complaint(
-                    place=f"templates/{file}",
-                    wrong=f"writes the text settings.{name} as it is",
-                    remedy="send it through ini_value, properties_value, quoted_value or to_json",
-                )
-
-
-def _unused(game: GameFolder) -> Iterator[Complaint]:
-    """Every setting lands where it says: in its file, or in the unit's words."""
-    files = _files(game)
-    for name, of in game.properties.items():
-        target, file = of.get("x-target"), of.get("x-file", "")
-        text = files.get(file, "") if target == "file" else str(game.manifest.get("service"))
-        if target != "source" and f"settings.{name}" not in text:
-            place = f"settings.schema.json/properties/{name}"
-            wrong = f"does not land in {file or 'the unit'}"
-            yield Complaint(place=place, wrong=wrong, remedy="write it there, or correct x-target")
-
-
 def _unheard(game: GameFolder) -> Iterator[Complaint]:
     """A file with settings in it says so: whether the game is restarted depends on which differ."""
     settled = {of["x-file"] for of in game.properties.values() if "x-file" in of}
@@ -128,13 +99,3 @@ def _unheard(game: GameFolder) -> Iterator[Complaint]:
                     wrong="does not tell that settings are new",
                     remedy=f'notify: "{NEW_SETTINGS}"',
                 )
-
-
-def _files(game: GameFolder) -> dict[str, str]:
-    """Return what is written, by path: the texts of templates."""
-    found: dict[str, str] = {}
-    for task in (task for tasks in game.tasks.values() for task in tasks):
-        written: dict[str, str] | None = task.get(f"{BUILTIN}template")
-        if isinstance(written, dict):
-            found[written.get("dest", "")] = game.templates.get(written.get("src", ""), "")
-    return found
