@@ -49,8 +49,9 @@ _REQUESTS: Final = {
     "DeploymentWish",
     "HypervisorSettingsWish",
     "SweepWish",
+    "BakeWish",
 }
-_OF_ADMINISTRATORS: Final = {"Orphan"}  # it is about VM ids
+_OF_ADMINISTRATORS: Final = {"Orphan", "TemplateView"}  # they are about VM ids
 
 
 def test_what_people_send_is_taken_literally() -> None:

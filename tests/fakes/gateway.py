@@ -97,9 +97,14 @@ class FakeServers:
             s
             for s in self.rows.values()
             if s.owner_id == owner_id and s.phase is not Phase.DELETED
-            and (page.after is None or s.id < page.after)
+            and s.spec.purpose == "server" and (page.after is None or s.id < page.after)
         ]  # fmt: skip
         return sorted(found, key=lambda s: s.id, reverse=True)[: page.limit]
+
+    async def templates(self) -> Sequence[Server]:
+        living = [s for s in self.rows.values() if s.phase is not Phase.DELETED]
+        found = [s for s in living if s.spec.purpose == "template"]
+        return sorted(found, key=lambda s: s.id, reverse=True)
 
 
 @dataclass
@@ -320,6 +325,7 @@ BLOCKS = Game(
     name="Blocks",
     summary="A game of blocks.",
     version="1.2.3",
+    recipe="abc",
     maturity="tested",
     tags=("sandbox",),
     plan=Plan(name=RECOMMENDED, cores=1, memory_mib=1024, disk_gib=4),

@@ -12,6 +12,7 @@ from common.contracts.hypervisor import (
     SettingsTest,
 )
 from common.contracts.orphans import SweepReport, SweepWish
+from common.contracts.templates import ClonesAnswer, ClonesQuestion
 from gateway.domain.errors import Refused
 
 HEALTHY = Diagnosis(
@@ -27,6 +28,7 @@ class FakeQuestions:
     revision: int = 0
     refusal: Refused | None = None
     swept: SweepReport = field(default_factory=SweepReport)
+    clones: tuple[str, ...] = ()
     asked: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     async def ask(self, question: str, body: bytes, *, timeout: float) -> bytes:
@@ -42,6 +44,10 @@ class FakeQuestions:
     def _sweep(self, body: bytes) -> SweepReport:
         wish = SweepWish.model_validate_json(body)
         return self.swept.model_copy(update={"dry_run": wish.dry_run})
+
+    def _clones(self, body: bytes) -> ClonesAnswer:
+        ClonesQuestion.model_validate_json(body)
+        return ClonesAnswer(servers=self.clones)
 
     def _get(self, body: bytes) -> SettingsInForce:
         assert body == b""

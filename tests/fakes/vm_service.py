@@ -92,6 +92,14 @@ class FakeMachines:
         living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
         return {row.address for row in living if row.address and row.server_id != but}
 
+    async def templates(self, *, game: str, recipe: str) -> Sequence[Machine]:
+        rows = [row for row in self.rows.values() if row.stage is Stage.TEMPLATE and row.spec]
+        return [r for r in rows if r.spec and (r.spec.game, r.spec.recipe) == (game, recipe)]
+
+    async def cloned_from(self, vmid: int) -> Sequence[str]:
+        living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
+        return sorted(r.server_id for r in living if r.home and r.home.template == vmid)
+
     async def burn(self, vmid: int, *, reason: str) -> None:
         self.burnt[vmid] = reason
 
@@ -209,6 +217,8 @@ class FakeVM:
     resets: int = 0
     paused: bool = False
     onboot: bool = False
+    template: bool = False
+    cloned_from: int = 0
     ssh_key: str | None = None
     world: str = "old"  # what its disk holds
     snapshots: dict[str, FakeSnapshot] = field(default_factory=dict)
@@ -303,6 +313,7 @@ class FakeHypervisor:
                 lock=vm.lock,
                 disk=Disk(name="scsi0", size=vm.disk),
                 onboot=vm.onboot,
+                template=vm.template,
             )
 
     async def clone(self, order: Order) -> str:
@@ -312,7 +323,12 @@ class FakeHypervisor:
                     f"unable to create VM {order.vmid}: config file already exists", status=500
                 )
             address = str(order.net.address.ip) if order.net.address else "10.77.9.9"
-            self.vms[order.vmid] = FakeVM(order.description, lock="clone", address=address)
+            self.vms[order.vmid] = FakeVM(
+                order.description,
+                lock="clone",
+                address=address,
+                cloned_from=order.place.template,
+            )
             self.clones_made += 1
             outcome = self.clone_outcomes.pop(0) if self.clone_outcomes else "OK"
             if outcome != "OK" and not outcome.startswith(("WARNINGS", "unexpected")):
@@ -473,6 +489,19 @@ class FakeHypervisor:
             self._vm(vmid).onboot = on
             return self._new_task("qmconfig", vmid, polls=0)
 
+    async def make_template(self, node: str, vmid: int) -> str | None:
+        async with self._call("make_template"):
+            vm = self._vm(vmid)
+            if vm.running:
+                raise judge("you can't convert a VM to template if VM is running", status=500)
+            if vm.template:
+                raise judge("you can't convert a template to a template", status=500)
+
+            def become() -> None:
+                vm.template = True
+
+            return self._new_task("qmtemplate", vmid, polls=1, effect=become)
+
     async def reset(self, node: str, vmid: int) -> str:
         async with self._call("reset"):
             vm = self._vm(vmid)
@@ -510,6 +539,9 @@ class FakeHypervisor:
                 return self._new_task(
                     "qmdestroy", vmid, polls=0, outcome=f"VM is locked ({vm.lock})"
                 )
+            if vm.template and any(one.cloned_from == vmid for one in self.vms.values()):
+                text = f"base volume 'local:{vmid}/base-{vmid}-disk-0.qcow2' is still in use by"
+                return self._new_task("qmdestroy", vmid, polls=0, outcome=f"{text} linked cloned")
             del self.vms[vmid]
             return self._new_task("qmdestroy", vmid, polls=0)
 

@@ -99,7 +99,7 @@ async def _copy(
         if not order.full and not config.is_seed(volume):
             await task.spend(LINKED)
     machine.config = wanted
-    await lab.guesthouse.create(machine)
+    await lab.guesthouse.create(machine, source=source, linked=not order.full)
     del machine.config["lock"]
     if order.pool:
         lab.site.rules.pools[order.pool].machines.add(machine.vmid)

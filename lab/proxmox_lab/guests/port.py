@@ -11,6 +11,15 @@ class GuestFailure(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The machine whose disk a new one begins with. ``linked``: it goes on resting on it."""
+
+    vmid: int
+    directory: Path
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestConfig:
     """What the hypervisor knows of a VM. ``address`` with prefix (``10.77.0.5/16``) or None."""
 
@@ -18,6 +27,7 @@ class GuestConfig:
     name: str
     directory: Path  # the guest's own folder, kept across restarts of the lab
     template: str  # name of the template its disk descends from
+    origin: "Origin | None" = None  # the machine whose disk it is made from, if it has one
     cores: int
     memory_mib: int
     disk_bytes: int

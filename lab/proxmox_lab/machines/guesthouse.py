@@ -2,9 +2,10 @@
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from proxmox_lab.guests.port import Guest, GuestFailure, Guests
+from proxmox_lab.guests.port import Guest, GuestFailure, Guests, Origin
 from proxmox_lab.machines.cloud_init import guest_config
 from proxmox_lab.site.site import Site
 from proxmox_lab.site.store import Store
@@ -35,11 +36,17 @@ class Guesthouse:
         guest = self._alive.get(vmid)
         return int(guest.uptime) if guest and guest.running else 0
 
-    async def create(self, machine: Machine) -> Guest:
-        """Make the machine's guest; asked again, return the one there is."""
+    async def create(
+        self, machine: Machine, *, source: Machine | None = None, linked: bool = False
+    ) -> Guest:
+        """Make the machine's guest, as ``source``'s if that has one; or return the one there is."""
         existing = self._alive.get(machine.vmid)
         if existing is None:
             config = guest_config(machine, self._home(machine))
+            if source is not None and source.vmid in self._alive:
+                home = self._home(source)
+                origin = Origin(vmid=source.vmid, directory=home, linked=linked)
+                config = replace(config, origin=origin)
             existing = await self._guests.create(config)
             self._alive[machine.vmid] = existing
             machine.guest = True

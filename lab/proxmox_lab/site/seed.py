@@ -23,7 +23,7 @@ _AGENT_RIGHTS: Final = {
     9: ["VM.GuestAgent.Audit", "VM.GuestAgent.FileRead"],
 }
 _MACHINE_RIGHTS: Final = [
-    "VM.Allocate", "VM.Audit", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network",
+    "VM.Allocate", "VM.Audit", "VM.Clone", "VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network",
     "VM.Config.Options", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.PowerMgmt",
     "VM.Snapshot", "VM.Backup", "Pool.Audit",
 ]  # fmt: skip

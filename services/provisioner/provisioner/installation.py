@@ -1,6 +1,6 @@
 """What is to be installed: the game, its settings in the open, and what may not be told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
@@ -26,6 +26,9 @@ def installation(task: Task) -> Installation:
     spec, games = task.vm.spec, task.tools.games
     found = _opened(task)
     game = games.find(spec.game, found.settings)
+    if task.run.is_bake:  # defaults, which need not be enough for a game that runs
+        game = replace(game, tasks=game.tasks_of_bake)
+        return Installation(game=game, settings=dict(found.settings), secrets=())
     return Installation(
         game=game,
         settings=games.complete(game, found.settings),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from common.contracts import events as evt
 from common.contracts.servers import Lock
 from provisioner.checking import check
 from provisioner.domain import inventory
@@ -47,22 +48,33 @@ async def play(task: Task) -> Run:
     if task.run.has_nothing_to_play:
         return task.run.advanced()
     what = await asyncio.to_thread(installation, task)
-    what.game.demand_fixed_ports(task.vm.endpoint)
+    if not task.run.is_bake:
+        what.game.demand_fixed_ports(task.vm.endpoint)
     lock = task.run.lock or await locked(task, what)
     follower = Follower(task=task, game=what.game, secrets=what.secrets)
     ended = await task.tools.playbooks.play(_play(task, what, lock), tell=follower.tell)
     await task.tools.log.flush()
     if ended.status != "successful":
         raise follower.failure(ended)
+    if task.run.is_bake:
+        return task.run.settled(_sealed(task))
     lock = await with_what_the_guest_tells(task, what.game, lock)
     return task.run.advanced(timings=task.trace.timings, lock=lock)
+
+
+def _sealed(task: Task) -> evt.GuestSealed:
+    """Return the fact that the guest is ready to become a template; nobody can log in any more."""
+    run = task.run
+    return evt.GuestSealed(
+        server_id=run.server_id, operation_id=run.operation_id, timings=task.trace.timings
+    )
 
 
 def _play(task: Task, what: Installation, lock: Lock) -> Play:
     target = task.target
     return Play(
         name=task.run.server_id,
-        playbook="site.yml",
+        playbook="bake.yml" if task.run.is_bake else "site.yml",
         inventory=inventory.inventory(target),
         variables=inventory.variables(
             task.vm.spec,

@@ -11,6 +11,7 @@ from provisioner.domain.play import latest, plain
 from provisioner.domain.run import Run, Stage
 
 WRITER: Final = "provisioner"
+SEALED: Final = "what the game needs is there, and the guest has nothing of its own any more"
 UNCHANGED: Final = "nothing has changed since it was last applied"
 
 _BEGINS: Final = {
@@ -50,7 +51,8 @@ def how_it_ended(before: Run, after: Run) -> list[Message]:
         case _:
             detail = UNCHANGED if _is_skipped(before) else None
             ended = _step(before, state="succeeded", progress=1, detail=detail)
-            line = _line(before, "succeeded", detail or _ENDS[before.stage])
+            said = SEALED if isinstance(after.outcome, evt.GuestSealed) else _ENDS[before.stage]
+            line = _line(before, "succeeded", detail or said)
     messages: list[Message] = [ended, _batch(before, line)]
     if after.outcome is not None:
         messages.append(after.outcome)

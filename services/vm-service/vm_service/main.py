@@ -49,6 +49,7 @@ from vm_service.adapters.stored_settings import SqlStore
 from vm_service.adapters.sweep_sql import SqlLedger
 from vm_service.adapters.sweeping import Sweeping
 from vm_service.api.questions import hypervisor_answers
+from vm_service.api.templates import template_answers
 from vm_service.desk import Desk
 from vm_service.domain.settings_in_force import InForce
 from vm_service.handlers import hypervisor_settings
@@ -87,6 +88,7 @@ async def main(settings: Settings) -> None:
         tools = _tools(settings, hypervisor, reach, keys=AskedKeys(bus))
         workers = machine_workers(settings.instance_id, sessions, bell, work, tools)
         sweeping = sweeper(settings, sessions, work, hypervisor)
+        answers = {**hypervisor_answers(desk), **template_answers(work, hypervisor)}
         await run(
             _app(sessions, bus, hypervisor),
             consumer(bus, work, tofu=tools.tofu).run(),
@@ -96,7 +98,7 @@ async def main(settings: Settings) -> None:
             *(worker.run() for worker in workers),
             sweeping.worker().run(),
             metering(settings.instance_id, sessions, hypervisor).run(),
-            answer_questions(bus, NAME, {**hypervisor_answers(desk), **sweeping.answers()}),
+            answer_questions(bus, NAME, {**answers, **sweeping.answers()}),
             host=settings.host,
             port=settings.port,
         )

@@ -33,6 +33,8 @@ RESTORED: Final = evt.ServerRestored(host="h", ports=(), connect="h:1", **ABOUT)
 NOT_BACK: Final = evt.VMFailed(step="rollback", reason="no room", rollback=True, **ABOUT)
 NOT_UP_AGAIN: Final = evt.ServerFailed(step="ready", reason="silent", rollback=True, **ABOUT)
 VM_STOPPED: Final = evt.VMStopped(vmid=1, node="pve", **ABOUT)
+SEALED: Final = evt.GuestSealed(**ABOUT)
+VM_TEMPLATED: Final = evt.VMTemplated(vmid=1, node="pve", base=9000, **ABOUT)
 VM_DELETED: Final = evt.VMDeleted(**ABOUT)
 BLOCKED: Final = evt.VMRemovalBlocked(vmid=9, reason="locked", remedy="qm unlock 9", **ABOUT)
 

@@ -33,12 +33,14 @@ from tests.unit.gateway.facts import (
     NOT_BACK,
     READY,
     RESTORED,
+    SEALED,
     SERVER_FAILED,
     SPEC,
     STEP,
     VM_DELETED,
     VM_READY,
     VM_STOPPED,
+    VM_TEMPLATED,
     vm_failed,
     vm_observed,
 )
@@ -54,6 +56,8 @@ TRIGGERS: Final[Mapping[str, Trigger]] = {
     "deleted": VM_DELETED,
     "blocked": BLOCKED,
     "restored": RESTORED,
+    "sealed": SEALED,
+    "templated": VM_TEMPLATED,
     "not back": NOT_BACK,
     "deadline": DeadlinePassed(),
     "cancel": CancelAsked(),
@@ -63,6 +67,10 @@ TRIGGERS: Final[Mapping[str, Trigger]] = {
 # From queued and running alike. What is not named changes nothing.
 DEPLOY: Final = {
     "step": "running", "vm ready": "running", "ready": "succeeded",
+    "vm failed": "failing", "failed": "failing", "deadline": "failing", "cancel": "cancelling",
+}  # fmt: skip
+BAKE: Final = {
+    "step": "running", "vm ready": "running", "sealed": "running", "templated": "succeeded",
     "vm failed": "failing", "failed": "failing", "deadline": "failing", "cancel": "cancelling",
 }  # fmt: skip
 DELETE: Final = {
@@ -89,6 +97,7 @@ UNDER_WAY: Final[Mapping[Kind, Mapping[str, str]]] = {
     Kind.RESIZE: RESHAPE,
     Kind.RECONFIGURE: RESHAPE,
     Kind.UPDATE: UPDATE,
+    Kind.BAKE: BAKE,
 }
 LET_GO: Final = [kind for kind in CHANGES if kind not in {Kind.KILL, Kind.UPDATE}]
 LETTING_GO: Final = {
@@ -96,13 +105,19 @@ LETTING_GO: Final = {
     "overtaken": "cancelled", "deadline": "failed",
 }  # fmt: skip
 GOING_BACK: Final[Mapping[tuple[Kind, State], Mapping[str, str]]] = {
-    (Kind.DEPLOY, State.FAILING): {
-        "step": "failing", "cancel": "failing",
-        "deleted": "failed", "blocked": "failed", "deadline": "failed",
+    **{
+        (kind, State.FAILING): {
+            "step": "failing", "cancel": "failing",
+            "deleted": "failed", "blocked": "failed", "deadline": "failed",
+        }
+        for kind in (Kind.DEPLOY, Kind.BAKE)
     },
-    (Kind.DEPLOY, State.CANCELLING): {
-        "step": "cancelling", "cancel": "cancelling",
-        "deleted": "cancelled", "blocked": "failed", "deadline": "failed",
+    **{
+        (kind, State.CANCELLING): {
+            "step": "cancelling", "cancel": "cancelling",
+            "deleted": "cancelled", "blocked": "failed", "deadline": "failed",
+        }
+        for kind in (Kind.DEPLOY, Kind.BAKE)
     },
     **{(kind, State.CANCELLING): LETTING_GO for kind in LET_GO},
     (Kind.UPDATE, State.FAILING): {
@@ -237,6 +252,7 @@ ACTIONS: Final[Mapping[Phase, tuple[str, ...]]] = {
     Phase.STOPPING: IN_CHANGE,
     Phase.RESTARTING: IN_CHANGE,
     Phase.CHANGING: IN_CHANGE,
+    Phase.TEMPLATE: ("delete",),
     Phase.FAILED: ("start", "stop", "restart", "kill", "reconfigure", "delete"),
     Phase.DELETING: (),
     Phase.DELETED: (),
@@ -271,6 +287,7 @@ HAPPENINGS: Final = {
     "ready": evt.ServerReady,
     "restored": evt.ServerRestored,
     "stopped": evt.VMStopped,
+    "templated": evt.VMTemplated,
     "deleted": evt.VMDeleted,
     "deployment failed": ph.DeploymentFailed,
     "deployment cancelled": ph.DeploymentCancelled,
@@ -282,11 +299,12 @@ HAPPENINGS: Final = {
 LEFT: Final = {"left running": "running", "left stopped": "stopped", "left broken": "failed"}
 PHASES: Final[Mapping[Phase, Mapping[str, str]]] = {
     Phase.REQUESTED: {
-        "vm ready": "provisioning", "ready": "running",
+        "vm ready": "provisioning", "ready": "running", "templated": "template",
         "deployment failed": "failed", "deployment cancelled": "deleted",
     },
     Phase.PROVISIONING: {
-        "ready": "running", "deployment failed": "failed", "deployment cancelled": "deleted",
+        "ready": "running", "templated": "template",
+        "deployment failed": "failed", "deployment cancelled": "deleted",
     },
     Phase.RUNNING: {},
     Phase.STOPPED: {},
@@ -296,6 +314,7 @@ PHASES: Final[Mapping[Phase, Mapping[str, str]]] = {
     Phase.CHANGING: {
         "ready": "running", "restored": "running", "stopped": "stopped", **LEFT,
     },
+    Phase.TEMPLATE: {},
     Phase.FAILED: {"deleted": "deleted"},
     Phase.DELETING: {"deleted": "deleted", "removal failed": "failed"},
     Phase.DELETED: {},

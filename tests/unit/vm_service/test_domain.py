@@ -108,8 +108,10 @@ class TestOwnership:
             Port(name="b", protocol="tcp", number=1),
         )
 
-        assert MARK.describe(ports) == "spawnyard:home:srv_1:op_1\nports: udp/30000 tcp/1"
-        assert MARK.describe(()) == "spawnyard:home:srv_1:op_1"
+        spec = SPEC.model_copy(update={"ports": ports})
+        bare = SPEC.model_copy(update={"ports": ()})
+        assert MARK.describe(spec) == "spawnyard:home:srv_1:op_1\nports: udp/30000 tcp/1"
+        assert MARK.describe(bare) == "spawnyard:home:srv_1:op_1"
 
 
 class TestVmIds:

@@ -43,10 +43,22 @@ class QemuGuests:
         config.directory.mkdir(parents=True, exist_ok=True)
         disk = config.directory / "disk.qcow2"
         if not disk.exists():
-            # Before the disk: what is cut off in between is made anew, on the template of then.
-            (config.directory / "template").write_text(f"{self._template.directory}\n")
-            await image.clone(self._template.disk, disk, config.disk_bytes)
+            await self._make(disk, config)
         return self._know(config)
+
+    async def _make(self, disk: Path, config: GuestConfig) -> None:
+        origin = config.origin
+        template = self._template_of(origin.directory) if origin else self._template
+        # Before the disk: what is cut off in between is made anew, on the template of then.
+        (config.directory / "template").write_text(f"{template.directory}\n")
+        if origin is None:
+            await image.clone(template.disk, disk, config.disk_bytes)
+            return
+        source = origin.directory.resolve() / "disk.qcow2"
+        if origin.linked:
+            await image.clone(source, disk, config.disk_bytes)
+        else:
+            await image.copy(source, disk)
 
     async def adopt(self, config: GuestConfig) -> QemuGuest:
         """Find the guest again, running or not."""
@@ -90,7 +102,7 @@ class QemuGuests:
     def _know(self, config: GuestConfig) -> QemuGuest:
         if config.vmid not in self._known:
             launcher = Launcher(
-                template=self._template_of(config),
+                template=self._template_of(config.directory),
                 accelerator=self._accelerator,
                 goldens=self._goldens,
                 apt_source=self._apt_source,
@@ -98,10 +110,10 @@ class QemuGuests:
             self._known[config.vmid] = QemuGuest(config, launcher=launcher, slots=self._slots)
         return self._known[config.vmid]
 
-    def _template_of(self, config: GuestConfig) -> Template:
-        """Find what the guest was cloned from: its modules fit that template's kernel alone."""
+    def _template_of(self, directory: Path) -> Template:
+        """Find what a guest's disk descends from: its modules fit that template's kernel alone."""
         try:
-            place = Path((config.directory / "template").read_text().strip())
+            place = Path((directory / "template").read_text().strip())
         except OSError:
             return self._template
         return load_template(place) or self._template

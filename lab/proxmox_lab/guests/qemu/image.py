@@ -18,6 +18,13 @@ async def clone(base: Path, disk: Path, size: int) -> None:
     fresh.replace(disk)
 
 
+async def copy(source: Path, disk: Path) -> None:
+    """Make ``disk`` what ``source`` holds, resting on nothing."""
+    fresh = disk.with_suffix(".new")
+    await _image("convert", "-q", "-U", "-O", "qcow2", str(source), str(fresh))
+    fresh.replace(disk)
+
+
 async def grow(disk: Path, size: int) -> None:
     """Make the image at least ``size`` bytes large; it is in nobody's use."""
     if await virtual_size(disk) < size:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import uuid
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,7 @@ from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.ssh.server import HOST_KEY
 from proxmox_lab.guests.simulated.system.machine import Machine
 
+MACHINE_ID = "/etc/machine-id"
 STAGES = ("init-local", "init", "modules-config", "modules-final")
 GROUPS = ("adm", "audio", "dip", "plugdev", "sudo", "video")
 
@@ -35,6 +37,7 @@ def run_cloud_init(machine: Machine, config: GuestConfig) -> None:
     _write(machine, "/etc/hosts", hosts)
     _ensure_user(machine, config)
     _make_host_key(machine, config.name)
+    _ensure_machine_id(machine)
     machine.files.make_directories("/var/lib/cloud/instance")
     _write(machine, "/var/lib/cloud/instance/boot-finished", "simulated\n")
     machine.disk.instance = instance
@@ -95,6 +98,13 @@ def _make_host_key(machine: Machine, name: str) -> None:
     machine.files.write(HOST_KEY, private, template=secret)
     line = public + f" root@{name}\n".encode()
     machine.files.write(f"{HOST_KEY}.pub", line, template=open_to_all)
+
+
+def _ensure_machine_id(machine: Machine) -> None:
+    """Give an id to a disk that has none, as systemd does before anything else."""
+    known = machine.files.text(MACHINE_ID) if machine.files.find(MACHINE_ID) else ""
+    if known.strip() in {"", "uninitialized"}:
+        _write(machine, MACHINE_ID, f"{uuid.uuid4().hex}\n")
 
 
 def _write(machine: Machine, path: str, text: str) -> None:

@@ -21,7 +21,11 @@ class SimulatedGuests:
         self._guests: dict[int, SimulatedGuest] = {}
 
     async def create(self, config: GuestConfig) -> SimulatedGuest:
-        """Make a guest whose disk is a fresh Debian; every template is that one."""
+        """Make a guest whose disk is as its origin's is now, or a fresh Debian."""
+        if config.origin is not None:
+            if (source := self._guests.get(config.origin.vmid)) is not None and source.is_open:
+                source.save()
+            snapshots.copy(config.origin.directory, config.directory)
         guest = SimulatedGuest(config, boot_seconds=self._boot_seconds)
         self._guests[config.vmid] = guest
         return guest

@@ -24,6 +24,13 @@ def bring_back(directory: Path, name: str) -> None:
         switch_off(directory)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Begin a disk, if it has not begun, with what is on another now."""
+    if (source / STATE).exists() and not (target / STATE).exists():
+        _copy(source, target)
+        switch_off(target)
+
+
 def forget(directory: Path, name: str) -> None:
     """Delete a noted state."""
     shutil.rmtree(directory / SNAPSHOTS / name, ignore_errors=True)

@@ -65,6 +65,15 @@ class VMObserved(Event, frozen=True):
     power: Literal["running", "stopped", "unknown"]
 
 
+class VMTemplated(Event, frozen=True):
+    """vm-service: the VM has become a template; ``base``: the one that itself was cloned from."""
+
+    type: Literal["vm.templated.v1"] = "vm.templated.v1"
+    vmid: int
+    node: str
+    base: int
+
+
 class VMFailed(Event, frozen=True):
     """vm-service: the VM cannot be brought there.
 
@@ -106,6 +115,16 @@ class ServerReady(Event, frozen=True):
     versions: dict[str, str] = Field(default_factory=dict)
     query: dict[str, JsonValue] = Field(default_factory=dict)
     lock: Lock | None = None
+    timings: tuple[TaskTiming, ...] = ()
+
+
+class GuestSealed(Event, frozen=True):
+    """provisioner: a guest carries what a template of its game carries, and nothing of its own.
+
+    It has no keys and no identity any more; nobody can log in.
+    """
+
+    type: Literal["server.sealed.v1"] = "server.sealed.v1"
     timings: tuple[TaskTiming, ...] = ()
 
 
@@ -157,12 +176,14 @@ AnyEvent = Annotated[
     | VMReady
     | VMStopped
     | VMObserved
+    | VMTemplated
     | VMFailed
     | VMDeleted
     | VMRemovalBlocked
     | ServerReady
     | ServerFailed
     | ServerRestored
+    | GuestSealed
     | PlayersChanged
     | OperationFinished,
     Field(discriminator="type"),

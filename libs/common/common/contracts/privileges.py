@@ -36,6 +36,7 @@ MACHINES: Final = Role(
         {
             "VM.Allocate",
             "VM.Audit",
+            "VM.Clone",  # of the templates that we bake ourselves
             "VM.PowerMgmt",
             "VM.Snapshot",
             "Pool.Audit",

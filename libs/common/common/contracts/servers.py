@@ -61,7 +61,9 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     """Everything needed to bring a server up; validated by the gateway, trusted by nobody else.
 
     ``cpu_type``: the VM's CPU; none leaves it to the template. ``lock``: what it was made of the
-    last time; none: to be found out, as for an update.
+    last time; none: to be found out, as for an update. ``purpose``: a ``template`` gets what is
+    heavy about its game, and no game. ``recipe``: digest of what such a template is made by; VMs
+    of the same game and recipe may be cloned from it.
     """
 
     name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -73,6 +75,8 @@ class ServerSpec(BaseModel, frozen=True, extra="forbid"):
     cpu_type: Literal["host"] | None = None
     keep_on_failure: bool = False
     lock: Lock | None = None
+    purpose: Literal["server", "template"] = "server"
+    recipe: str | None = None
 
 
 class TaskTiming(BaseModel, frozen=True):

@@ -70,6 +70,7 @@ VM_SERVICE: Final = Durable(
         "evt.removal.requested.>",
         "evt.rollback.requested.>",
         "evt.snapshot.released.>",
+        "evt.server.sealed.>",
     ),
 )
 PROVISIONER: Final = Durable(

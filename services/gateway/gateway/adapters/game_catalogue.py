@@ -12,6 +12,7 @@ from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, Field, ValidationError
 
 from common.contracts.servers import Plan, Port
+from gateway.adapters.recipe import recipe_of
 from gateway.domain.game import Game, Source
 from gateway.domain.plan import RECOMMENDED
 from gateway.domain.secrets import MARK, has_stray_secrets
@@ -139,10 +140,10 @@ def read_game(folder: Path) -> Game:
         raise UnusableGame(f"the manifest says {found.id}, the folder {folder.name}")
     if has_stray_secrets(schema):
         raise UnusableGame(f"{MARK} must stand at a property or at items, not behind a $ref")
-    return _game(found, schema)
+    return _game(found, schema, recipe=recipe_of(folder))
 
 
-def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
+def _game(found: Manifest, schema: Mapping[str, Any], *, recipe: str) -> Game:
     kinds: Mapping[str, Variant] = found.variants.of if found.variants else {}
     return Game(
         id=found.id,
@@ -162,6 +163,7 @@ def _game(found: Manifest, schema: Mapping[str, Any]) -> Game:
         ),
         connect=found.connect,
         settings_schema=schema,
+        recipe=recipe,
         source=found.source.source,
         variant_setting=found.variants.setting if found.variants else None,
         variants={name: kind.source.source for name, kind in kinds.items() if kind.source},

@@ -12,6 +12,7 @@ from gateway.api import (
     problems,
     servers,
     settings,
+    templates,
 )
 from gateway.api.body import StrictBody
 from gateway.api.dependencies import Parts
@@ -27,6 +28,7 @@ ROUTERS = (
     lifecycle.router,
     settings.router,
     orphans.router,
+    templates.router,
     problems.router,
 )
 

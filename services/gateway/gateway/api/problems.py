@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gateway.domain import administration, admission, errors
+from gateway.domain import administration, admission, errors, template
 
 MEDIA_TYPE: Final = "application/problem+json"
 DOCUMENTATION: Final = "/v1/problems"
@@ -45,6 +45,8 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.GameNotFound: HTTPStatus.NOT_FOUND,
     errors.OperationNotFound: HTTPStatus.NOT_FOUND,
     errors.ServerNotFound: HTTPStatus.NOT_FOUND,
+    template.TemplateNotFound: HTTPStatus.NOT_FOUND,
+    template.TemplateInUse: HTTPStatus.CONFLICT,
     admission.SetupDone: HTTPStatus.CONFLICT,
     errors.ServerBusy: HTTPStatus.CONFLICT,
     errors.ServerDeleted: HTTPStatus.CONFLICT,

@@ -33,6 +33,7 @@ class Game:
 
     ``plan`` is what the game is comfortable with, ``least`` what it runs on at all; ``evidence``
     is what its maturity rests on. ``cpu_type``: the VM's CPU, where the template's will not do.
+    ``recipe``: digest of what a prebaked template of it is made by.
     ``variants``: the sources of those variants that have their own, chosen by ``variant_setting``.
     """
 
@@ -49,6 +50,7 @@ class Game:
     evidence: str = ""
     least: Plan | None = None
     cpu_type: Literal["host"] | None = None
+    recipe: str | None = None
     source: Source = Source()
     variant_setting: str | None = None
     variants: Mapping[str, Source] = field(default_factory=dict[str, Source])
@@ -91,6 +93,11 @@ def differing(game: Game, before: Settings, after: Settings) -> frozenset[str]:
     """Return which settings differ; one that was never told is as it is by default."""
     one, other = (_with_defaults(game.settings_schema, found) for found in (before, after))
     return frozenset(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def default_settings(game: Game) -> Settings:
+    """Return what the schema says by default; what has no default is left out, so none is valid."""
+    return _with_defaults(game.settings_schema, {})
 
 
 def envelopes_in(settings: Settings) -> frozenset[str]:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     RESIZE = "resize"
     RECONFIGURE = "reconfigure"
     UPDATE = "update"
+    BAKE = "bake"
 
 
 # Those that change an existing server and leave its VM where it is, and what the bus calls them.
@@ -49,6 +50,7 @@ TIME_GIVEN: Final[Mapping[Kind, timedelta]] = {
     Kind.RESIZE: timedelta(minutes=45),
     Kind.RECONFIGURE: timedelta(minutes=45),
     Kind.UPDATE: timedelta(minutes=60),
+    Kind.BAKE: timedelta(hours=2),
 }
 ROLLBACK_PATIENCE: Final = timedelta(minutes=30)  # for going back to what was before an update
 CANCEL_PATIENCE: Final = timedelta(minutes=5)  # for letting go of a change
@@ -98,6 +100,19 @@ WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
         "resolve": 2,
         "playbook": 50,
         "ready": 9,
+    },
+    Kind.BAKE: {
+        "reserve": 1,
+        "clone": 15,
+        "configure": 1,
+        "resize": 1,
+        "start": 3,
+        "address": 15,
+        "ssh": 5,
+        "resolve": 2,
+        "playbook": 48,
+        "shutdown": 10,
+        "convert": 3,
     },
 }
 

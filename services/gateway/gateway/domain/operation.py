@@ -151,7 +151,7 @@ def _failure(operation: Operation, trigger: Trigger) -> Failure | None:
 
 
 def _tasks(operation: Operation, trigger: Trigger) -> tuple[TaskTiming, ...]:
-    told = isinstance(trigger, evt.ServerReady | evt.ServerFailed)
+    told = isinstance(trigger, evt.ServerReady | evt.ServerFailed | evt.GuestSealed)
     return trigger.timings or operation.tasks if told else operation.tasks
 
 

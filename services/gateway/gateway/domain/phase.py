@@ -10,6 +10,8 @@ requested -> provisioning -> running <-----------------+
 +-------------+--> failed       any of these when something goes wrong
 +-------------+--> deleted      the deployment was cancelled
 deleting -> deleted
+
+Where a template is baked, provisioning leads to ``template``, and that to deleting.
 """
 
 from collections.abc import Mapping
@@ -32,6 +34,7 @@ class Phase(StrEnum):
     STOPPING = "stopping"
     RESTARTING = "restarting"
     CHANGING = "changing"
+    TEMPLATE = "template"
     FAILED = "failed"
     DELETING = "deleting"
     DELETED = "deleted"
@@ -82,6 +85,8 @@ NEXT_PHASE: Final[Mapping[tuple[Phase, type[Event | Outcome]], Phase]] = {
     (Phase.PROVISIONING, DeploymentFailed): Phase.FAILED,
     (Phase.REQUESTED, DeploymentCancelled): Phase.DELETED,
     (Phase.PROVISIONING, DeploymentCancelled): Phase.DELETED,
+    (Phase.REQUESTED, evt.VMTemplated): Phase.TEMPLATE,
+    (Phase.PROVISIONING, evt.VMTemplated): Phase.TEMPLATE,
     (Phase.STARTING, evt.ServerReady): Phase.RUNNING,
     (Phase.RESTARTING, evt.ServerReady): Phase.RUNNING,
     (Phase.CHANGING, evt.ServerReady): Phase.RUNNING,
@@ -103,6 +108,7 @@ HAS_VM: Final[Mapping[type[Event | Outcome], bool]] = {
     evt.ServerReady: True,
     evt.ServerRestored: True,
     evt.VMStopped: True,
+    evt.VMTemplated: False,  # nothing can be switched on any more
     evt.VMDeleted: False,
     RemovalFailed: False,
 }
@@ -122,7 +128,7 @@ BEGINS: Final[Mapping[Kind, Mapping[Phase, Phase]]] = {
     Kind.RECONFIGURE: dict.fromkeys((Phase.RUNNING, Phase.STOPPED, Phase.FAILED), Phase.CHANGING),
     Kind.UPDATE: {Phase.RUNNING: Phase.CHANGING},
     Kind.DELETE: dict.fromkeys(
-        (Phase.RUNNING, Phase.STOPPED, Phase.FAILED, *IN_CHANGE), Phase.DELETING
+        (Phase.RUNNING, Phase.STOPPED, Phase.TEMPLATE, Phase.FAILED, *IN_CHANGE), Phase.DELETING
     ),
 }
 PRE_EMPTING: Final = frozenset({Kind.KILL, Kind.DELETE})
@@ -137,6 +143,7 @@ WAY_OUT: Final[Mapping[Phase, str]] = {
     Phase.STOPPING: "Wait until it has stopped, or kill it.",
     Phase.RESTARTING: "Wait until it runs again, or cancel the operation.",
     Phase.CHANGING: "Wait until it is changed, or cancel the operation.",
+    Phase.TEMPLATE: "It is a template: deploy a server of its game, which is cloned from it.",
     Phase.FAILED: "Restart or stop it first.",
     Phase.DELETING: "It is on its way out: deploy a new one.",
 }

@@ -35,6 +35,10 @@ def _deployment_accepted(spec: ServerSpec) -> str:
     )
 
 
+def _bake_accepted(spec: ServerSpec) -> str:
+    return f"Baking of a template for {spec.game} {spec.game_version} accepted."
+
+
 _ACCEPTED: Final[Mapping[Kind, Callable[[ServerSpec], str]]] = {
     Kind.DEPLOY: _deployment_accepted,
     Kind.DELETE: lambda spec: f"Deletion of {spec.name} accepted.",
@@ -45,6 +49,7 @@ _ACCEPTED: Final[Mapping[Kind, Callable[[ServerSpec], str]]] = {
     Kind.RESIZE: lambda spec: f"Resize of {spec.name} accepted: {_size(spec.plan)}.",
     Kind.RECONFIGURE: lambda spec: f"Reconfiguration of {spec.name} accepted.",
     Kind.UPDATE: lambda spec: f"Update of {spec.name} accepted; a snapshot is made before it.",
+    Kind.BAKE: _bake_accepted,
 }
 
 
@@ -68,6 +73,8 @@ def _succeeded(_before: Operation, after: Operation, trigger: Trigger) -> tuple[
             text = f"{after.spec.name} is running. Connect to {trigger.connect}"
         case evt.VMStopped():
             text = f"{after.spec.name} is stopped."
+        case evt.VMTemplated():
+            text = f"VM {trigger.vmid} on node {trigger.node} is a template for {after.spec.game}."
         case _:
             text = f"{after.spec.name} is deleted."
     return (("info", text),)
@@ -75,7 +82,8 @@ def _succeeded(_before: Operation, after: Operation, trigger: Trigger) -> tuple[
 
 def _failed(before: Operation, after: Operation, trigger: Trigger) -> tuple[Said, ...]:
     if isinstance(trigger, evt.VMDeleted):
-        return (("error", "The deployment failed; the VM is removed."),)
+        what = "bake" if after.kind is Kind.BAKE else "deployment"
+        return (("error", f"The {what} failed; the VM is removed."),)
     if isinstance(trigger, evt.ServerRestored):
         return (("error", f"The update failed. Rolled back: {after.spec.name} runs as before."),)
     if isinstance(trigger, Overtaken):

@@ -27,6 +27,7 @@ from gateway.domain.phase import (
     RemovalFailed,
 )
 from gateway.domain.players import Players
+from gateway.domain.template import Baked
 from gateway.domain.transitions import State, Trigger
 
 
@@ -53,6 +54,7 @@ class Server:
     has_vm: bool = False
     half_shaped: bool = False
     players: Players | None = None
+    baked: Baked | None = None
 
 
 def actions(server: Server) -> Sequence[Kind]:
@@ -111,6 +113,8 @@ def advance(server: Server, happening: Event | Outcome, *, at: datetime) -> Serv
             return replace(_reached(moved, happening), versions=dict(happening.versions))
         case evt.ServerRestored():
             return _reached(moved, happening)
+        case evt.VMTemplated():
+            return replace(moved, baked=Baked.of(happening))
         case _:
             return moved
 
@@ -132,6 +136,8 @@ def count(server: Server, fact: evt.PlayersChanged) -> Server:
 OUTCOME: Final[Mapping[tuple[Kind, State], Outcome]] = {
     (Kind.DEPLOY, State.FAILED): DeploymentFailed(),
     (Kind.DEPLOY, State.CANCELLED): DeploymentCancelled(),
+    (Kind.BAKE, State.FAILED): DeploymentFailed(),
+    (Kind.BAKE, State.CANCELLED): DeploymentCancelled(),
     (Kind.DELETE, State.FAILED): RemovalFailed(),
 }
 

@@ -81,6 +81,13 @@ DEPLOY: Final[Table] = {
     (State.CANCELLING, DeadlinePassed): State.FAILED,
 }
 
+# As a deployment; but what the guest's end of it is followed by, the vm-service does.
+BAKE: Final[Table] = {
+    **{(state, heard): to for (state, heard), to in DEPLOY.items() if heard is not evt.ServerReady},
+    **_under_way(evt.GuestSealed, to=State.RUNNING),
+    **_under_way(evt.VMTemplated, to=State.SUCCEEDED),
+}
+
 DELETE: Final[Table] = {
     **_under_way(evt.StepChanged, to=State.RUNNING),
     **_under_way(evt.VMDeleted, to=State.SUCCEEDED),
@@ -154,6 +161,7 @@ NEXT_STATE: Final[Mapping[Kind, Table]] = {
     Kind.RESIZE: _in_the_guest(evt.ServerReady, evt.VMStopped),
     Kind.RECONFIGURE: _in_the_guest(evt.ServerReady, evt.VMStopped),
     Kind.UPDATE: UPDATE,
+    Kind.BAKE: BAKE,
 }
 
 

@@ -94,6 +94,7 @@ def _spec(wish: Wish, game: Game, *, server_id: str, seals: Seals) -> ServerSpec
         ports=game.ports,
         cpu_type=game.cpu_type,
         keep_on_failure=wish.keep_on_failure,
+        recipe=game.recipe,
     )
 
 

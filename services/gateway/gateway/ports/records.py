@@ -89,7 +89,11 @@ class Servers(Protocol):
         ...
 
     async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
-        """Return an owner's servers that are not deleted, newest first."""
+        """Return an owner's servers, no templates, that are not deleted, newest first."""
+        ...
+
+    async def templates(self) -> Sequence[Server]:
+        """Return everybody's templates that are not deleted, newest first."""
         ...
 
 

@@ -62,7 +62,7 @@ async def find_running(*, sessions: Sessions) -> Sequence[Run]:
     )
     with outages_named():
         async with sessions() as session:
-            return [
+            found = [
                 Run(
                     server_id=row.server_id,
                     operation_id=row.operation_id,
@@ -72,3 +72,4 @@ async def find_running(*, sessions: Sessions) -> Sequence[Run]:
                 )
                 for row in await session.execute(query)
             ]
+    return [run for run in found if not run.is_bake]

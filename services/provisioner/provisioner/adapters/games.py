@@ -65,6 +65,7 @@ class GameFolders:
             sign=_sign(manifest["ready"]),
             ready_timeout=manifest["ready"]["timeout"],
             tasks=count_tasks(self.playbooks, folder),
+            tasks_of_bake=count_tasks(self.playbooks, folder, playbook="bake.yml"),
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
             quiet=frozenset(quiet),

@@ -1,4 +1,4 @@
-"""How many tasks a run of ``site.yml`` will start, without asking Ansible.
+"""How many tasks a run of a playbook will start, without asking Ansible.
 
 What is imported (tasks, roles) is counted in place of the import; what is included as well,
 and the including task too, because Ansible starts that one as a task of its own. Names that
@@ -24,10 +24,12 @@ SECTIONS: Final = ("pre_tasks", "tasks", "post_tasks")
 DEEPEST: Final = 12  # a file that includes itself is not followed for ever
 
 
-def count_tasks(playbooks: Path, game: Path) -> int:
+def count_tasks(playbooks: Path, game: Path, *, playbook: str = "site.yml") -> int:
     """Return how many tasks are started for the game whose folder is ``game``."""
+    if not (playbooks / playbook).is_file():
+        return 0
     counter = _Counter(playbooks=playbooks, game=game)
-    return sum(counter.of_play(play) for play in _read(playbooks / "site.yml"))
+    return sum(counter.of_play(play) for play in _read(playbooks / playbook))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

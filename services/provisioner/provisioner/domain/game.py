@@ -53,6 +53,7 @@ class Game:
     query: Query | None = None
     sign: Sign | None = None
     tasks: int = 0
+    tasks_of_bake: int = 0
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
     quiet: frozenset[str] = field(default_factory=frozenset[str])

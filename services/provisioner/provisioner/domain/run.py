@@ -3,6 +3,7 @@
     waiting -> connecting -> resolving -> playing -> checking -> done
                     |            |           |          |
                     +------------+-----------+----------+------> failed
+    Where a template is baked, ``playing`` leads to done: there is no game to check.
     cancelled: from anywhere, and never left by the operation that was cancelled
 
 A run may be begun anew at every step (its process died, say); ``attempt`` counts how often.
@@ -19,7 +20,7 @@ from typing import Final
 from common.contracts import events as evt
 from common.contracts.servers import Lock, ServerSpec, TaskTiming
 
-Outcome = evt.ServerReady | evt.ServerRestored | evt.ServerFailed
+Outcome = evt.ServerReady | evt.ServerRestored | evt.ServerFailed | evt.GuestSealed
 
 
 class Stage(StrEnum):
@@ -86,6 +87,11 @@ class Run:
     def is_way_back(self) -> bool:
         """Whether the VM has gone back to its snapshot, and only has to answer again."""
         return self.vm is not None and self.vm.kind == "rollback"
+
+    @property
+    def is_bake(self) -> bool:
+        """Whether a template is made, which gets no game."""
+        return self.vm is not None and self.vm.spec.purpose == "template"
 
     @property
     def left_the_game_running(self) -> bool:

@@ -109,6 +109,11 @@ class LiveHypervisor(Lending):
         async with self.lent() as now:
             return await now.set_onboot(node, vmid, on=on)
 
+    async def make_template(self, node: str, vmid: int) -> str | None:
+        """Turn a VM into a template."""
+        async with self.lent() as now:
+            return await now.make_template(node, vmid)
+
     async def snapshots(self, node: str, vmid: int) -> Sequence[Snapshot]:
         """List a VM's snapshots."""
         async with self.lent() as now:

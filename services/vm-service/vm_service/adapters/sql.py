@@ -108,6 +108,23 @@ class SqlMachines:
         found = [vmid for vmid in (used, burnt) if vmid is not None]
         return max(found, default=None)
 
+    async def templates(self, *, game: str, recipe: str) -> Sequence[Machine]:
+        """Return our templates for this game that were baked by this recipe."""
+        query = select(machines).where(
+            machines.c.stage == Stage.TEMPLATE.value,
+            machines.c.spec["game"].as_string() == game,
+            machines.c.spec["recipe"].as_string() == recipe,
+        )
+        return [machine_of(row) for row in await self._session.execute(query)]
+
+    async def cloned_from(self, vmid: int) -> Sequence[str]:
+        """Return the servers of all living machines that were, or are to be, cloned from it."""
+        query = select(machines.c.server_id).where(
+            machines.c.stage != Stage.GONE.value,
+            machines.c.place["template"].as_integer() == vmid,
+        )
+        return (await self._session.scalars(query.order_by(machines.c.server_id))).all()
+
     async def burn(self, vmid: int, *, reason: str) -> None:
         """Never give out this VM id again: it is somebody else's."""
         await add_if_absent(

@@ -11,6 +11,7 @@ from common.contracts.events import (
     CancelRequested,
     ChangeRequested,
     DeploymentRequested,
+    GuestSealed,
     RemovalRequested,
     RollbackRequested,
     SnapshotReleased,
@@ -39,8 +40,8 @@ def decide(event: Event, machine: Machine | None) -> Decision | None:
             return _change(event, machine)
         case CancelRequested():
             return _cancel(event, machine)
-        case RollbackRequested() | SnapshotReleased():
-            return _after_update(event, machine)
+        case RollbackRequested() | SnapshotReleased() | GuestSealed():
+            return _sequel(event, machine)
         case RemovalRequested():
             return _removal(event, machine)
         case _:
@@ -79,10 +80,17 @@ def _change(event: ChangeRequested, machine: Machine | None) -> Decision:
     return Decision(record=changed)
 
 
-def _after_update(event: RollbackRequested | SnapshotReleased, machine: Machine | None) -> Decision:
-    if isinstance(event, RollbackRequested):
-        return _rollback(event, machine)
-    return _release(event, machine)
+def _sequel(
+    event: RollbackRequested | SnapshotReleased | GuestSealed, machine: Machine | None
+) -> Decision:
+    """Go on with what an operation has begun."""
+    match event:
+        case RollbackRequested():
+            return _rollback(event, machine)
+        case SnapshotReleased():
+            return _release(event, machine)
+        case GuestSealed():
+            return _sealed(event, machine)
 
 
 def _rollback(event: RollbackRequested, machine: Machine | None) -> Decision:
@@ -126,6 +134,17 @@ def _cancel(event: CancelRequested, machine: Machine | None) -> Decision:
             return OVERTAKEN  # a deployment is called off by a removal
     # Also what was not heard of yet: its request, when it comes, finds itself called off.
     return Decision(record=turned(machine, Kind.OBSERVE, operation_id=event.operation_id))
+
+
+def _sealed(event: GuestSealed, machine: Machine | None) -> Decision:
+    """Turn what was brought up for it into a template; said again, nothing is begun again."""
+    if machine is None or machine.operation_id != event.operation_id:
+        return OVERTAKEN
+    if machine.kind is Kind.CONVERT:
+        return Decision(tell=machine)
+    if machine.kind is not Kind.DEPLOY or machine.stage is not Stage.READY:
+        return OVERTAKEN
+    return Decision(record=turned(machine, Kind.CONVERT, operation_id=event.operation_id))
 
 
 def _removal(event: RemovalRequested, machine: Machine | None) -> Decision:

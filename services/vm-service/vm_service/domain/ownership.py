@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from common.contracts.servers import Port
+from common.contracts.servers import ServerSpec
 
 
 class Standing(StrEnum):
@@ -42,6 +42,7 @@ class Sighting:
     disk: Disk | None = None
     card: str = ""
     onboot: bool = False
+    template: bool = False
     hidden: bool = False
 
 
@@ -66,10 +67,15 @@ class Mark:
         """What identifies the server, whatever the operation."""
         return f"spawnyard:{self.install}:{self.server_id}:"
 
-    def describe(self, ports: tuple[Port, ...]) -> str:
-        """Return the whole description: the mark, then the ports the guest listens on."""
-        listed = " ".join(f"{port.protocol}/{port.number}" for port in ports)
-        return f"{self.text}\nports: {listed}" if ports else self.text
+    def describe(self, spec: ServerSpec) -> str:
+        """Return the whole description: the mark, then the ports the guest listens on.
+
+        Or, of a template, which game it is for, and the digest of what it was baked by.
+        """
+        if spec.purpose == "template":
+            return f"{self.text}\ntemplate: {spec.game} {spec.recipe}"
+        listed = " ".join(f"{port.protocol}/{port.number}" for port in spec.ports)
+        return f"{self.text}\nports: {listed}" if listed else self.text
 
 
 MARKED: Final = re.compile(r"spawnyard:([a-z0-9-]{1,32}):([A-Za-z0-9_]+):([A-Za-z0-9_]+)")

@@ -1,7 +1,7 @@
 """Where a new VM goes: its node, its template and its storage. Pure; what is known comes in."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from common.contracts.servers import Plan
@@ -43,6 +43,23 @@ class Place:
     template: int
     template_node: str
     storage: str | None = None
+
+
+def prefer(baked: Sequence[Template], survey: Survey) -> Sequence[Survey]:
+    """Return the survey with nothing but the templates that carry the game, if any, then as is."""
+    return [replace(survey, templates=tuple(baked)), survey] if baked else [survey]
+
+
+def choose_of(
+    plan: Plan, surveys: Sequence[Survey], wishes: Wishes, *, used: Mapping[str, Load]
+) -> Place:
+    """Return the best place of the first survey that has one. Raises with the last's reasons."""
+    for survey in surveys[:-1]:
+        try:
+            return choose(plan, survey, wishes, used=used)
+        except Trouble:
+            continue
+    return choose(plan, surveys[-1], wishes, used=used)
 
 
 def choose(plan: Plan, survey: Survey, wishes: Wishes, *, used: Mapping[str, Load]) -> Place:

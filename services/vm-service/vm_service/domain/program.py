@@ -10,6 +10,7 @@
     update       snapshot address                             -> ready
     rollback     stop rollback start address                  -> ready   (of an update)
     release      release                                      -> released
+    convert      shutdown convert                             -> template (of a bake)
     remove       stop destroy                                 -> gone
     observe      observe                                      -> observed
 
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     UPDATE = "update"
     ROLLBACK = "rollback"  # after an update failed, or was called off
     RELEASE = "release"  # of the snapshot that an update has ended with
+    CONVERT = "convert"  # into a template, when its guest is sealed
     REMOVE = "remove"
     OBSERVE = "observe"  # after a change was called off
 
@@ -50,6 +52,7 @@ class Stage(StrEnum):
     FAILED = "failed"
     OBSERVED = "observed"
     RELEASED = "released"
+    TEMPLATE = "template"
     BLOCKED = "blocked"
     GONE = "gone"
 
@@ -75,6 +78,7 @@ PROGRAMS: Final[Mapping[Kind, Program]] = {
     Kind.UPDATE: Program(("snapshot", "address"), Stage.READY),
     Kind.ROLLBACK: Program(("stop", "rollback", "start", "address"), Stage.READY),
     Kind.RELEASE: Program(("release",), Stage.RELEASED),
+    Kind.CONVERT: Program(("shutdown", "convert"), Stage.TEMPLATE),
     Kind.REMOVE: Program(("stop", "destroy"), Stage.GONE),
     Kind.OBSERVE: Program(("observe",), Stage.OBSERVED),
 }
@@ -85,7 +89,9 @@ PROGRAMS_OFF: Final[Mapping[Kind, Program]] = {
     Kind.RECONFIGURE: Program(("configure",), Stage.OFF),
 }
 
-CHANGES: Final = frozenset(Kind) - {Kind.DEPLOY, Kind.RELEASE, Kind.REMOVE, Kind.OBSERVE}
+CHANGES: Final = frozenset(Kind) - {
+    Kind.DEPLOY, Kind.RELEASE, Kind.CONVERT, Kind.REMOVE, Kind.OBSERVE,
+}  # fmt: skip
 
 
 def program(kind: Kind, power: PowerState = "unknown") -> Program:

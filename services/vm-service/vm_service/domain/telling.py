@@ -15,6 +15,7 @@ from common.contracts.events import (
     VMReady,
     VMRemovalBlocked,
     VMStopped,
+    VMTemplated,
 )
 from common.contracts.logs import Level, LogBatch, LogLine
 from vm_service.domain.machine import Failure, Machine, begun
@@ -28,21 +29,29 @@ LONGEST: Final = 2000  # characters of a foreign text that are passed on
 
 def announcement(machine: Machine, *, tofu: bool = False) -> Event | None:
     """Return the fact that a settled machine stands for; asked again, it is said again."""
-    server, operation = machine.server_id, machine.operation_id
     match machine.stage:
         case Stage.READY:
             return _ready(machine, tofu=tofu)
-        case Stage.OFF:
-            node, vmid = machine.place
-            return VMStopped(server_id=server, operation_id=operation, vmid=vmid, node=node)
-        case Stage.OBSERVED:
-            return VMObserved(server_id=server, operation_id=operation, power=machine.power)
-        case Stage.GONE:
-            return VMDeleted(server_id=server, operation_id=operation, vmid=machine.vmid)
+        case Stage.OFF | Stage.OBSERVED | Stage.TEMPLATE | Stage.GONE:
+            return _standing(machine)
         case Stage.FAILED | Stage.BLOCKED:
             return _failed(machine)
         case Stage.WORKING | Stage.RELEASED:
             return None
+
+
+def _standing(machine: Machine) -> Event:
+    server, operation = machine.server_id, machine.operation_id
+    match machine.stage:
+        case Stage.OFF:
+            node, vmid = machine.place
+            return VMStopped(server_id=server, operation_id=operation, vmid=vmid, node=node)
+        case Stage.TEMPLATE:
+            return _templated(machine)
+        case Stage.OBSERVED:
+            return VMObserved(server_id=server, operation_id=operation, power=machine.power)
+        case _:
+            return VMDeleted(server_id=server, operation_id=operation, vmid=machine.vmid)
 
 
 def _failed(machine: Machine) -> Event:
@@ -82,6 +91,18 @@ def _ready(machine: Machine, *, tofu: bool) -> VMReady:
         spec=machine.wanted,
         deadline=machine.deadline,
         kind=cast("Brought", machine.kind.value),
+    )
+
+
+def _templated(machine: Machine) -> VMTemplated:
+    node, vmid = machine.place
+    assert machine.home is not None
+    return VMTemplated(
+        server_id=machine.server_id,
+        operation_id=machine.operation_id,
+        vmid=vmid,
+        node=node,
+        base=machine.home.template,
     )
 
 

@@ -6,9 +6,10 @@ from typing import Final
 from vm_service.domain.host_key import HOST_KEY_FILE, host_key
 from vm_service.domain.machine import Machine
 from vm_service.domain.ownership import Standing, by_hand
-from vm_service.domain.placement import choose
+from vm_service.domain.placement import choose_of, prefer
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.addresses import believed, ensure_free_address
+from vm_service.handlers.baking import baked, still_there
 from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.lost_clone import lost_clone
@@ -40,10 +41,13 @@ async def reserve(job: Job) -> Change:
     """Look around; node, id and address are chosen in the transaction that records them."""
     survey, wishes = await job.tools.hypervisor.survey()
     hosts = await job.tools.hypervisor.host_addresses()
+    found = await baked(job, survey)
 
     async def change(tx: Work, machine: Machine) -> Machine:
         used = await tx.machines.used(but=machine.server_id)
-        home = choose(machine.wanted.plan, survey, wishes, used=used)
+        carrying = await still_there(tx, machine, found)
+        plan, surveys = machine.wanted.plan, prefer(carrying, survey)
+        home = choose_of(plan, surveys, wishes, used=used)
         placed = await keeping(node=home.node, home=home)(tx, machine)
         return await tx.machines.reserve(placed, avoid=hosts)
 

@@ -74,7 +74,7 @@ class Job:
             vmid=vmid,
             place=replace(home, node=node),
             name=spec.name,
-            description=self.mark.describe(spec.ports),
+            description=self.mark.describe(spec),
             plan=spec.plan,
             net=net,
             cpu_type=spec.cpu_type,

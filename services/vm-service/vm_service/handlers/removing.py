@@ -20,7 +20,7 @@ async def stop(job: Job) -> Change:
     if not job.machine.owned:
         await _end_clone(job)
     target = await _ours(job)
-    if target is not None:
+    if target is not None and not target.template:
         await _stop(job, target)
     return keeping(task=None)
 

@@ -12,7 +12,7 @@ from vm_service.domain.patience import DOWNWARDS, OBSERVING, UPWARDS, Limit, Pat
 from vm_service.domain.program import CHANGES, Kind
 from vm_service.domain.telling import Entry, begin, go_on
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.handlers import bringing_up, living, removing, shaping, snapshots
+from vm_service.handlers import baking, bringing_up, living, removing, shaping, snapshots
 from vm_service.handlers.bringing_up import NotOurs
 from vm_service.handlers.job import Change, Job, Overtaken, keeping
 from vm_service.handlers.power import end_leftover
@@ -37,6 +37,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "snapshot": snapshots.take,
     "rollback": snapshots.roll_back,
     "release": snapshots.release,
+    "convert": baking.convert,
     "observe": living.observe,
 }
 # What is removed may never have been ours, so these look with other eyes.

@@ -74,6 +74,10 @@ class Hypervisor(Protocol):
         """Say whether the VM is switched on whenever its node comes up."""
         ...
 
+    async def make_template(self, node: str, vmid: int) -> str | None:
+        """Turn a VM that is off into a template; there is no way back."""
+        ...
+
     async def reset(self, node: str, vmid: int) -> str:
         """Push the reset button."""
         ...

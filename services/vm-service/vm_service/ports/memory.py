@@ -35,6 +35,14 @@ class Machines(Protocol):
         """Return the addresses of all living machines but that of one server."""
         ...
 
+    async def templates(self, *, game: str, recipe: str) -> Sequence[Machine]:
+        """Return our templates for this game that were baked by this recipe."""
+        ...
+
+    async def cloned_from(self, vmid: int) -> Sequence[str]:
+        """Return the servers of all living machines that were, or are to be, cloned from it."""
+        ...
+
     async def burn(self, vmid: int, *, reason: str) -> None:
         """Never give out this VM id again: it is somebody else's."""
         ...

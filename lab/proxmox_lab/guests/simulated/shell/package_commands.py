@@ -51,6 +51,7 @@ async def dpkg_query(words: list[str], session: Session) -> Outcome:
 def _shown(shape: str, name: str, version: str) -> str:
     for written, meant in (("\\n", "\n"), ("\\t", "\t")):
         shape = shape.replace(written, meant)
+    shape = shape.replace("${db:Status-Status}", "installed")
     return shape.replace("${Package}", name).replace("${Version}", version)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from proxmox_lab.guests.simulated.model.catalogue import catalogue
+from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.model.image import base_image
 from proxmox_lab.guests.simulated.shell.session import (
     Command,
@@ -127,9 +128,21 @@ async def java(words: list[str], session: Session) -> Outcome:
     return Outcome(err=text) if words[1] == "-version" else Outcome(out=text)
 
 
-async def cloud_init(words: list[str], _session: Session) -> Outcome:
-    """Boot is over when SSH answers, so the status is always the same."""
-    return said("status: done") if words[1:2] == ["status"] else failed("not modelled", code=127)
+async def cloud_init(words: list[str], session: Session) -> Outcome:
+    """Boot is over when SSH answers, so the status is always the same; or let it begin anew."""
+    if words[1:2] == ["status"]:
+        return said("status: done")
+    if words[1:2] != ["clean"]:
+        return failed("not modelled", code=127)
+    if not session.actor.root:
+        return failed("Error:\nCould not remove /var/lib/cloud/instance: Permission denied")
+    machine = session.machine
+    machine.disk.instance = ""
+    machine.files.remove("/var/lib/cloud/instance")
+    if "--machine-id" in words:
+        node = Node(kind=Kind.FILE, mode=0o444)
+        machine.files.write("/etc/machine-id", b"uninitialized\n", template=node)
+    return Outcome()
 
 
 async def power(words: list[str], session: Session) -> Outcome:

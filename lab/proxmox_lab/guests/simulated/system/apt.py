@@ -11,6 +11,8 @@ from proxmox_lab.guests.simulated.system.jobs import JobFailed, start_unit
 from proxmox_lab.guests.simulated.system.machine import Machine
 from proxmox_lab.guests.simulated.system.stopping import stop_unit
 
+POLICY = "/usr/sbin/policy-rc.d"  # who lays one down wants nothing started
+
 
 def available(machine: Machine, name: str) -> bool:
     """Whether apt knows the package: from its lists, or because it is installed."""
@@ -68,6 +70,8 @@ async def _unpack(machine: Machine, package: Package) -> None:
     for unit in package.enable:
         if find_unit(machine.files, unit) and not machine.units.masked(unit):
             machine.units.enable(unit, enabled=True)
+    if machine.files.find(POLICY) is not None:
+        return
     for unit in package.start:
         # a package whose service does not start is still installed
         with contextlib.suppress(JobFailed):

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Table, delete, false, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.upsert import add_if_absent
-from gateway.adapters.sql.tables import operations, request_keys, servers
+from gateway.adapters.sql.tables import IS_TEMPLATE, operations, request_keys, servers
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
 from gateway.domain.server import Server
@@ -114,8 +114,15 @@ class SqlServers:
 
     async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
         """Return an owner's servers that are not deleted, newest first."""
-        query = _page(servers, owner_id, page).where(servers.c.phase != Phase.DELETED)
-        bodies = (await self._session.scalars(query)).all()
+        return await self._living(_page(servers, owner_id, page).where(~IS_TEMPLATE))
+
+    async def templates(self) -> Sequence[Server]:
+        """Return everybody's templates that are not deleted, newest first."""
+        found = select(servers.c.body).where(IS_TEMPLATE).order_by(servers.c.id.desc())
+        return await self._living(found)
+
+    async def _living(self, query: Select[Any]) -> Sequence[Server]:
+        bodies = await self._session.scalars(query.where(servers.c.phase != Phase.DELETED))
         return [_server.validate_python(body) for body in bodies]
 
     async def _first(self, query: Select[Any]) -> Server | None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    func,
 )
 
 from common.db.types import UTCDateTime
@@ -59,6 +60,10 @@ servers: Final = Table(
     Column("body", JSON, nullable=False),
 )
 Index("servers_by_owner", servers.c.owner_id, servers.c.id)
+
+# Rows of older versions do not say for what they are.
+_PURPOSE: Final = servers.c.body["spec"]["purpose"].as_string()
+IS_TEMPLATE: Final = func.coalesce(_PURPOSE, "server") == "template"
 
 request_keys: Final = Table(
     "request_keys",

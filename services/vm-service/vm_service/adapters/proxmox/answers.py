@@ -174,6 +174,7 @@ def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
         disk=_system_disk(config),
         card=str(config.get("net0") or ""),
         onboot=str(config.get("onboot")) == "1",
+        template=str(config.get("template")) == "1",
     )
 
 

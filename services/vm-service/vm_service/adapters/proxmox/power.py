@@ -50,6 +50,11 @@ class ProxmoxPower:
         answer = await self._client.post(vm_path(node, vmid, "config"), onboot=on)
         return None if answer is None else read(UPID, answer)
 
+    async def make_template(self, node: str, vmid: int) -> str | None:
+        """Turn a VM that is off into a template; there is no way back."""
+        answer = await self._client.post(vm_path(node, vmid, "template"))
+        return None if answer is None else read(UPID, answer)
+
     async def _switch(self, node: str, vmid: int, verb: str, **form: object) -> str:
         path = vm_path(node, vmid, f"status/{verb}")
         return read(UPID, await self._client.post(path, **form))
