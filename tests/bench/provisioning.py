@@ -1,5 +1,6 @@
 """Both ways to play a game's playbook, each on a guest of its own, and what each took."""
 
+import asyncio
 import shutil
 import tempfile
 import time
@@ -13,6 +14,7 @@ from pydantic import JsonValue
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
+from provisioner.adapters.ansible.nursery import Nursery
 from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
 from provisioner.adapters.games import GameFolders
 from provisioner.adapters.resolvers.catalogue import Resolvers
@@ -46,13 +48,13 @@ class Turn:
     again: Pair
 
 
-async def compared(game: str, *, ours_first: bool) -> Turn:
+async def compared(game: str, playbooks: AnsiblePlaybooks, *, ours_first: bool) -> Turn:
     """Let both ways install the game twice."""
     spec = SPEC.model_copy(update={"game": game, "settings": {}})
     if ours_first:
-        ours, plain = await _ours(spec), await _plain(spec)
+        ours, plain = await _ours(spec, playbooks), await _plain(spec)
     else:
-        plain, ours = await _plain(spec), await _ours(spec)
+        plain, ours = await _plain(spec), await _ours(spec, playbooks)
     first, again = (Pair(plain=one, ours=other) for one, other in zip(plain, ours, strict=True))
     return Turn(first=first, again=again)
 
@@ -66,8 +68,9 @@ async def _plain(spec: ServerSpec) -> tuple[float, float]:
         return first, await ansible_playbook(folder, playbook=playbook)
 
 
-async def _ours(spec: ServerSpec) -> tuple[float, float]:
-    async with a_guest() as site, _provisioner(site) as provisioner:
+async def _ours(spec: ServerSpec, playbooks: AnsiblePlaybooks) -> tuple[float, float]:
+    async with a_guest() as site:
+        provisioner = _provisioner(site, playbooks)
         first = await provisioner.run(spec, kind="deploy")
         return first, await provisioner.run(spec, kind="reconfigure")
 
@@ -91,6 +94,7 @@ class _Provisioner:
     world: FakeProvisioner
     tools: Tools
     finish: _Finish
+    nursery: Nursery
 
     async def run(self, spec: ServerSpec, *, kind: Any) -> float:
         """Return the seconds from the VM that can be reached to the end of the playbook."""
@@ -102,6 +106,8 @@ class _Provisioner:
             operation_id=new_id("operation"),
         )
         await on_event(ready, work=self.world)
+        while not self.nursery.is_warm:
+            await asyncio.sleep(0.05)
         self.finish.at, began = 0.0, time.monotonic()
         await work_on(SERVER, work=self.world, tools=self.tools)
         if not self.finish.at:
@@ -109,22 +115,33 @@ class _Provisioner:
         return self.finish.at - began
 
 
-@asynccontextmanager
-async def _provisioner(site: Site) -> AsyncGenerator[_Provisioner]:
-    """A provisioner's tools as the service has them; its database is one in memory."""
+def _provisioner(site: Site, playbooks: AnsiblePlaybooks) -> _Provisioner:
+    """Return a provisioner's tools as the service has them; its database is one in memory."""
     world, finish = FakeProvisioner(), _Finish()
+    tools = Tools(
+        guests=SshGuests(folder=playbooks.runs),
+        playbooks=playbooks,
+        games=GameFolders(PLAYBOOKS),
+        resolvers=Resolvers(playbooks=PLAYBOOKS, downloads=Downloads()),
+        queries=finish,
+        seals=world.tools.seals,
+        log=world.log,
+        target=lambda _: site.target,
+    )
+    return _Provisioner(
+        site=site, world=world, tools=tools, finish=finish, nursery=playbooks.nursery
+    )
+
+
+@asynccontextmanager
+async def playbooks_at_hand() -> AsyncGenerator[AnsiblePlaybooks]:
+    """Have what plays playbooks, and keeps one process ready, as the service does."""
     runs = Path(tempfile.mkdtemp(prefix="yard-b-"))  # short, as folders of sockets have to be
+    playbooks = AnsiblePlaybooks(project=PLAYBOOKS, runs=runs)
+    keeping = asyncio.ensure_future(playbooks.nursery.keep())
     try:
-        tools = Tools(
-            guests=SshGuests(folder=runs),
-            playbooks=AnsiblePlaybooks(project=PLAYBOOKS, runs=runs),
-            games=GameFolders(PLAYBOOKS),
-            resolvers=Resolvers(playbooks=PLAYBOOKS, downloads=Downloads()),
-            queries=finish,
-            seals=world.tools.seals,
-            log=world.log,
-            target=lambda _: site.target,
-        )
-        yield _Provisioner(site=site, world=world, tools=tools, finish=finish)
+        yield playbooks
     finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
         shutil.rmtree(runs, ignore_errors=True)
