@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from yard_cli.failure import Failure
 
-NAMES: Final = ("demo", "lab", "memory", "pipeline", "provision", "vm")
+NAMES: Final = ("demo", "lab", "memory", "pipeline", "vm")
 
 
 class Figure(BaseModel, frozen=True):

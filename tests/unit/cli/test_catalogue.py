@@ -132,24 +132,6 @@ def test_a_setting_is_held_to_its_rules(folder: Path, change: Change, told: str)
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
-    [
-        ("{{ settings.password }}", "puts the secret setting password into the unit"),
-        ({"secret": "world"}, "names the secret world, which is none"),
-        ({"secret": "nothing"}, "names the secret nothing, which is none"),
-    ],
-)
-def test_a_secret_is_named_in_the_command_and_not_written(tmp_path: Path, word: Any, told: str):
-    shutil.copytree(PLAYBOOKS / "games" / "valheim", tmp_path / "valheim")
-    assert complaints(tmp_path / "valheim") == []
-
-    changed(tmp_path / "valheim" / "game.yml", lambda m: m["service"]["command"].append(word))
-
-    found = complaints(tmp_path / "valheim")
-    assert any(f"game.yml/service: {told}" in complaint for complaint in found), found
-
-
-@pytest.mark.parametrize(
     ("task", "told"),
     [
         ({"name": "x", "apt": {}}, "install.yml/x: calls apt by its short name"),
@@ -234,6 +216,38 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, file: str, text: str, 
     assert any(told in complaint for complaint in complaints(folder)), complaints(folder)
 
 
+MALFORMED: list[tuple[str, tuple[str | int, ...], Any]] = [
+    ("settings.schema.json", ("properties", "motd"), None),
+    ("settings.schema.json", ("properties", "motd", "$ref"), "x"),
+    ("settings.schema.json", ("properties", "motd", "x-file"), {}),
+    ("settings.schema.json", ("required",), 5),
+    ("install.yml", (0, "block"), None),
+    ("install.yml", (1,), {5: 5}),
+    ("install.yml", (0, "ansible.builtin.import_role"), None),
+    ("install.yml", (0, "ansible.builtin.template"), "x"),
+    ("lines.yml", ("ready", 0), None),
+    ("lines.yml", ("said",), 5),
+]
+
+
+@pytest.mark.parametrize(("file", "path", "value"), MALFORMED)
+def test_what_has_another_form_than_any_rule_expects_is_told(
+    folder: Path, file: str, path: tuple[str | int, ...], value: object
+):
+    changed(folder / file, putting(*path, value=value))
+
+    assert complaints(folder)
+
+
+def test_versions_of_another_form_are_told(tmp_path: Path):
+    folder = tmp_path / "minecraft-java"
+    shutil.copytree(PLAYBOOKS / "games" / "minecraft-java", folder)
+    for versions in ([], {"2.0.1": None}, {"2.0.1": {}}, {"2.0.1": {"artefacts": [{}]}}):
+        (folder / "versions.yml").write_text(json.dumps({"versions": versions}))
+
+        assert complaints(folder)
+
+
 def test_the_command_tells_all_and_fails(folder: Path):
     changed(folder / "game.yml", putting("vm", "cores", "min", value=9))
 
@@ -247,5 +261,13 @@ def test_the_command_tells_all_and_fails(folder: Path):
 def test_the_whole_catalogue_is_read_unless_a_folder_is_named():
     ended = CliRunner().invoke(command_line(), ["games", "lint"])
 
-    assert ended.exit_code == 0
+    assert ended.exit_code == 0, ended.output
     assert "0 thing(s) to correct" in ended.output
+
+
+def test_the_catalogue_is_the_one_the_stack_is_given(tmp_path: Path):
+    ended = CliRunner().invoke(
+        command_line(), ["games", "lint"], env={"SPAWNYARD_PLAYBOOKS": str(tmp_path)}
+    )
+
+    assert ended.output.startswith("0 game(s) read"), ended.output

@@ -16,7 +16,7 @@ from yard_cli.commands import options
 from yard_cli.commands.target import with_gateway
 from yard_cli.failure import Failure
 from yard_cli.render import console, printable, show_json, show_table
-from yard_cli.settings import ROOT
+from yard_cli.settings import CliSettings
 
 LIMITS: Final = {
     "minimum": "at least {}",
@@ -73,7 +73,7 @@ def lint(
     ] = None,
 ) -> None:
     """Hold a game's folder against the rules: what is wrong, where, and what repairs it."""
-    house = House(ROOT / "playbooks")
+    house = House(CliSettings().playbooks.resolve())
     folders = [folder.resolve()] if folder else house.folders()
     found = [(one.name, complaint) for one in folders for complaint in house.complaints(one)]
     out = console()
