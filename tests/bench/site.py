@@ -9,7 +9,7 @@ from yard_cli.stack.session import RunningSite, running
 
 
 @asynccontextmanager
-async def a_stack(data: Path, *, port_base: int) -> AsyncGenerator[RunningSite]:
+async def a_stack(data: Path, *, port_base: int, vm: bool = False) -> AsyncGenerator[RunningSite]:
     """Run a stack for as long as the block lasts."""
-    async with running(site(data=data, port_base=port_base), tell=lambda _: None) as stack:
+    async with running(site(data=data, port_base=port_base, vm=vm), tell=lambda _: None) as stack:
         yield stack

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from yard_cli.failure import Failure
 
-NAMES: Final = ("demo", "lab", "memory", "pipeline", "vm")
+NAMES: Final = ("demo", "lab", "memory", "pipeline", "ready", "vm")
 
 
 class Figure(BaseModel, frozen=True):
@@ -36,6 +36,7 @@ class Options(BaseModel, frozen=True):
     runs: int = 3
     port_base: int = 18_080
     at_once: tuple[int, ...] = (50, 200)
+    vm: bool = False
 
 
 Measure = Callable[[Options], Awaitable[Sequence[Figure]]]

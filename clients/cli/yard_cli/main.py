@@ -20,6 +20,7 @@ from yard_cli.commands import (
     setup,
     stack,
     status,
+    templates,
 )
 from yard_cli.failure import Failure
 from yard_cli.render import show_failure
@@ -62,6 +63,7 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
 GROUPS: Final = (
     ("Servers", games.app),
     ("For administrators", settings.app),
+    ("For administrators", templates.app),
     ("The project", setup.app),
 )
 

@@ -18,6 +18,7 @@ COLOURS: Final[Mapping[str, str]] = {
     "running": "green",
     "succeeded": "green",
     "ready": "green",
+    "template": "green",
     "yes": "green",
     "failed": "red",
     "crashed": "red",

@@ -12,7 +12,7 @@ from yard_cli.client.answers import A, check, read, understood
 from yard_cli.client.credentials import Account, Credentials
 from yard_cli.client.http import http_client
 from yard_cli.client.hypervisor import Diagnosis, HypervisorSettings, StoredSettings
-from yard_cli.client.models import Answer, Game, LogTicket, Operation, Orphans, Server
+from yard_cli.client.models import Answer, Game, LogTicket, Operation, Orphans, Server, Template
 from yard_cli.client.session import Session
 from yard_cli.failure import Failure
 
@@ -107,6 +107,19 @@ class Gateway:
         self._http.timeout = PATIENT
         wish: dict[str, JsonValue] = {"dry_run": dry_run, "cap": cap}
         return read(Orphans, await self._call("POST", "/v1/orphans/sweep", body=wish))
+
+    async def bake(self, game: str, *, key: str) -> Operation:
+        """Ask for a template that carries the game's packages."""
+        answer = await self._call("POST", "/v1/templates", body={"game": game}, key=key)
+        return read(Operation, answer)
+
+    async def templates(self) -> list[Template]:
+        """List the templates that were baked, newest first."""
+        return await self._list(Template, "/v1/templates", pages=1)
+
+    async def delete_template(self, id: str) -> Operation:
+        """Ask for a template to be removed."""
+        return read(Operation, await self._call("DELETE", f"/v1/templates/{id}"))
 
     async def log_ticket(self, operation_id: str) -> LogTicket:
         """Get leave to read an operation's log."""

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from yard_cli.client.api import Gateway
-from yard_cli.client.models import Operation, Server
+from yard_cli.client.models import Operation, Server, Template
 from yard_cli.failure import Failure
 
 WHOLE_ID: Final = re.compile(r"(srv|op)_[0-9a-hjkmnp-tv-z]{26}")
+LISTED: Final = {"template": "see: ./yard template list"}
 GONE: Final = frozenset({"deleted", "failed"})
 
 
@@ -38,6 +39,13 @@ async def operation_called(gateway: Gateway, word: str | None) -> str:
     return mine[0] if mine else _the_one((), word, kind="operation")
 
 
+async def template_called(gateway: Gateway, word: str) -> str:
+    """Return the id of the one template that ``word`` means: its game, or a beginning of its id."""
+    word, templates = _tidy(word), await gateway.templates()
+    of_game = [template.id for template in templates if template.game == word]
+    return _the_one(of_game or _beginning(templates, word), word, kind="template")
+
+
 def _servers_called(servers: Iterable[Server], word: str) -> Sequence[str]:
     servers = list(servers)
     named = [server for server in servers if server.name == word]
@@ -45,14 +53,14 @@ def _servers_called(servers: Iterable[Server], word: str) -> Sequence[str]:
     return [server.id for server in here or named] or _beginning(servers, word)
 
 
-def _beginning(things: Iterable[Server | Operation], word: str) -> Sequence[str]:
+def _beginning(things: Iterable[Server | Operation | Template], word: str) -> Sequence[str]:
     return [thing.id for thing in things if word and thing.id.startswith(word)]
 
 
 def _the_one(found: Sequence[str], word: str, *, kind: str) -> str:
     if len(found) == 1:
         return found[0]
-    listed = f"see: ./yard {kind}s"
+    listed = LISTED.get(kind, f"see: ./yard {kind}s")
     if not found:
         raise Failure(f"there is no {kind} called {word!r}", listed)
     raise Failure(f"{word!r} may be any of {len(found)} {kind}s", listed, details=found)

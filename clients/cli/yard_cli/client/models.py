@@ -107,6 +107,19 @@ class Game(Answer, frozen=True):
         return {name: schema for name, schema in found.items() if isinstance(schema, dict)}
 
 
+class Template(Answer, frozen=True):
+    """A template that carries a game's packages; ``current``: servers are cloned from it."""
+
+    id: str
+    game: str
+    phase: str
+    current: bool = False
+    vmid: int | None = None
+    node: str | None = None
+    baked_at: AwareDatetime | None = None
+    error: OperationError | None = None
+
+
 class Orphan(Answer, frozen=True):
     """A VM that no living server explains."""
 

@@ -11,20 +11,23 @@ from yard_cli.interrupts import run
 from yard_cli.render import show_json, show_table
 
 
-def bench(
+def bench(  # noqa: PLR0913, PLR0917  each is an option of the command
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
     cold: Annotated[bool, typer.Option("--cold", help="Include the set-up of .venv.")] = False,
     runs: Annotated[int, typer.Option(help="Runs of which the median is taken.", min=1)] = 3,
     at_once: Annotated[
         list[int] | None, typer.Option(help="For pipeline: how many at once.", min=1)
     ] = None,
+    vm: Annotated[
+        bool, typer.Option("--vm", help="For ready: real virtual machines, by QEMU.")
+    ] = False,
     port_base: options.PortBase = 18_080,
     as_json: options.Json = False,
 ) -> None:
     """Measure one thing; every figure comes with its goal and what it was compared with."""
 
     async def measure() -> list[Figure]:
-        wanted = Options(cold=cold, runs=runs, port_base=port_base)
+        wanted = Options(cold=cold, runs=runs, port_base=port_base, vm=vm)
         if at_once:
             wanted = wanted.model_copy(update={"at_once": tuple(at_once)})
         return list(await find(name)(wanted))
