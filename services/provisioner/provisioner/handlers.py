@@ -62,9 +62,12 @@ async def on_cancel_requested(event: evt.CancelRequested, *, work: UnitOfWork) -
     async with work() as tx:
         if not await tx.inbox.claim(event.id):
             return
-        cancelled = on_cancel(await tx.runs.find(event.server_id), event)
+        known = await tx.runs.find(event.server_id)
+        cancelled = on_cancel(known, event)
         if cancelled is not None:
             await tx.runs.save(cancelled)
+            if known is not None and known.operation_id != cancelled.operation_id:
+                await tx.counts.remove(event.server_id)  # to be told anew, of this operation
 
 
 async def on_rollback_requested(event: evt.RollbackRequested, *, work: UnitOfWork) -> None:

@@ -18,7 +18,15 @@ from provisioner.domain.run import Run, Stage
 from provisioner.handlers import on_event
 from provisioner.players import Counter, Counting
 from provisioner.work import work_on
-from tests.fakes.provisioner import GAME, SERVER, FakeGames, FakeProvisioner, PowerCut, vm_ready
+from tests.fakes.provisioner import (
+    GAME,
+    SERVER,
+    FakeGames,
+    FakeProvisioner,
+    PowerCut,
+    cancel,
+    vm_ready,
+)
 
 
 class World(FakeProvisioner):
@@ -146,6 +154,25 @@ async def test_a_server_that_is_being_removed_is_forgotten(world: World):
 
     assert world.told() == [(4, None)]
     assert world.shown() is None
+
+
+@pytest.mark.parametrize(
+    ("called_off", "counts"), [("op_5", [("op_5", 5)]), ("op_6", [("op_6", 4), ("op_6", 5)])]
+)
+async def test_one_that_runs_on_after_a_change_was_called_off_is_counted_on(
+    world: World, called_off: str, counts: list[tuple[str, int]]
+):
+    await world.after(0, players=4)
+
+    await on_event(cancel(operation_id=called_off), work=world)
+    await on_event(vm_ready(operation_id=called_off, kind="restart"), work=world)
+    await work_on(SERVER, work=world, tools=world.tools)
+    await world.after(EVERY, players=4)
+    await world.after(EVERY, players=5)
+
+    told = [(one.operation_id, one.players) for one in world.said(evt.PlayersChanged)]
+    assert told == [("op_5", 4), *counts]
+    assert len(world.said(evt.ServerReady)) == 1
 
 
 async def test_a_game_of_which_nobody_knows_is_passed_over(world: World):

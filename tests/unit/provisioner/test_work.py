@@ -227,7 +227,7 @@ async def test_an_unknown_game_fails_with_a_reason():
 
 async def test_past_its_deadline_a_run_fails():
     world = FakeProvisioner()
-    await on_event(vm_ready(deadline=now() + timedelta(seconds=0.1)), work=world)
+    await on_event(vm_ready(deadline=now() + timedelta(seconds=2)), work=world)
     world.playbooks.hangs = True
 
     await finish(world)

@@ -73,8 +73,14 @@ def on_removal(known: Run | None, event: evt.RemovalRequested) -> Run | None:
 
 
 def on_cancel(known: Run | None, event: evt.CancelRequested) -> Run | None:
-    """Return the run as a cancellation leaves it; the VM, and what is known of it, stay."""
-    return _cancelled(known, event)
+    """Return the run as a cancellation leaves it; the VM, and what is known of it, stay.
+
+    A game that had come up before is left as it is: it runs on.
+    """
+    cancelled = _cancelled(known, event)
+    if cancelled is None or known is None or known.stage is not Stage.DONE:
+        return cancelled
+    return replace(cancelled, stage=Stage.DONE)
 
 
 def on_rollback(known: Run | None, event: evt.RollbackRequested) -> Run | None:
