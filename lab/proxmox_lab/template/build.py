@@ -113,6 +113,7 @@ def install_command(recipe: Recipe, tar: Path, *, root: bool) -> tuple[str, ...]
         f"--mode={'root' if root else 'unshare'}",
         "--variant=minbase",
         "--format=tar",
+        "--skip=cleanup/apt/lists",  # a guest's update then brings only what is newer
         '--aptopt=APT::Install-Recommends "false"',
         '--aptopt=Acquire::Languages "none"',
         *((f'--aptopt=Acquire::http::Proxy "{recipe.proxy}"',) if recipe.proxy else ()),

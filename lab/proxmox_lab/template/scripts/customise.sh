@@ -43,8 +43,8 @@ cloud_config_modules: [set-passwords, runcmd]
 cloud_final_modules: [package-update-upgrade-install, scripts-user, final-message, power-state-change]
 END
 
-# --- apt: as little and as quickly as possible; the lists' folder must look old, because
-# "cache_valid_time" would take the empty lists of a new image for fresh ones
+# --- apt: as little and as quickly as possible; the lists it was built from stay, as most of them
+# hold for weeks, but their folder must look old: to "cache_valid_time" a new image's are fresh
 write /etc/apt/apt.conf.d/90lab <<'END'
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
@@ -54,7 +54,7 @@ Acquire::Check-Date "false";
 Dpkg::Options { "--force-unsafe-io"; };
 END
 [ -z "${GUEST_PROXY:-}" ] || echo "Acquire::http::Proxy \"$GUEST_PROXY\";" | write /etc/apt/apt.conf.d/91proxy
-rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*.bin "$tree"/var/cache/apt/archives/*.deb
+rm -rf "$tree"/var/lib/apt/lists/lock "$tree"/var/lib/apt/lists/partial "$tree"/var/cache/apt/*.bin "$tree"/var/cache/apt/archives/*.deb
 mkdir -p "$tree/var/lib/apt/lists/partial"
 touch -d 2001-01-01 "$tree/var/lib/apt/lists"
 
