@@ -62,6 +62,8 @@ HTTP = {"resolver": "http", "setting": "motd", "artefacts": [
         (putting("surprise", value=1), "game.yml: Additional properties are not allowed"),
         (putting("vm", "cores", "min", value=9), "game.yml/vm/cores: recommends less"),
         (lambda m: m.pop("evidence"), "game.yml: 'evidence' is a required property"),
+        (putting("hang", value=2700), "game.yml/hang: is no shorter than the whole"),
+        (putting("install", value={"timeout": 5}), "game.yml/install/timeout: 5 is less than"),
         (lambda m: m["ports"].append(dict(m["ports"][0])), "game.yml/ports: has the same name"),
         (lambda m: m.update(ports=[RCON]), "game.yml/ports: leads nobody"),
         (putting("query", "port", value="rcon"), "game.yml/query/port: is no public port's name"),

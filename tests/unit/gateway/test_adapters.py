@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,14 @@ def test_a_guests_inner_port_is_nobody_elses_and_a_cpu_may_be_asked_for(tmp_path
     assert (game.cpu_type, game.plan.memory_mib) == ("host", 512)
     assert game.least is not None
     assert (game.least.memory_mib, game.least.disk_gib) == (256, 2)
+
+
+def test_a_game_may_take_its_time_to_install(tmp_path: Path):
+    slow = MANIFEST.rstrip().removesuffix("}") + ", install: {timeout: 90}}"
+    usual = read_game(folder(tmp_path / "usual"))
+
+    assert usual.install_time == timedelta(minutes=45)
+    assert read_game(folder(tmp_path / "slow", manifest=slow)).install_time == timedelta(minutes=90)
 
 
 def test_the_setting_that_names_a_version_is_read_from_each_variant_s_source(tmp_path: Path):

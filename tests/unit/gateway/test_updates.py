@@ -25,10 +25,11 @@ from gateway.domain.shape import Alteration
 from gateway.domain.transitions import State
 from gateway.domain.version import updated
 from gateway.handlers.acceptance import Asked
+from gateway.handlers.deployments import Wish, request_deployment
 from gateway.handlers.operations import request_cancel
 from gateway.handlers.reconciler import reconcile
 from gateway.handlers.servers import request, request_update
-from tests.fakes.gateway import BLOCKS, MOMENT, FakeCatalogue, FakeWork
+from tests.fakes.gateway import BLOCKS, MOMENT, FakeCatalogue, FakeSeals, FakeWork
 from tests.unit.gateway.facts import (
     NOT_BACK,
     NOT_UP_AGAIN,
@@ -356,6 +357,32 @@ async def test_a_setting_that_chooses_the_version_is_changed_by_an_update() -> N
     await tell(work, operation, VM_READY.model_copy(update={"kind": "rollback"}))
     await tell(work, operation, RESTORED)
     assert work.servers.rows[server.id].spec == server.spec
+
+
+async def test_a_game_that_takes_long_to_install_is_given_the_time() -> None:
+    huge = replace(VERSIONED, install_time=timedelta(hours=4))
+    more = timedelta(hours=4) - timedelta(minutes=45)
+
+    class Huge(FakeCatalogue):
+        def find(self, id: str) -> Game | None:
+            return huge
+
+    def given(operation: Operation) -> timedelta:
+        return operation.deadline - operation.created_at
+
+    wish = Wish(game="blocks", settings={})
+    asked = {"catalogue": Huge(), "seals": FakeSeals(), "work": FakeWork(), "at": MOMENT}
+    assert given(await request_deployment(wish, owner_id="usr_1", **asked)) == timedelta(hours=4)
+    for wanted, usual in (({"mode": "hard"}, 45), ({"version": "1.21.8"}, 60)):
+        work = FakeWork()
+        server = await locked(work)
+        operation = await alter(work, server, Alteration(settings=wanted), catalogue=Huge())
+        assert given(operation) == timedelta(minutes=usual) + more
+    work = FakeWork()
+    stop = await request(
+        Asked(server_id=(await locked(work)).id, owner_id="usr_1"), Kind.STOP, work=work, at=MOMENT
+    )
+    assert given(stop) == timedelta(minutes=10)
 
 
 async def test_the_variant_is_changed_by_an_update_too() -> None:

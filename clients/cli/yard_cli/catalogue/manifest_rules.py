@@ -11,6 +11,7 @@ from yard_cli.catalogue.expressions import flaws
 from yard_cli.catalogue.folder import MANIFEST, Entry, GameFolder
 
 NAME: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+INSTALL_MINUTES: Final = 45  # where the manifest names no others
 GIVEN: Final = frozenset({"wanted", "version"})
 
 
@@ -32,6 +33,7 @@ def manifest_rules(game: GameFolder, schema: Entry) -> Iterator[Complaint]:
         _versions,
         _expressions,
         _backup,
+        _times,
     ):
         yield from rule(game)
 
@@ -71,6 +73,13 @@ def _queries(game: GameFolder) -> Iterator[Complaint]:
         if "when" in query and "console" not in game.manifest["ready"]:
             remedy = "add ready.console, the line it then is known by"
             yield _at(f"{field}/when", "leaves nothing that tells that it is up", remedy)
+
+
+def _times(game: GameFolder) -> Iterator[Complaint]:
+    """A game that is still quiet when its time is over is never known to hang."""
+    minutes = game.manifest.get("install", {}).get("timeout", INSTALL_MINUTES)
+    if game.manifest.get("hang", 0) >= minutes * 60:
+        yield _at("/hang", "is no shorter than the whole installation", "install: {timeout: …}")
 
 
 def _backup(game: GameFolder) -> Iterator[Complaint]:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,6 +80,12 @@ class Variants(BaseModel, frozen=True):
     of: Mapping[str, Variant]
 
 
+class Install(BaseModel, frozen=True, extra="ignore"):
+    """What the manifest says of the game's installation; ``timeout`` in minutes."""
+
+    timeout: int = Field(default=45, ge=1, le=1440)
+
+
 class Manifest(BaseModel, frozen=True, extra="ignore"):
     """What the gateway reads of a ``game.yml``; the rest is for others."""
 
@@ -94,6 +101,7 @@ class Manifest(BaseModel, frozen=True, extra="ignore"):
     connect: str
     source: Origin = Origin()
     variants: Variants | None = None
+    install: Install = Install()
 
 
 class UnusableGame(Exception):
@@ -164,6 +172,7 @@ def _game(found: Manifest, schema: Mapping[str, Any], *, recipe: str) -> Game:
         connect=found.connect,
         settings_schema=schema,
         recipe=recipe,
+        install_time=timedelta(minutes=found.install.timeout),
         source=found.source.source,
         variant_setting=found.variants.setting if found.variants else None,
         variants={name: kind.source.source for name, kind in kinds.items() if kind.source},

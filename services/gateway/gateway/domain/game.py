@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 from common.contracts.sealed import MARK, below, mapped
 from common.contracts.servers import Plan, Port
 from gateway.domain.errors import Fault, SettingsRefused
+from gateway.domain.kind import INSTALL_TIME
 
 Settings = dict[str, JsonValue]
 
@@ -53,6 +55,7 @@ class Game:
     recipe: str | None = None
     source: Source = Source()
     variant_setting: str | None = None
+    install_time: timedelta = INSTALL_TIME
     variants: Mapping[str, Source] = field(default_factory=dict[str, Source])
 
     @property

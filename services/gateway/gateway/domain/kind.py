@@ -52,6 +52,9 @@ TIME_GIVEN: Final[Mapping[Kind, timedelta]] = {
     Kind.UPDATE: timedelta(minutes=60),
     Kind.BAKE: timedelta(hours=2),
 }
+# Those that may install a game, which some games' manifests give more time than this.
+INSTALLING: Final = frozenset({Kind.DEPLOY, Kind.RESIZE, Kind.RECONFIGURE, Kind.UPDATE, Kind.BAKE})
+INSTALL_TIME: Final = timedelta(minutes=45)
 ROLLBACK_PATIENCE: Final = timedelta(minutes=30)  # for going back to what was before an update
 CANCEL_PATIENCE: Final = timedelta(minutes=5)  # for letting go of a change
 REMOVAL_PATIENCE: Final = timedelta(hours=24)  # for taking back what a deployment made
@@ -133,6 +136,12 @@ MAY_BE_SKIPPED: Final[Mapping[tuple[Kind, type[evt.Event]], frozenset[str]]] = {
         for kind, steps in _WHILE_OFF.items()
     },
 }
+
+
+def time_given(kind: Kind, *, install: timedelta = INSTALL_TIME) -> timedelta:
+    """Return how long an operation may take on a game that takes so long to ``install``."""
+    more = max(install - INSTALL_TIME, timedelta()) if kind in INSTALLING else timedelta()
+    return TIME_GIVEN[kind] + more
 
 
 def weights(kind: Kind, *, is_off: bool) -> Mapping[str, float]:

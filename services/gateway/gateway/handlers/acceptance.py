@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
 from gateway.domain.consequences import on_accepted
 from gateway.domain.errors import KeyReused, ServerBusy, ServerDeleted, ServerNotFound
-from gateway.domain.kind import TIME_GIVEN, Kind
+from gateway.domain.kind import INSTALL_TIME, Kind, time_given
 from gateway.domain.operation import Operation, takes
 from gateway.domain.phase import PRE_EMPTING, Phase
 from gateway.domain.server import Server, begin
@@ -30,11 +30,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What an operation is to do, and what the server is to be after it."""
+    """What an operation is to do, and what the server is to be after it.
+
+    ``install``: how long its game may take to be installed.
+    """
 
     kind: Kind
     spec: ServerSpec
     force: bool = False
+    install: timedelta = INSTALL_TIME
 
 
 async def accept(
@@ -114,7 +118,7 @@ def _operation(name: str, purpose: Purpose, server: Server, *, at: datetime) -> 
         spec=purpose.spec,
         created_at=at,
         heard_at=at,
-        deadline=at + TIME_GIVEN[purpose.kind],
+        deadline=at + time_given(purpose.kind, install=purpose.install),
         steps=planned(purpose.kind, is_off=is_off),
         is_off=is_off,
         force=purpose.force,

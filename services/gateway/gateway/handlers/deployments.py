@@ -8,7 +8,7 @@ from common.contracts.servers import ServerSpec
 from gateway.domain.consequences import on_accepted
 from gateway.domain.errors import Fault, UnknownGame
 from gateway.domain.game import Game, Settings, checked_settings
-from gateway.domain.kind import TIME_GIVEN, Kind
+from gateway.domain.kind import Kind, time_given
 from gateway.domain.operation import Operation
 from gateway.domain.plan import chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
@@ -44,7 +44,8 @@ async def request_deployment(
 ) -> Operation:
     """Accept a deployment. Asked again under the same key, it is the same deployment."""
     server_id, key = new_id("server"), wish.key
-    spec = _spec(wish, _game(wish.game, catalogue), server_id=server_id, seals=seals)
+    game = _game(wish.game, catalogue)
+    spec = _spec(wish, game, server_id=server_id, seals=seals)
     operation = Operation(
         id=new_id("operation"),
         kind=Kind.DEPLOY,
@@ -53,7 +54,7 @@ async def request_deployment(
         spec=spec,
         created_at=at,
         heard_at=at,
-        deadline=at + TIME_GIVEN[Kind.DEPLOY],
+        deadline=at + time_given(Kind.DEPLOY, install=game.install_time),
         steps=planned(Kind.DEPLOY),
     )
     async with work() as tx:

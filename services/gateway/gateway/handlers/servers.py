@@ -55,8 +55,9 @@ async def request_alteration(
         return seals.seal(data, server_id=asked.server_id, pointer=pointer)
 
     def purpose(server: Server) -> Purpose:
-        shape = altered(server, wanted, game=_game_of(server, catalogue), seal=seal)
-        return Purpose(kind=shape.kind, spec=shape.spec)
+        game = _game_of(server, catalogue)
+        shape = altered(server, wanted, game=game, seal=seal)
+        return Purpose(kind=shape.kind, spec=shape.spec, install=game.install_time)
 
     return await accept(asked, purpose=purpose, work=work, at=at)
 
@@ -72,8 +73,9 @@ async def request_update(
     """Ask for another version of the game, or for the newest; it goes back if that fails."""
 
     def purpose(server: Server) -> Purpose:
-        spec = updated(server, version, game=_game_of(server, catalogue))
-        return Purpose(kind=Kind.UPDATE, spec=spec)
+        game = _game_of(server, catalogue)
+        spec = updated(server, version, game=game)
+        return Purpose(kind=Kind.UPDATE, spec=spec, install=game.install_time)
 
     return await accept(asked, purpose=purpose, work=work, at=at)
 

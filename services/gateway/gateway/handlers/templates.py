@@ -12,7 +12,7 @@ from common.contracts.servers import ServerSpec
 from common.contracts.templates import QUESTION, ClonesAnswer, ClonesQuestion
 from gateway.domain.consequences import on_accepted
 from gateway.domain.game import Game, default_settings
-from gateway.domain.kind import TIME_GIVEN, Kind
+from gateway.domain.kind import Kind, time_given
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
 from gateway.domain.server import Server
@@ -40,7 +40,7 @@ async def request_bake(
         spec=_spec(game, server_id=server_id),
         created_at=at,
         heard_at=at,
-        deadline=at + TIME_GIVEN[Kind.BAKE],
+        deadline=at + time_given(Kind.BAKE, install=game.install_time),
         steps=planned(Kind.BAKE),
     )
     template = Server(
