@@ -371,12 +371,15 @@ async def test_a_game_that_takes_long_to_install_is_given_the_time() -> None:
         return operation.deadline - operation.created_at
 
     wish = Wish(game="blocks", settings={})
-    asked = {"catalogue": Huge(), "seals": FakeSeals(), "work": FakeWork(), "at": MOMENT}
-    assert given(await request_deployment(wish, owner_id="usr_1", **asked)) == timedelta(hours=4)
-    for wanted, usual in (({"mode": "hard"}, 45), ({"version": "1.21.8"}, 60)):
+    deployment = await request_deployment(
+        wish, owner_id="usr_1", catalogue=Huge(), seals=FakeSeals(), work=FakeWork(), at=MOMENT
+    )
+    assert given(deployment) == timedelta(hours=4)
+    for name, value, usual in (("mode", "hard", 45), ("version", "1.21.8", 60)):
         work = FakeWork()
         server = await locked(work)
-        operation = await alter(work, server, Alteration(settings=wanted), catalogue=Huge())
+        wanted = Alteration(settings={name: value})
+        operation = await alter(work, server, wanted, catalogue=Huge())
         assert given(operation) == timedelta(minutes=usual) + more
     work = FakeWork()
     stop = await request(
