@@ -1,0 +1,75 @@
+"""What templates are made of: the game's packages, and nothing that only one guest may have."""
+
+from pathlib import Path
+
+import pytest
+
+from proxmox_lab.guests.simulated.model.files import Kind, Node
+from proxmox_lab.guests.simulated.model.units import Activity
+from tests.unit.lab_guests.conftest import Bench
+from tests.unit.playbooks.play import PLAYBOOKS, Play, read
+from tests.unit.playbooks.test_game_stand_ins import GAMES
+from tests.unit.playbooks.vendor import play
+
+OWN = ("/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub")
+KEYS = "/home/yard/.ssh/authorized_keys"
+ID = "/etc/machine-id"
+
+every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
+
+
+def lived_in(hall: Bench) -> None:
+    """Give the guest what its first boot gave it."""
+    node = Node(kind=Kind.FILE, mode=0o600)
+    for path in (*OWN, KEYS, ID):
+        hall.machine.files.make_directories(str(Path(path).parent))
+        hall.machine.files.write(path, b"mine", template=node)
+    hall.machine.disk.instance = "mine"
+
+
+async def bake(hall: Bench, folder: Path) -> Play:
+    """Play what bake.yml plays of the game."""
+    baking = play(hall, folder)
+    [book] = read(PLAYBOOKS / "bake.yml")
+    baking.variables |= book["vars"] | {
+        "manifest": read(folder / "game.yml"),
+        "ansible_user": "yard",
+    }
+    for task in book["tasks"]:
+        if "ansible.builtin.include_vars" in task:
+            continue
+        if "ansible.builtin.import_tasks" in task:
+            await baking.file(folder / "prepare.yml")
+        else:
+            await baking.task(task, PLAYBOOKS)
+    return baking
+
+
+@every_game
+async def test_a_bake_leaves_the_packages_and_no_game_that_runs(hall: Bench, folder: Path):
+    lived_in(hall)
+
+    await bake(hall, folder)
+
+    files, units = hall.machine.files, hall.machine.units
+    running = {name for name, of in units.states.items() if of.activity is Activity.ACTIVE}
+    assert read(folder / "game.yml")["unit"] not in {
+        name.removesuffix(".service") for name in running
+    }
+    assert not [path for path in (*OWN, KEYS, "/usr/sbin/policy-rc.d") if files.find(path)]
+    assert files.text(ID).strip() == "uninitialized"
+    assert hall.machine.disk.instance == ""
+
+
+@every_game
+async def test_on_what_was_baked_a_game_installs_no_package(hall: Bench, folder: Path):
+    await bake(hall, folder)
+    before = dict(hall.machine.disk.packages)
+    first = play(hall, folder)
+
+    await first.folder(folder)
+
+    assert "Install the packages" not in first.changed
+    assert hall.machine.disk.packages == before
+    unit = first.variables["unit"]
+    assert (await hall.sh(f"systemctl is-active {unit}")).out == b"active\n"
