@@ -202,6 +202,21 @@ class Behaviour:
             servers = await tx.servers.of_owner("usr_1", page=Page(limit=9))
             assert [one.id for one in servers] == ["srv_4", "srv_3", "srv_2", "srv_1"]
 
+    async def test_templates_are_everybodys_and_no_servers(self, work: AnyUnitOfWork) -> None:
+        baked = SPEC.model_copy(update={"purpose": "template", "recipe": "abc"})
+        async with work() as tx:
+            await tx.servers.add(server("srv_1"))
+            await tx.servers.add(server("srv_2", spec=baked, phase=Phase.TEMPLATE))
+            await tx.servers.add(server("srv_3", spec=baked, owner_id="usr_2"))
+            await tx.servers.add(server("srv_4", spec=baked, phase=Phase.DELETED))
+
+        async with work() as tx:
+            mine = await tx.servers.of_owner("usr_1", page=Page(limit=9))
+            templates = await tx.servers.templates()
+
+        assert [one.id for one in mine] == ["srv_1"]
+        assert [one.id for one in templates] == ["srv_3", "srv_2"]
+
     async def test_quiet_and_overdue_operations_are_found(self, work: AnyUnitOfWork) -> None:
         quiet = operation(heard_at=MOMENT - timedelta(seconds=31))
         late = operation(server_id="srv_2", deadline=MOMENT)

@@ -20,6 +20,7 @@ from common.bell import Bell
 from common.contracts import events, logs
 from common.contracts.base import Event, now
 from common.contracts.events import DeploymentRequested, RemovalRequested
+from common.contracts.servers import ServerSpec
 from common.db.engine import Sessions, database
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
@@ -140,10 +141,12 @@ class Service:
     async def hear(self, event: Event) -> None:
         await on_event(event, work=self.work)
 
-    async def want(self, server_id: str = "srv_1", operation_id: str = "op_1") -> None:
+    async def want(
+        self, server_id: str = "srv_1", operation_id: str = "op_1", *, spec: ServerSpec = SPEC
+    ) -> None:
         await self.hear(
             DeploymentRequested(
-                server_id=server_id, operation_id=operation_id, spec=SPEC, deadline=now()
+                server_id=server_id, operation_id=operation_id, spec=spec, deadline=now()
             )
         )
 

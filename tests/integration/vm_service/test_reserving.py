@@ -13,6 +13,7 @@ from tests.fakes.vm_service import NETWORK, SPEC
 from vm_service.adapters.sql import SqlWork, binding
 from vm_service.domain.machine import Machine, planned
 from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.domain.placement import Place
 from vm_service.domain.program import Stage
 from vm_service.main import MIGRATIONS
 
@@ -45,3 +46,32 @@ async def test_an_id_is_not_used_again_at_once_after_the_range_was_moved_down(da
         second = await reserved(work, "srv_2")
 
     assert (first.vmid, second.vmid) == (900_000, 900_001)
+
+
+async def test_templates_are_found_by_game_and_recipe_and_their_clones_by_their_place(
+    database_url: str,
+):
+    vmids, book = VmidRange(first=900_000, last=900_099), AddressBook((NETWORK,))
+    bake = SPEC.model_copy(update={"purpose": "template", "recipe": "abc"})
+    await migrate(database_url, MIGRATIONS)
+    async with database(database_url) as sessions:
+        work = UnitOfWork(sessions, bind=binding(lambda: vmids, lambda: book), bell=Bell())
+        template, one, other = [await reserved(work, f"srv_{n}") for n in range(3)]
+        home = Place(node="pve", template=9000, template_node="pve")
+        mine = replace(home, template=template.vmid or 0)
+        async with work() as tx:
+            baked = replace(template, stage=Stage.TEMPLATE, spec=bake, home=home, address=None)
+            await tx.machines.save(replace(baked, net=None))
+            await tx.machines.save(replace(one, home=mine))
+            await tx.machines.save(replace(other, home=home))
+
+        async with work() as tx:
+            found = await tx.machines.templates(game=SPEC.game, recipe="abc")
+            of_another = await tx.machines.templates(game=SPEC.game, recipe="abd")
+            clones = await tx.machines.cloned_from(template.vmid or 0)
+            await tx.machines.save(replace(one, home=mine, stage=Stage.GONE))
+            later = await tx.machines.cloned_from(template.vmid or 0)
+
+    assert [machine.server_id for machine in found] == ["srv_0"]
+    assert of_another == []
+    assert (clones, later) == (["srv_1"], [])
