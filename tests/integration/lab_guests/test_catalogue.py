@@ -16,7 +16,8 @@ from proxmox_lab.guests.simulated.guest import SimulatedGuest
 from tests.integration.lab_guests.conftest import HOST_KEY, PLAYBOOKS, Yard
 from tests.integration.lab_guests.test_ansible import recap
 from tests.unit.playbooks.game_folder import GameFolder
-from tests.unit.playbooks.vendor import DOWNLOADS, lock
+from tests.unit.playbooks.stand_in import teach
+from tests.unit.playbooks.vendor import downloads, lock
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -24,11 +25,12 @@ GAMES = sorted(path.parent for path in (PLAYBOOKS / "games").glob("*/game.yml"))
 
 
 @pytest.fixture
-async def mirror() -> AsyncGenerator[str]:
-    """Serve what vendors would at HOST/PATH."""
+async def mirror(folder: Path) -> AsyncGenerator[str]:
+    """Serve what the game's vendors would at HOST/PATH."""
+    sent = downloads(folder)
 
     async def serve(request: web.Request) -> web.Response:
-        return web.Response(body=DOWNLOADS[f"https://{request.match_info['rest']}"])
+        return web.Response(body=sent[f"https://{request.match_info['rest']}"])
 
     app = web.Application()
     app.router.add_get("/{rest:.+}", serve)
@@ -56,14 +58,15 @@ async def said_by(yard: Yard, guest: SimulatedGuest, unit: str, file: str | None
 
 @pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
 async def test_a_game_is_installed_once_asked_and_stopped(
-    yard: Yard, mirror: str, folder: Path
+    yard: Yard, mirror: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    teach(monkeypatch, folder)
     guest = await yard.start()
     game = GameFolder(path=folder)
     ports = {port["name"]: port["number"] for port in game.raw["ports"]}
     known = {"game": folder.name, "unit": game.raw["unit"], "settings": game.settings}
     given = {"ports": ports, "memory_mib": 8192, "download_base": mirror, "steamcmd_pause": 0}
-    variables = json.dumps(known | given | {"lock": lock(folder.name)})
+    variables = json.dumps(known | given | {"lock": lock(folder)})
 
     first = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)
     second = await yard.play(guest, PLAYBOOKS / "site.yml", "-e", variables)

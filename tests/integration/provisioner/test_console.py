@@ -18,11 +18,12 @@ from provisioner.ports import Tools
 from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
-from tests.unit.playbooks.vendor import DOWNLOADS, lock
+from tests.unit.playbooks.vendor import downloads, lock
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 NUMBER = 34197
+FACTORIO = PLAYBOOKS / "games" / "factorio"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def mirror() -> AsyncGenerator[str]:
     """Serve what vendors would at HOST/PATH."""
 
     async def serve(request: web.Request) -> web.Response:
-        return web.Response(body=DOWNLOADS[f"https://{request.match_info['rest']}"])
+        return web.Response(body=downloads(FACTORIO)[f"https://{request.match_info['rest']}"])
 
     app = web.Application()
     app.router.add_get("/{rest:.+}", serve)
@@ -55,7 +56,7 @@ async def test_factorio_is_up_when_it_hosts(site: Site, runs: Path, mirror: str)
         download_base=mirror,
     )
     made_of = Lock.model_validate(
-        {**lock("factorio"), "game": "factorio", "definition": "1.0.0", "resolved_at": now()}
+        {**lock(FACTORIO), "game": "factorio", "definition": "1.0.0", "resolved_at": now()}
     )
     port = Port(name="game", protocol="udp", number=NUMBER)
     spec = SPEC.model_copy(

@@ -107,6 +107,16 @@ def test_a_manifest_is_held_to_its_rules(folder: Path, change: Change, told: str
         (lambda s: s.pop("additionalProperties"), "takes settings that it does not know"),
         (putting("properties", "motd", "default", value=7), "motd: has a default that"),
         (lambda s: s["properties"]["motd"].pop("$ref"), "motd: takes a second line"),
+        (
+            putting("properties", "motd", "x-target", value="source"),
+            "motd: is part of an address, and takes what could lead elsewhere",
+        ),
+        (lambda s: s.pop("$defs"), "motd: refers to #/$defs/line, which is not there"),
+        (putting("$defs", "line", "pattern", value="["), "is no JSON Schema: '[' is not a"),
+        (
+            lambda s: s["properties"]["max_users"].pop("maximum"),
+            "max_users: takes a number without bounds",
+        ),
         (lambda s: s["properties"]["motd"].pop("default"), "motd: is neither required nor"),
         (lambda s: s["properties"]["motd"].pop("maxLength"), "motd: takes a text without end"),
         (lambda s: s["properties"]["motd"].pop("title"), "motd: has no title"),

@@ -8,8 +8,16 @@ import pytest
 
 from proxmox_lab.guests.simulated.system.jobs import halt_units
 from tests.unit.lab_guests.conftest import Bench, bench
+from tests.unit.playbooks.stand_in import teach
 
 __all__ = ["bench"]
+
+
+@pytest.fixture(autouse=True)
+def known_to_the_lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder's program has a stand-in, whether or not the lab has a row for it."""
+    if "folder" in request.fixturenames:
+        teach(monkeypatch, request.getfixturevalue("folder"))
 
 
 @pytest.fixture

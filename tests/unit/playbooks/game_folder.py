@@ -49,8 +49,8 @@ def schema_of(path: Path) -> dict[str, Any]:
 
 
 @cache
-def required_of(path: Path) -> dict[str, Any]:
-    return yaml.safe_load((path / "lines.yml").read_text()).get("required", {})
+def lines_of(path: Path) -> dict[str, Any]:
+    return yaml.safe_load((path / "lines.yml").read_text())
 
 
 @cache
@@ -103,13 +103,17 @@ class GameFolder:
     def schema(self) -> dict[str, Any]:
         return schema_of(self.path)
 
+    @property
+    def required(self) -> dict[str, Any]:
+        return lines_of(self.path).get("required", {})
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Defaults, what has to be given, and what was given; valid, or the test is wrong."""
         properties = self.schema["properties"]
         defaults = {name: of["default"] for name, of in properties.items() if "default" in of}
         accepted = {name: of["const"] for name, of in properties.items() if "const" in of}
-        full = defaults | accepted | required_of(self.path) | dict(self.given)
+        full = defaults | accepted | self.required | dict(self.given)
         Draft202012Validator(self.schema).validate(full)
         return full
 

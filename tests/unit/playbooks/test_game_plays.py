@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from proxmox_lab.guests.simulated.model.apps import apps
+from tests.games.landing import landing
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
 from tests.unit.playbooks.test_game_stand_ins import GAMES
 from tests.unit.playbooks.vendor import play
+from yard_cli.catalogue.folder import read
 
 HOSTILE = "{{ lookup('pipe', 'id') }}"
 
@@ -53,13 +55,15 @@ async def test_new_settings_restart_the_game_only_if_they_take_it(
     game = GameFolder(path=folder)
     journal = hall.machine.units.state(game.raw["unit"]).journal
     before = journal.invocation
-    limits = {"max_players", "max_users", "max_clients"} & set(game.schema["properties"])
-    changed = play(hall, folder, **dict.fromkeys(limits, 7))
+    properties = game.schema["properties"]
+    others = landing(read(folder)).others
+    name, value = next(of for of in others if "x-file" in properties[of[0]])
+    changed = play(hall, folder, **{name: value})
     changed.variables["restart"] = restart
 
     await changed.folder(folder)
 
-    assert "Write the settings" in changed.changed
+    assert len(changed.changed) == 1, "the file's own task, and no other"
     assert (journal.invocation != before) is restart
 
 

@@ -4,18 +4,27 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
 from tests.unit.playbooks.play import Play
 
 STEAMCMD = "https://steamcdn-a.akamaihd.net/client/installer/steamcmd_linux.tar.gz"
-ARCHIVE = "https://vendor.example/server"
+VENDOR = "https://vendor.example"
+VERSION = "1449"
+Mode = Literal["w:gz", "w:xz", "w:bz2"]
+MODES: Mapping[str, Mode] = {
+    ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.xz": "w:xz", ".tar.bz2": "w:bz2",
+}  # fmt: skip
 
 
-def tar(name: str, *, mode: Literal["w:gz", "w:xz"]) -> bytes:
+def tar(name: str, *, mode: Mode) -> bytes:
     """An archive with one program in it."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode=mode) as archive:
@@ -33,24 +42,51 @@ def zipped(name: str) -> bytes:
     return packed.getvalue()
 
 
-DOWNLOADS = {
-    STEAMCMD: tar("steamcmd.sh", mode="w:gz"),
-    f"{ARCHIVE}/terraria.zip": zipped("1449/Linux/TerrariaServer.bin.x86_64"),
-    f"{ARCHIVE}/minecraft-bedrock.zip": zipped("bedrock_server"),
-    f"{ARCHIVE}/minecraft-java.jar": b"not really a jar",
-    f"{ARCHIVE}/factorio.tar.xz": tar("factorio/bin/x64/factorio", mode="w:xz"),
-}
+def archived(name: str, program: str) -> bytes:
+    """What a file of this name holds: the game's program, or, if it is no archive, something."""
+    if name.endswith(".zip"):
+        return zipped(program)
+    for end, mode in MODES.items():
+        if name.endswith(end):
+            return tar(program, mode=mode)
+    return b"not really a program"
 
 
-def lock(name: str) -> dict[str, Any]:
+def artefacts(folder: Path) -> list[dict[str, Any]]:
+    """The files that the folder's source would lock, by other addresses."""
+    raw = GameFolder(path=folder).raw
+    named: list[dict[str, Any]] = raw["source"].get("artefacts", [])
+    if raw["source"]["resolver"] == "table":
+        table = yaml.safe_load((folder / "versions.yml").read_text())["versions"]
+        named = next(iter(table.values()))["artefacts"]
+    return [
+        {"name": file["name"].replace("{version}", VERSION), "unpack": file.get("unpack", ".")}
+        for file in named
+    ]
+
+
+@cache
+def downloads(folder: Path) -> dict[str, bytes]:
+    """What vendors send for a game, by its address: its program, where its command looks for it."""
+    service = GameFolder(path=folder).raw.get("service", {"directory": "/", "command": [""]})
+    path = service["command"][0].replace("{{ lock.version }}", VERSION)
+    found = {STEAMCMD: tar("steamcmd.sh", mode="w:gz")}
+    for file in artefacts(folder):
+        below = f"{service['directory']}/{file['unpack']}".removesuffix("/.")
+        program = path.removeprefix(f"{below}/")
+        found[f"{VENDOR}/{folder.name}/{file['name']}"] = archived(file["name"], program)
+    return found
+
+
+def lock(folder: Path) -> dict[str, Any]:
     """What the resolvers would tell the playbook."""
-    found = [url for url in DOWNLOADS if f"/{name}." in url]
+    sent = downloads(folder)
     files = [
-        {"name": url.rpartition("/")[2], "url": url, "unpack": ".",
-         "checksum": f"sha256:{hashlib.sha256(DOWNLOADS[url]).hexdigest()}"}
-        for url in found
-    ]  # fmt: skip
-    return {"version": "1449", "artefacts": files, "runtime": {"java": "21"}, "build": None}
+        file | {"url": url, "checksum": f"sha256:{hashlib.sha256(sent[url]).hexdigest()}"}
+        for file in artefacts(folder)
+        for url in [f"{VENDOR}/{folder.name}/{file['name']}"]
+    ]
+    return {"version": VERSION, "artefacts": files, "runtime": {"java": "21"}, "build": None}
 
 
 def play(bench: Bench, folder: Path, **given: Any) -> Play:
@@ -58,5 +94,5 @@ def play(bench: Bench, folder: Path, **given: Any) -> Play:
     game = GameFolder(path=folder, given=given)
     known = {"game": folder.name, "unit": game.raw["unit"], "settings": game.settings}
     ports = {port["name"]: port["number"] for port in game.raw["ports"]}
-    more = {"ports": ports, "memory_mib": 8192, "download_base": "", "lock": lock(folder.name)}
-    return Play(bench=bench, variables=known | more, downloads=DOWNLOADS)
+    more = {"ports": ports, "memory_mib": 8192, "download_base": "", "lock": lock(folder)}
+    return Play(bench=bench, variables=known | more, downloads=downloads(folder))

@@ -17,7 +17,8 @@ FILTERS: Final[Mapping[str, str]] = {
     "json": "to_json",
 }
 TYPED: Final = ("string", "array")
-EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}(?!\})", re.DOTALL)
+# With mappings in it, and mappings in these.
+EXPRESSION: Final = re.compile(r"\{\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}\}")
 
 
 def file_rules(game: GameFolder) -> Iterator[Complaint]:

@@ -32,6 +32,9 @@ def _at(kind: str, wrong: str, remedy: str) -> Complaint:
 def _expressions(game: GameFolder) -> Mapping[str, str]:
     ready = game.manifest.get("ready", {})
     found = {"ready": ready["console"]} if "console" in ready else {}
+    for variant, blocks in game.manifest.get("variants", {"of": {}})["of"].items():
+        if "console" in blocks.get("ready", {}):
+            found |= {f"ready-{variant}": blocks["ready"]["console"]}
     return found | game.manifest.get("players", {}).get("console", {})
 
 
