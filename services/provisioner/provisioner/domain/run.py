@@ -4,7 +4,8 @@
                     |            |           |          |
                     +------------+-----------+----------+------> failed
     Where a template is baked, ``playing`` leads to done: there is no game to check.
-    cancelled: from anywhere but done, and never left by the operation that was cancelled
+    cancelled: from anywhere, and never left by the operation that was cancelled; one that is done
+    stays so when but a change after it is called off
 
 A run may be begun anew at every step (its process died, say); ``attempt`` counts how often.
 A row in ``cancelled`` may be a tombstone: the removal or cancellation overtook the request.
