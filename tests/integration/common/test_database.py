@@ -14,7 +14,7 @@ from common.bell import Bell
 from common.contracts.base import now
 from common.contracts.events import VMDeleted, VMFailed
 from common.db.engine import Sessions, database, ping
-from common.db.leases import LeaseLost, SqlLeases, leases, unleased
+from common.db.leases import LeaseLost, SqlLeases, found_unleased, leases, unleased
 from common.db.mailbox import (
     SqlInbox,
     SqlOutbox,
@@ -164,6 +164,20 @@ class TestLeases:
 
         async with sessions.begin() as session:
             assert await SqlLeases(session).take("x", owner="b", seconds=30) is not None
+
+    async def test_what_goes_on_for_ever_is_found_unless_somebody_does_it(
+        self, sessions: Sessions
+    ) -> None:
+        assert await found_unleased(1, subject_id="x", sessions=sessions) == ["x"]
+
+        async with sessions.begin() as session:
+            lease = await SqlLeases(session).take("x", owner="a", seconds=30)
+        assert await found_unleased(1, subject_id="x", sessions=sessions) == []
+
+        assert lease is not None
+        async with sessions.begin() as session:
+            await SqlLeases(session).release(lease)
+        assert await found_unleased(1, subject_id="x", sessions=sessions) == ["x"]
 
     async def test_a_query_can_pass_over_what_is_leased(self, sessions: Sessions) -> None:
         async with sessions.begin() as session:

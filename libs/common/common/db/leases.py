@@ -5,13 +5,25 @@ checks the token in the same transaction, so a copy that was asleep when its lea
 cannot write any more. Time is the database's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Column, ColumnElement, Float, Integer, String, Table, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Float,
+    Integer,
+    String,
+    Table,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.clock import database_now
+from common.db.engine import Sessions
 from common.db.mailbox import metadata
 from common.db.upsert import add_if_absent
 
@@ -31,6 +43,16 @@ def unleased(subject_id: ColumnElement[str]) -> ColumnElement[bool]:
         leases.c.subject_id == subject_id, leases.c.expires_at >= database_now()
     )
     return ~held.exists()
+
+
+async def found_unleased(limit: int, *, subject_id: str, sessions: Sessions) -> Sequence[str]:
+    """Return the one thing, unless somebody holds a living lease on it: work that goes on for ever.
+
+    One copy of a service at a time does such work; ``limit`` is there for the worker's sake.
+    """
+    subject = literal(subject_id)
+    async with sessions() as session:
+        return list(await session.scalars(select(subject).where(unleased(subject)).limit(limit)))
 
 
 class LeaseLost(Exception):

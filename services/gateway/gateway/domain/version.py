@@ -56,5 +56,5 @@ def _check_differs(wanted: JsonValue, present: JsonValue, lock: Lock | None) -> 
     if wanted == (lock.version if lock else present):
         raise NothingToChange(
             f"The server is of version {wanted} already.",
-            remedy="Name another version; GET /v1/games/{id} tells those there are.",
+            remedy="Name another version; GET /v1/games/{id} shows what its setting takes.",
         )

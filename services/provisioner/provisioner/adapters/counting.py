@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import literal, select
+from sqlalchemy import select
 
 from common.bell import Bell
 from common.contracts import events as evt
 from common.db.engine import Sessions
-from common.db.leases import Lease, unleased
+from common.db.leases import Lease, found_unleased
 from common.db.outage import outages_named
 from common.db.work import UnitOfWork
 from common.worker import Worker
@@ -39,16 +39,10 @@ def players(
         owner=owner,
         sessions=sessions,
         bell=Bell(),  # of its own: it goes by the clock
-        find_due=partial(_due, sessions),
+        find_due=partial(found_unleased, subject_id=COUNTER, sessions=sessions),
         work=work_under,
         concurrency=1,
     )
-
-
-async def _due(sessions: Sessions, limit: int) -> Sequence[str]:
-    counter = literal(COUNTER)
-    async with sessions() as session:
-        return list(await session.scalars(select(counter).where(unleased(counter)).limit(limit)))
 
 
 async def find_running(*, sessions: Sessions) -> Sequence[Run]:

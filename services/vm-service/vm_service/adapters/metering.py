@@ -1,15 +1,12 @@
 """The worker that reads figures: one copy of the service at a time, by the clock."""
 
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import literal, select
-
 from common.bell import Bell
 from common.db.engine import Sessions
-from common.db.leases import Lease, unleased
+from common.db.leases import Lease, found_unleased
 from common.worker import Worker
 from vm_service.adapters.sweep_sql import SqlLedger
 from vm_service.handlers.figures import Meter
@@ -30,13 +27,7 @@ def metering(owner: str, sessions: Sessions, instruments: Instruments) -> Worker
         owner=owner,
         sessions=sessions,
         bell=Bell(),  # of its own: it goes by the clock
-        find_due=partial(_due, sessions),
+        find_due=partial(found_unleased, subject_id=METER, sessions=sessions),
         work=work_under,
         concurrency=1,
     )
-
-
-async def _due(sessions: Sessions, limit: int) -> Sequence[str]:
-    meter = literal(METER)
-    async with sessions() as session:
-        return list(await session.scalars(select(meter).where(unleased(meter)).limit(limit)))
