@@ -113,3 +113,10 @@ async def test_where_a_policy_says_so_packages_start_nothing(bench: Bench) -> No
 
     assert (await bench.sh("systemctl is-active luanti-server")).out != b"active\n"
     assert (await bench.sh("systemctl is-enabled luanti-server")).out == b"enabled\n"
+
+
+async def test_a_playbooks_policy_for_one_installation_starts_nothing_either(bench: Bench) -> None:
+    await bench.module("apt", name="luanti-server", update_cache=True, policy_rc_d=101)
+
+    assert (await bench.sh("systemctl is-active luanti-server")).out != b"active\n"
+    assert (await bench.sh("systemctl is-enabled luanti-server")).out == b"enabled\n"

@@ -19,11 +19,12 @@ def available(machine: Machine, name: str) -> bool:
     return name in machine.disk.packages or (name in catalogue() and machine.disk.lists_updated > 0)
 
 
-async def install(machine: Machine, names: list[str]) -> list[str]:
+async def install(machine: Machine, names: list[str], *, starting: bool = True) -> list[str]:
     """Install packages with their dependencies; returns the names of what is new."""
     packages = closure(names, machine.disk.packages)
+    starting = starting and machine.files.find(POLICY) is None
     for package in packages:
-        await _unpack(machine, package)
+        await _unpack(machine, package, starting=starting)
     return [package.name for package in packages]
 
 
@@ -59,7 +60,7 @@ def _make_users(machine: Machine, package: Package) -> None:
             machine.accounts.users[name] = user
 
 
-async def _unpack(machine: Machine, package: Package) -> None:
+async def _unpack(machine: Machine, package: Package, *, starting: bool) -> None:
     _make_users(machine, package)
     now = time.time()
     for path, spec in package.files.items():
@@ -70,9 +71,7 @@ async def _unpack(machine: Machine, package: Package) -> None:
     for unit in package.enable:
         if find_unit(machine.files, unit) and not machine.units.masked(unit):
             machine.units.enable(unit, enabled=True)
-    if machine.files.find(POLICY) is not None:
-        return
-    for unit in package.start:
+    for unit in package.start if starting else ():
         # a package whose service does not start is still installed
         with contextlib.suppress(JobFailed):
             await start_unit(machine, unit)
