@@ -57,7 +57,7 @@ async def test_a_bake_leaves_the_packages_and_no_game_that_runs(hall: Bench, fol
         name.removesuffix(".service") for name in running
     }
     assert not [path for path in (*OWN, KEYS, "/usr/sbin/policy-rc.d") if files.find(path)]
-    assert files.text(ID).strip() == "uninitialized"
+    assert files.text(ID) == ""
     assert hall.machine.disk.instance == ""
 
 

@@ -15,6 +15,7 @@ from yard_cli.commands import options
 from yard_cli.commands.target import with_gateway
 from yard_cli.render import console, print_line, seconds, show_json, show_table
 
+NAMELESS: Final = {"bake": "(template)"}
 CALLED: Final = "An id, or its beginning; a server's name means its newest operation."
 
 
@@ -34,7 +35,7 @@ def operations(
     rows = [
         (
             one.kind,
-            names.get(one.server_id, "(gone)"),
+            names.get(one.server_id, NAMELESS.get(one.kind, "(gone)")),
             one.state,
             "" if one.has_ended else one.step or "",
             seconds(one.seconds),
