@@ -58,14 +58,22 @@ async def measure(options: Options) -> Sequence[Figure]:
     manifest = yaml.safe_load((ROOT / "playbooks" / "games" / GAME / "game.yml").read_text())
     cache = DEFAULT_CACHE.expanduser()
     await ensure_template(_say)
+    packages = await gathered(GAME)
+    await _have_golden_state(cache, manifest["vm"])
+    with served(packages) as source:
+        return [await _figure(way, source, options) for way in WAYS]
+
+
+async def gathered(game: str) -> Path:
+    """Return the folder in which the packages of a game lie as a repository."""
+    manifest = yaml.safe_load((ROOT / "playbooks" / "games" / game / "game.yml").read_text())
+    cache = DEFAULT_CACHE.expanduser()
     template = latest_template(cache)
     assert template is not None
-    packages = cache.parent / "packages" / GAME
+    folder = cache.parent / "packages" / game
     names = manifest["source"]["packages"]
-    await asyncio.to_thread(gather, packages, names, suite=template.suite)
-    await _have_golden_state(cache, manifest["vm"])
-    with _served(packages) as source:
-        return [await _figure(way, source, options) for way in WAYS]
+    await asyncio.to_thread(gather, folder, names, suite=template.suite)
+    return folder
 
 
 async def _have_golden_state(cache: Path, size: Mapping[str, Mapping[str, int]]) -> None:
@@ -90,7 +98,7 @@ async def _have_golden_state(cache: Path, size: Mapping[str, Mapping[str, int]])
 
 
 @contextmanager
-def _served(folder: Path) -> Generator[str]:
+def served(folder: Path) -> Generator[str]:
     """Serve the folder on loopback, which guests reach by their gateway's address."""
     handler = functools.partial(_Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
