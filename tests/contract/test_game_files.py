@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from provisioner.domain.inventory import unsafe
-from tests.games.landing import UNIT, Case, Landing, Texts, landing
+from tests.games.landing import SECRETS, UNIT, Case, Landing, Texts, landing
 from yard_cli.catalogue.folder import read
 from yard_cli.catalogue.rules import House
 
@@ -51,6 +51,7 @@ def written(where: Landing, cases: Sequence[Case], tmp_path: Path) -> list[Texts
     files = {name: str(game.path / "templates" / name) for name in game.templates}
     if "service" in game.manifest:
         files[UNIT] = str(PLAYBOOKS / "roles/service/templates/game.service.j2")
+        files[SECRETS] = str(PLAYBOOKS / "roles/service/templates/game.secrets.j2")
     given = {
         "cases": unsafe(cases),  # type: ignore[arg-type]
         "files": files,

@@ -11,10 +11,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.games.readers import FORMATS, REFUSALS, Read, unit
+from tests.games.readers import FORMATS, REFUSALS, Read, secrets, unit
 from yard_cli.catalogue.folder import GameFolder
 
 UNIT = "unit"  # the file that arguments and the environment stand in
+SECRETS = "secrets"  # the one for those arguments that nobody may see
 BROKEN = ""  # in the place of a file: what its reader has refused
 TEMPLATE = "ansible.builtin.template"
 PAYLOADS = (
@@ -31,6 +32,8 @@ PAYLOADS = (
 PLAIN = ("abcdefgh", "ijklmnop", "hunter2!hunter2", "hunter3!hunter3", "1", "2")
 
 FREE = ("blocks", "ini")  # formats that do not tell spaces at the ends of a value
+
+SERVICE = {UNIT: unit, SECRETS: secrets}
 
 Case = dict[str, Any]
 Texts = Mapping[str, str]  # by the templates' names, and that of the unit
@@ -101,7 +104,7 @@ class Landing:
     def _misplaced(self, name: str, places: set[Place]) -> Iterator[str]:
         of = self.game.properties[name]
         found = {self.paths.get(file, file) for file, _ in places}
-        if found != {of.get("x-file", UNIT)}:
+        if found != {of.get("x-file", SECRETS if of.get("x-secret") else UNIT)}:
             yield f"{name} lands in {found or 'no file'}"
 
     def _another(self, name: str, value: Any, found: Sequence[str]) -> Iterator[str]:
@@ -142,7 +145,7 @@ class Landing:
         for name, text in texts.items():
             form = self.formats.get(self.paths.get(name, ""), "")
             try:
-                known[name] = unit(text) if name == UNIT else FORMATS[form](text)
+                known[name] = SERVICE.get(name, FORMATS.get(form, _formless))(text)
             except REFUSALS as refusal:
                 known[name] = {}
                 known[BROKEN] = {f"{name} is no {form}: {refusal!s:.120}": ""}
@@ -176,6 +179,10 @@ def landing(game: GameFolder) -> Landing:
     written = [task[TEMPLATE] for task in tasks if TEMPLATE in task]
     paths = {one["src"]: one["dest"] for one in written}
     return Landing(game=game, paths=paths, formats=game.manifest.get("files", {}))
+
+
+def _formless(text: str) -> Read:
+    raise ValueError("not told in the manifest")
 
 
 def _fits(schema: Any, settings: Case) -> bool:

@@ -42,6 +42,13 @@ def as_systemd(line: str) -> list[str]:
     return words
 
 
+def as_systemd_file(value: str) -> str:
+    """Read a value in quotes out of an ``EnvironmentFile``: few signs lose a backslash there."""
+    found = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', value, re.DOTALL)
+    assert found is not None, value
+    return re.sub(r'\\(["\\`$])', r"\1", found[1])
+
+
 def as_java(value: str) -> str:
     """Read a value as java.util.Properties does."""
     return unescaped(value.lstrip(" \t\f"), JAVA)
@@ -131,6 +138,12 @@ def unit(text: str) -> Read:
         else:
             found[place] = value
     return found
+
+
+def secrets(text: str) -> Read:
+    """The variables of an ``EnvironmentFile``, each on a line of its own."""
+    lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+    return {name: as_systemd_file(value) for name, _, value in lines}
 
 
 FORMATS: Mapping[str, Callable[[str], Read]] = {

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from yard_cli.failure import Failure
 
-NAMES: Final = ("demo", "lab", "memory", "pipeline", "ready", "vm")
+NAMES: Final = ("demo", "lab", "memory", "pipeline", "provision", "ready", "vm")
 
 
 class Figure(BaseModel, frozen=True):

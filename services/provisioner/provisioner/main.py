@@ -79,12 +79,14 @@ async def main(settings: Settings) -> None:
         )
         sealing = read_sealing(settings.sealing_key_file)
         make_key = KeyMaker(sealing)
-        tools, owner = _tools(settings, log), settings.instance_id
+        playbooks = _playbooks(settings)
+        tools, owner = _tools(settings, log, playbooks), settings.instance_id
         worker = _worker(settings, sessions=sessions, bell=bell, work=work, tools=tools)
         await run(
             _app(settings, sessions=sessions, bus=bus),
             consumer.run(),
             worker.run(),
+            playbooks.nursery.keep(),
             players(owner=owner, sessions=sessions, work=work, tools=tools).run(),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
@@ -105,10 +107,14 @@ def _app(settings: Settings, *, sessions: Sessions, bus: Bus) -> FastAPI:
     return app
 
 
-def _tools(settings: Settings, log: LogWriter) -> Tools:
-    playbooks = AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir)
+def _playbooks(settings: Settings) -> AnsiblePlaybooks:
     settings.runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    playbooks = AnsiblePlaybooks(project=settings.playbooks_dir, runs=settings.runs_dir)
     playbooks.sweep()
+    return playbooks
+
+
+def _tools(settings: Settings, log: LogWriter, playbooks: AnsiblePlaybooks) -> Tools:
     return Tools(
         guests=SshGuests(folder=settings.runs_dir),
         playbooks=playbooks,

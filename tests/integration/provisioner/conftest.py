@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from common.contracts.servers import Endpoint, PublishedPort
 from common.security.sealing import new_key_line
 from provisioner.domain.inventory import Target, target
 from proxmox_lab.guests.port import Guest, GuestConfig
 from proxmox_lab.guests.simulated.guests import SimulatedGuests
+from tests.unit.playbooks.vendor import downloads
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 PORTS = (("game", "udp", 30000), ("arena", "udp", 8303), ("craft", "tcp", 25565))
@@ -55,6 +57,25 @@ def sealing_key(tmp_path: Path) -> Path:
     path.touch(mode=0o600)
     path.write_text(new_key_line())
     return path
+
+
+@pytest.fixture
+async def mirror() -> AsyncGenerator[str]:
+    """Serve what vendors would at HOST/PATH."""
+    sent: dict[str, bytes] = {}
+    for manifest in (PLAYBOOKS / "games").glob("*/game.yml"):
+        sent |= downloads(manifest.parent)
+
+    async def serve(request: web.Request) -> web.Response:
+        return web.Response(body=sent[f"https://{request.match_info['rest']}"])
+
+    app = web.Application()
+    app.router.add_get("/{rest:.+}", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
 
 
 @pytest.fixture

@@ -75,12 +75,12 @@ def journal(tmp_path: Path) -> list[str]:
 
 def marked(runs: Path) -> list[int]:
     """Return what runs of our own server: tests beside this one have another folder of runs."""
-    mark = f"SPAWNYARD_RUN={runs / 'srv_a'}".encode()
+    marks = {f"SPAWNYARD_RUN={runs / 'srv_a'}".encode(), f"HOME={runs / 'ansible'}".encode()}
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                if marks & {*(entry / "environ").read_bytes().split(b"\0")}:
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -125,7 +125,7 @@ async def test_cancelled_it_leaves_no_process_and_no_file(
 
     assert asyncio.get_running_loop().time() - started < 100  # of the 600 it would take
     assert marked(runs) == []
-    assert [path.name for path in runs.iterdir()] == ["srv_a.lock"]
+    assert sorted(path.name for path in runs.iterdir()) == ["ansible", "srv_a.lock"]
 
 
 async def test_two_plays_of_one_server_never_overlap(project: Path, runs: Path, tmp_path: Path):
@@ -202,7 +202,7 @@ async def test_ansible_killed_without_an_exit_code_is_a_plain_failure_with_its_r
     await told.until("started", "Sleep")
 
     while not running.done():
-        _kill_all(_ansible(marked(runs)))
+        _kill_all(_ansible())
         await asyncio.sleep(0.05)
     ended = running.result()
 
@@ -213,14 +213,13 @@ async def test_ansible_killed_without_an_exit_code_is_a_plain_failure_with_its_r
     assert marked(runs) == []
 
 
-def _ansible(pids: list[int]) -> list[int]:
-    def words(pid: int) -> list[bytes]:
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return []
-
-    return [pid for pid in pids if any(b"ansible-playbook" in word for word in words(pid)[:2])]
+def _ansible() -> list[int]:
+    """Return the forks of the supervisors in which Ansible plays."""
+    found: list[int] = []
+    for pid in _supervisors():
+        with suppress(OSError):
+            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return found
 
 
 def _kill_all(pids: list[int]) -> None:

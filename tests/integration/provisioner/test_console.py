@@ -1,24 +1,18 @@
 """A game that nobody can ask is deployed: its console in the guest tells that it is up."""
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from common.contracts import events as evt
 from common.contracts.base import now
 from common.contracts.servers import Lock, Port, PublishedPort
-from provisioner.adapters.ansible.supervised import AnsiblePlaybooks
-from provisioner.adapters.games import GameFolders
-from provisioner.adapters.query import GameQueries
-from provisioner.adapters.ssh import SshGuests
 from provisioner.handlers import on_event
-from provisioner.ports import Tools
 from provisioner.work import work_on
 from tests.fakes.provisioner import SERVER, SPEC, FakeProvisioner, vm_ready
 from tests.integration.provisioner.conftest import PLAYBOOKS, Site
-from tests.unit.playbooks.vendor import downloads, lock
+from tests.integration.provisioner.real import real_tools
+from tests.unit.playbooks.vendor import lock
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -26,35 +20,9 @@ NUMBER = 34197
 FACTORIO = PLAYBOOKS / "games" / "factorio"
 
 
-@pytest.fixture
-async def mirror() -> AsyncGenerator[str]:
-    """Serve what vendors would at HOST/PATH."""
-
-    async def serve(request: web.Request) -> web.Response:
-        return web.Response(body=downloads(FACTORIO)[f"https://{request.match_info['rest']}"])
-
-    app = web.Application()
-    app.router.add_get("/{rest:.+}", serve)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
 async def test_factorio_is_up_when_it_hosts(site: Site, runs: Path, mirror: str):
     world = FakeProvisioner()
-    tools = Tools(
-        guests=SshGuests(folder=runs),
-        playbooks=AnsiblePlaybooks(project=PLAYBOOKS, runs=runs),
-        games=GameFolders(PLAYBOOKS),
-        resolvers=world.tools.resolvers,
-        queries=GameQueries(),
-        seals=world.tools.seals,
-        log=world.log,
-        target=site.target,
-        download_base=mirror,
-    )
+    tools = real_tools(world, site, runs=runs, download_base=mirror)
     made_of = Lock.model_validate(
         {**lock(FACTORIO), "game": "factorio", "definition": "1.0.0", "resolved_at": now()}
     )

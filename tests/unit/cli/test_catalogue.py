@@ -144,6 +144,24 @@ def test_a_setting_is_held_to_its_rules(folder: Path, change: Change, told: str)
 
 
 @pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("{{ settings.password }}", "puts the secret setting password into the unit"),
+        ({"secret": "world"}, "names the secret world, which is none"),
+        ({"secret": "nothing"}, "names the secret nothing, which is none"),
+    ],
+)
+def test_a_secret_is_named_in_the_command_and_not_written(tmp_path: Path, word: Any, told: str):
+    shutil.copytree(PLAYBOOKS / "games" / "valheim", tmp_path / "valheim")
+    assert complaints(tmp_path / "valheim") == []
+
+    changed(tmp_path / "valheim" / "game.yml", lambda m: m["service"]["command"].append(word))
+
+    found = complaints(tmp_path / "valheim")
+    assert any(f"game.yml/service: {told}" in complaint for complaint in found), found
+
+
+@pytest.mark.parametrize(
     ("task", "told"),
     [
         ({"name": "x", "apt": {}}, "install.yml/x: calls apt by its short name"),

@@ -131,12 +131,13 @@ class GameFolder:
     def unit(self) -> dict[str, str]:
         """The unit's files by their paths, as roles/service writes them."""
         name, folder = self.raw["unit"], PLAYBOOKS / "roles" / "service" / "templates"
-        files = {"service": "game.service.j2"}
+        units = f"/etc/systemd/system/{name}"
+        files = {f"{units}.service": "game.service.j2"}
         if self.raw["service"]["console"] == "fifo":
-            files["socket"] = "game.socket.j2"
+            files[f"{units}.socket"] = "game.socket.j2"
+        if "'secret':" in str(self.raw["service"]):
+            files[f"/etc/{name}.secrets"] = "game.secrets.j2"
         return {
-            f"/etc/systemd/system/{name}.{kind}": template_of(folder / source).render(
-                self.variables
-            )
-            for kind, source in files.items()
+            path: template_of(folder / source).render(self.variables)
+            for path, source in files.items()
         }

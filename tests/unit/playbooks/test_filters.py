@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.games.readers import as_java, as_systemd, quoted
+from tests.games.readers import as_java, as_systemd, as_systemd_file, quoted
 
 FILTERS = Path(__file__).parents[3] / "playbooks" / "filter_plugins"
 
@@ -59,6 +59,27 @@ def test_systemd_reads_back_an_environment(text: str):
     # In an assignment a dollar means itself, so it is not doubled.
     assert as_systemd(line.replace("$", "$$")) == [f"NAME={text}"]
     assert len(line.splitlines()) == 1
+
+
+@given(TEXT.filter(lambda text: not set(text) & {"\n", "\r"}))
+@example("$HOME `id` \\$ \\")
+def test_systemd_reads_back_a_secret_from_its_file(text: str):
+    assert as_systemd_file(systemd.environment_value(text)) == text
+
+
+@pytest.mark.parametrize("text", ["a\nSECRET_x=b", "a\rb", "a\0b"])
+def test_a_secret_of_more_than_a_line_is_refused(text: str):
+    with pytest.raises(ValueError, match="one line"):
+        systemd.environment_value(text)
+
+
+def test_a_secret_word_is_a_variable_and_nothing_people_type_can_be_one():
+    command = ["/bin/game", {"secret": "password"}, "${SECRET_password}", [{"secret": "pin"}]]
+
+    line = systemd.systemd_words(command)
+
+    assert line == '/bin/game ${SECRET_password} "$${SECRET_password}" ${SECRET_pin}'
+    assert systemd.secret_names(command) == ["password", "pin"]
 
 
 @pytest.mark.parametrize("program", ["game", "-/bin/game", "+/bin/sh", "/bin/a b", "/bin/$x", ""])

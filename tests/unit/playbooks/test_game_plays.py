@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxmox_lab.guests.simulated.model.apps import apps
+from proxmox_lab.guests.simulated.model.files import Kind
 from tests.games.landing import landing
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.game_folder import GameFolder
@@ -41,6 +42,34 @@ async def test_a_second_play_changes_nothing(hall: Bench, folder: Path):
 
     # A list of packages is fetched anew, and one of them may be newer: that is apt's own.
     assert second.changed == []
+
+
+# Debian's own unit runs Luanti as a user that does not exist while its settings are written.
+OPEN = {"luanti"}
+SECRETIVE = [
+    folder for folder in GAMES
+    if folder.name not in OPEN and "x-secret" in str(GameFolder(path=folder).schema)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", SECRETIVE, ids=lambda folder: folder.name)
+async def test_a_secret_lands_only_where_the_game_and_root_may_read(hall: Bench, folder: Path):
+    game = GameFolder(path=folder)
+    names = [name for name, of in game.schema["properties"].items() if of.get("x-secret")]
+    given = {name: f"canary-4d2a-{name[:10]}" for name in names}
+    if folder.name == "valheim":
+        given = {name: f"{secret}!" for name, secret in given.items()}
+
+    await play(hall, folder, **given).folder(folder)
+
+    files = hall.machine.files
+    telling = [
+        path for path, node in files.nodes.items()
+        if node.kind is Kind.FILE and b"canary-4d2a" in files.read(path)
+    ]  # fmt: skip
+    told = "".join(files.text(path) for path in telling)
+    assert [secret for secret in given.values() if secret not in told] == []
+    assert [path for path in telling if files.get(path).mode & 0o007] == []
 
 
 SETTLED = [folder for folder in GAMES if "x-file" in str(GameFolder(path=folder).schema)]

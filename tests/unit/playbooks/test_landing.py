@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.games.landing import UNIT, landing
+from tests.games.landing import SECRETS, UNIT, landing
 from tests.unit.playbooks.game_folder import PLAYBOOKS, GameFolder
 from yard_cli.catalogue.folder import read
 
@@ -19,7 +19,9 @@ def wrongs(folder: Path) -> Iterator[str]:
         game = GameFolder(path=folder, given=case)
         written.append({name: game.template(name) for name in where.paths})
         if "service" in game.raw:
-            written[-1][UNIT] = next(iter(game.unit().values()))
+            files = game.unit()
+            written[-1][UNIT] = next(iter(files.values()))
+            written[-1][SECRETS] = files.get(f"/etc/{game.raw['unit']}.secrets", "")
     return where.wrongs(written)
 
 
@@ -57,6 +59,7 @@ JSON, TEXT = "templates/server-settings.json.j2", "templates/serverconfig.txt.j2
         ("terraria", TEXT, "'large': 3", "'large': 1", "written alike"),
         ("factorio", JSON, "settings.description", "settings.description | upper", "description ="),
         ("factorio", JSON, "'description'", "'game_password'", "description lands in no"),
+        ("valheim", "game.yml", "{secret: password}", '"{{ settings.password }}"', "password l"),
         ("valheim", "game.yml", '"{{ settings.world }}"', '"x{{ settings.public }}"', "world land"),
     ],
 )  # fmt: skip

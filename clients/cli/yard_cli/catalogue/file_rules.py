@@ -16,6 +16,7 @@ FILTERS: Final[Mapping[str, str]] = {
     "quoted": "quoted_value",
     "json": "to_json",
 }
+SECRET_WORD: Final = re.compile(r"\{'secret': '(\w+)'\}")
 TYPED: Final = ("string", "array")
 # With mappings in it, and mappings in these.
 EXPRESSION: Final = re.compile(r"\{\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}\}")
@@ -25,6 +26,7 @@ def file_rules(game: GameFolder) -> Iterator[Complaint]:
     """Hold the templates against the settings and the manifest's ``files``."""
     templates = _templates(game)
     yield from _homeless(game)
+    yield from _public_words(game)
     for path, source in templates.items():
         form = _formats(game).get(path)
         text = game.templates.get(source, "")
@@ -79,8 +81,32 @@ def _unused(game: GameFolder, files: Mapping[str, str]) -> Iterator[Complaint]:
     """Every setting lands where it says: in its file, or in the unit's words."""
     for name, of in game.properties.items():
         target, file = of.get("x-target"), of.get("x-file", "")
-        text = files.get(file, "") if target == "file" else str(game.manifest.get("service"))
+        text = files.get(file, "") if target == "file" else _service(game)
         if target != "source" and not re.search(rf"\bsettings\.{name}\b", text):
             place = f"settings.schema.json/properties/{name}"
             wrong = f"does not land in {file or 'the unit'}"
             yield Complaint(place=place, wrong=wrong, remedy="write it there, or correct x-target")
+
+
+def _service(game: GameFolder) -> str:
+    """Return all that the unit is made of; a secret there is told by its name alone."""
+    return SECRET_WORD.sub(r"settings.\1", str(game.manifest.get("service")))
+
+
+def _public_words(game: GameFolder) -> Iterator[Complaint]:
+    """Everybody in the guest may read a unit."""
+    text = str(game.manifest.get("service"))
+    for name, of in game.properties.items():
+        if of.get("x-secret") and f"settings.{name}" in text:
+            yield Complaint(
+                place="game.yml/service",
+                wrong=f"puts the secret setting {name} into the unit",
+                remedy=f"a word of the command: {{secret: {name}}}",
+            )
+    for name in SECRET_WORD.findall(text):
+        if not game.properties.get(name, {}).get("x-secret"):
+            yield Complaint(
+                place="game.yml/service",
+                wrong=f"names the secret {name}, which is none",
+                remedy="a setting with x-secret",
+            )

@@ -24,10 +24,15 @@ def lock_of(folder: Path) -> Path:
 @contextmanager
 def free(path: Path) -> Generator[bool]:
     """Hold the lock for as long as the block lasts, unless somebody living holds it."""
-    with path.open("w") as lock:
+    with path.open("a") as lock:  # what its last holder has written of itself is kept
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
             yield True
+
+
+def last_holder(path: Path) -> str:
+    """Return what whoever held the lock last has written of itself, or nothing."""
+    return path.read_text().strip() if path.exists() else ""

@@ -9,6 +9,8 @@ from provisioner.domain.play import PlayEnded, TaskEvent
 
 # In the environment of all that a run starts: its folder, which names the server and whose it is.
 MARK: Final = "SPAWNYARD_RUN"
+# In the environment of a child, and of all that descends from it, forks included: its own name.
+BORN: Final = "SPAWNYARD_CHILD"
 
 
 class Job(BaseModel, frozen=True):
@@ -18,6 +20,7 @@ class Job(BaseModel, frozen=True):
     lock: Path
     directory: Path
     project: Path
+    modules: Path | None = None  # where packed modules are kept from run to run
     playbook: str
     inventory: dict[str, JsonValue]
     variables: dict[str, JsonValue] = Field(repr=False)

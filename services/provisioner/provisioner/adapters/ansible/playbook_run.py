@@ -1,4 +1,4 @@
-"""The child process of one playbook run: ``python -m provisioner.adapters.ansible.playbook_run``.
+"""The child of one playbook run: ``python -m provisioner.adapters.ansible.playbook_run NAME``.
 
 It reads its job from standard input, holds the lock of its server for as long as it lives,
 writes what happens to standard output, and takes every process it started with it: at the
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
 import ansible_runner  # pyright: ignore[reportMissingTypeStubs]  it ships none
+import pexpect
 
 from provisioner.adapters.ansible.events import last_output, task_event
-from provisioner.adapters.ansible.job import MARK, Job, Told
+from provisioner.adapters.ansible.job import BORN, MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
+from provisioner.adapters.ansible.warm import PACKED, Forked, load
 from provisioner.domain.inventory import ssh_options
 from provisioner.domain.play import BROKEN, KILLED, NOT_RUN, PlayEnded
 
@@ -34,9 +36,15 @@ SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 def main() -> None:
     """Run one job to its end."""
     os.umask(0o077)
-    job = Job.model_validate_json(sys.stdin.buffer.readline())
-    stay_with(job.parent)
+    stay_with(os.getppid())
     told = _own_output()
+    load()
+    _tell(told, Told())
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return  # nobody wants us any more
+    job = Job.model_validate_json(line)
+    stay_with(job.parent)
 
     def stop(_number: int, _frame: object) -> None:
         end_descendants()
@@ -71,8 +79,11 @@ def _tell(told: TextIO, what: Told) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Generator[None]:
-    """Hold the lock until the block ends; two runs of one server never overlap."""
-    with path.open("w") as file:
+    """Hold the lock until the block ends; two runs of one server never overlap.
+
+    What the last holder has left is ended, and our own name written down for the next.
+    """
+    with path.open("a+") as file:
         deadline = time.monotonic() + LOCK_PATIENCE
         while True:
             try:
@@ -83,6 +94,11 @@ def _locked(path: Path) -> Generator[None]:
                 time.sleep(0.1)
             else:
                 break
+        file.seek(0)
+        end_marked(BORN, file.read().strip())
+        file.truncate(0)
+        file.write(sys.argv[-1])
+        file.flush()
         yield
 
 
@@ -94,6 +110,7 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
         _tell(told, Told(event=task_event(event, secrets=job.secrets)))
         return True  # keep the event's file: ansible-runner counts on it
 
+    pexpect.spawn = Forked  # which is what ansible-runner starts Ansible with
     runner: Any = cast("Any", ansible_runner).run(
         private_data_dir=str(job.directory),
         project_dir=str(job.project),
@@ -118,11 +135,12 @@ def _prepare(job: Job) -> None:
         "inventory/hosts.json": json.dumps(job.inventory),
         "env/extravars": json.dumps(job.variables),
         "known_hosts": job.known_hosts,
-        "ansible.cfg": "",
     }
     if job.private_key is not None:
         files[KEY] = job.private_key
     job.directory.mkdir(mode=0o700, parents=True)
+    if job.modules is not None:
+        job.modules.mkdir(mode=0o700, exist_ok=True)
     for name, text in files.items():
         path = job.directory / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -141,12 +159,14 @@ def _environment(job: Job) -> dict[str, str]:
         f'ControlPath="{socket}"',
     )
     key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
+    packed = {PACKED: str(job.modules)} if job.modules else {}
     return {
         **key,
+        **packed,
         MARK: str(job.directory),
         "ANSIBLE_HOME": str(job.directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(job.directory / "ansible" / "tmp"),
-        "ANSIBLE_CONFIG": str(job.directory / "ansible.cfg"),  # empty: nobody else's counts
+        "ANSIBLE_INVENTORY_ENABLED": "yaml",  # JSON is that, too
         "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner switches it off unless told
         "ANSIBLE_SSH_COMMON_ARGS": shlex.join(common),
         "ANSIBLE_SSH_ARGS": shlex.join(shared if len(socket) < SOCKET_PATH_LIMIT else ("-C",)),

@@ -39,6 +39,8 @@ def end_descendants() -> None:
 
 def end_marked(name: str, value: str) -> None:
     """Kill every process with ``name=value`` in its environment: what a killed run left."""
+    if not value:
+        return
     mark = f"{name}={value}".encode()
     _end(lambda: [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid)])
 

@@ -5,17 +5,18 @@ import os
 import shutil
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from provisioner.adapters.ansible.job import MARK, Job
+from provisioner.adapters.ansible.job import BORN, MARK, Job
+from provisioner.adapters.ansible.nursery import HOME, Nursery
 from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
 from provisioner.adapters.ansible.process_tree import end_marked
-from provisioner.adapters.folders import free, lock_of
+from provisioner.adapters.folders import free, last_holder, lock_of
 from provisioner.domain.play import BROKEN, HUNG, NOT_RUN, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
@@ -23,21 +24,27 @@ PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
 # after that, less than ten.
 ENDING: Final = ((signal.SIGTERM, 4.0), (signal.SIGKILL, 2.0))
 LAST_WORDS: Final = 2.0  # seconds for what a dead child has written
-SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MODULES: Final = "modules"  # the folder in which packed modules are kept
+OWN_CODE: Final = ("library", "module_utils", "roles/*/library", "roles/*/module_utils")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AnsiblePlaybooks:
     """Runs playbooks of ``project``; keeps locks and short-lived private folders in ``runs``."""
 
     project: Path
     runs: Path
     program: tuple[str, ...] = (sys.executable, "-m", PROGRAM)
+    nursery: Nursery = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have a nursery for the children."""
+        self.nursery = Nursery(runs=self.runs, program=self.program)
 
     async def play(self, play: Play, *, tell: Callable[[TaskEvent], Awaitable[None]]) -> PlayEnded:
         """Run the playbook to its end; cancelled, return when nothing of it is left."""
         try:
-            child = await self._start()
+            child = await self.nursery.take()
         except OSError as error:
             return PlayEnded(status=BROKEN, code=NOT_RUN, output=(str(error),))
         assert child.stdout is not None
@@ -57,6 +64,8 @@ class AnsiblePlaybooks:
     def sweep(self) -> None:
         """Remove private folders whose runs are dead: they may hold what nobody should read."""
         for folder in self.runs.glob("*/"):
+            if folder.name == HOME:
+                continue
             # Another copy's login may have ended, and taken its folder away, since we listed it.
             with suppress(FileNotFoundError), free(lock_of(folder)) as is_free:
                 if is_free:
@@ -81,19 +90,8 @@ class AnsiblePlaybooks:
         with free(lock_of(folder)) as is_free:
             if is_free:
                 end_marked(MARK, str(folder))
+                end_marked(BORN, last_holder(lock_of(folder)))
                 shutil.rmtree(folder, ignore_errors=True)
-
-    async def _start(self) -> Process:
-        self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return await asyncio.create_subprocess_exec(
-            *self.program,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-            cwd=self.runs,
-            env=_environment(self.runs),
-        )
 
     def _job(self, play: Play) -> Job:
         folder = self.runs.absolute() / play.name
@@ -102,6 +100,7 @@ class AnsiblePlaybooks:
             lock=lock_of(folder),
             directory=folder,
             project=self.project.absolute(),
+            modules=self._modules(),
             playbook=play.playbook,
             inventory=dict(play.inventory),
             variables=dict(play.variables),
@@ -110,17 +109,11 @@ class AnsiblePlaybooks:
             secrets=play.secrets,
         )
 
-
-def _environment(home: Path) -> dict[str, str]:
-    """Return a clean environment: nothing of ours (a database's password, say) leaks in."""
-    return {
-        "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONUNBUFFERED": "1",
-        "HOME": str(home.absolute()),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-    }
+    def _modules(self) -> Path | None:
+        """Return where packed modules are kept; none if the playbooks bring code of their own."""
+        if any(True for pattern in OWN_CODE for _ in self.project.glob(pattern)):
+            return None  # which may be edited, and is packed anew each time
+        return self.runs.absolute() / HOME / MODULES
 
 
 async def _give(child: Process, job: Job) -> None:
