@@ -45,10 +45,8 @@ class Nursery:
         """Return a child that waits for its job. Raises ``OSError`` if there can be none."""
         spare, self._spare = self._spare, None
         self._taken.set()
-        if spare is not None:
-            await _warmed(spare)
-            if spare.child.returncode is None:
-                return spare.child
+        if spare is not None and await _is_well(spare):
+            return spare.child
         return await self._start()
 
     async def keep(self) -> None:
@@ -87,12 +85,17 @@ def _spare(child: Process) -> _Spare:
     return _Spare(child, asyncio.ensure_future(child.stdout.readline()))
 
 
-async def _warmed(spare: _Spare) -> None:
+async def _is_well(spare: _Spare) -> bool:
+    """Wait until it has loaded all; return whether it still lives then."""
     try:
         await asyncio.wait({spare.warming})
     except asyncio.CancelledError:
         await _ended(spare.child)
         raise
+    if spare.child.returncode is None and spare.warming.result():
+        return True
+    await _ended(spare.child)
+    return False
 
 
 async def _ended(child: Process) -> None:
