@@ -14,6 +14,7 @@ from provisioner.adapters.resolvers.catalogue import Resolvers
 from provisioner.adapters.resolvers.downloads import Downloads
 from provisioner.domain.inventory import inventory, known_hosts, variables
 from provisioner.domain.lock import installed, wish
+from provisioner.domain.restart import Manner
 from tests.bench.guest import Site
 from yard_cli.failure import Failure
 
@@ -35,7 +36,7 @@ async def lay_out(folder: Path, *, playbooks: Path, spec: ServerSpec, site: Site
         settings=settings,
         lock=installed(await resolvers.resolve(wish(game, settings))),
         download_base="",
-        resumed=False,
+        manner=Manner(again=False, restart=True),
     )
     (folder / "variables.json").write_text(json.dumps(told))
 

@@ -87,6 +87,7 @@ def _play(task: Task, what: Installation, lock: Lock) -> Play:
         known_hosts=inventory.known_hosts(target, task.run.host_keys),
         hang=what.game.hang,
         private_key=target.private_key,
+        login=inventory.login_name(target, task.run.host_keys),
         secrets=what.secrets,
     )
 

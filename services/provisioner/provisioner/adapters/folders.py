@@ -14,6 +14,11 @@ LOGIN: Final = "yard-ssh-"  # what the folders of single logins are called
 ALIVE: Final = "alive"
 
 
+def socket_of(folder: Path, login: str) -> Path:
+    """Return the socket of the connection that logins of this name share."""
+    return folder.absolute() / f"c-{login}"
+
+
 def lock_of(folder: Path) -> Path:
     """Return the file that is locked while the folder is in use."""
     if folder.name.startswith(LOGIN):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from provisioner.adapters.folders import ALIVE, LOGIN, free
+from provisioner.adapters.folders import ALIVE, LOGIN, free, socket_of
 from provisioner.adapters.ssh_client import KEY, ssh
 from provisioner.domain.errors import NotYet, StepFailed
-from provisioner.domain.inventory import Target, known_hosts
+from provisioner.domain.inventory import Target, known_hosts, login_name
 
 BANNER_PATIENCE: Final = 5.0  # seconds
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
@@ -54,8 +54,11 @@ class SshGuests:
     async def login(self, target: Target, keys: Sequence[str], *, first_use: bool) -> Sequence[str]:
         """Prove the guest and log in once; return the host keys it was proven by."""
         await _banner(target)
+        socket = self._socket(target, keys)
+        if socket is not None:
+            socket.unlink(missing_ok=True)  # its connection may be to a guest that is gone
         with self._files(target, keys) as file:
-            answer = await ssh(target, file, "echo in", first_use=first_use)
+            answer = await ssh(target, file, "echo in", first_use=first_use, socket=socket)
             if answer.code == 0 and answer.out.strip() == "in":
                 return _pinned(file) if first_use else tuple(keys)
         if any(sign in answer.error for sign in IMPOSTOR):
@@ -70,7 +73,7 @@ class SshGuests:
         """Return what the unit wrote last to the journal, or nothing if that cannot be had."""
         command = f"sudo -n journalctl --no-pager --output=cat --lines=20 --unit={unit}"
         with self._files(target, keys) as file, suppress(NotYet):
-            answer = await ssh(target, file, command)
+            answer = await ssh(target, file, command, socket=self._socket(target, keys))
             if answer.code == 0:
                 return tuple(answer.out.splitlines()[-20:])
         return ()
@@ -93,7 +96,8 @@ class SshGuests:
         journal = JOURNAL.format(unit=name, lines=count, end=end)
         lines = FILE.format(file=shlex.quote(file)) if file else journal
         with self._files(target, keys) as hosts:
-            answer = await ssh(target, hosts, f"systemctl is-active --quiet {name} && {lines}")
+            command = f"systemctl is-active --quiet {name} && {lines}"
+            answer = await ssh(target, hosts, command, socket=self._socket(target, keys))
         if answer.code != 0:
             why = answer.error.strip().rpartition("\n")[2]
             raise NotYet(why or "the game's unit does not run")
@@ -121,8 +125,12 @@ class SshGuests:
     async def _told(self, target: Target, keys: Sequence[str], words: Sequence[str]) -> str:
         """Return what a command says in the guest, or nothing if that cannot be had."""
         with self._files(target, keys) as file, suppress(NotYet):
-            return (await ssh(target, file, shlex.join(words))).out[:TOLD_LIMIT]
+            command, socket = shlex.join(words), self._socket(target, keys)
+            return (await ssh(target, file, command, socket=socket)).out[:TOLD_LIMIT]
         return ""
+
+    def _socket(self, target: Target, keys: Sequence[str]) -> Path | None:
+        return socket_of(self.folder, login_name(target, keys)) if self.folder else None
 
     @contextmanager
     def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioner.domain.errors import NotYet
-from provisioner.domain.inventory import Target, ssh_options
+from provisioner.domain.inventory import Target, shared_by, ssh_options
 
 LOGIN_PATIENCE: Final = 25.0  # seconds
 LAST_WORDS: Final = 2.0  # seconds a client that was ended has for letting go
@@ -26,11 +26,21 @@ class Answer:
     error: str
 
 
-async def ssh(target: Target, file: Path, command: str, *, first_use: bool = False) -> Answer:
-    """Run the command; ``file`` holds the known hosts. Raises ``NotYet`` if it takes too long."""
+async def ssh(
+    target: Target,
+    file: Path,
+    command: str,
+    *,
+    first_use: bool = False,
+    socket: Path | None = None,
+) -> Answer:
+    """Run the command; ``file`` holds the known hosts. Raises ``NotYet`` if it takes too long.
+
+    ``socket``: of a connection that all logins by the same key to the same guest share.
+    """
     key = file.with_name(KEY) if target.private_key else target.key_file
     process = await asyncio.create_subprocess_exec(
-        *("ssh", *ssh_options(file, first_use=first_use)),
+        *("ssh", *ssh_options(file, first_use=first_use), *shared_by(socket)),
         *("-i", str(key), "-p", str(target.port), "-l", target.user),
         *("--", target.host, command),
         stdin=asyncio.subprocess.DEVNULL,

@@ -7,6 +7,7 @@ template; names that Ansible could take for its own are refused.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from provisioner.domain.game import Game
 from provisioner.domain.restart import Manner
 
 SSH_PORT: Final = 22
+STAYS: Final = "10s"
+SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
 USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SETTING: Final = re.compile(r"(?!ansible_)[a-z][a-z0-9_]{0,63}")
@@ -57,6 +60,24 @@ def known_hosts(target: Target, keys: Sequence[str]) -> str:
             raise StepFailed(f"not a host key: {key[:40]!r}")
         lines.append(f"{name} {match[1]} {match[2]}\n")
     return "".join(lines)
+
+
+def login_name(target: Target, keys: Sequence[str]) -> str:
+    """Return a short name for logging in there, by this key, to whoever proves one of these."""
+    key = target.private_key or str(target.key_file)
+    words = (target.user, target.host, str(target.port), key, *keys)
+    return sha256("\0".join(words).encode()).hexdigest()[:12]
+
+
+def shared_by(socket: Path | None) -> tuple[str, ...]:
+    """Return options that let all logins of one name go through one connection.
+
+    It stays for a few seconds after the last one. None is shared where the socket's path is long.
+    """
+    if socket is None or len(str(socket)) >= SOCKET_PATH_LIMIT:
+        return ()
+    settings = ("ControlMaster=auto", f"ControlPersist={STAYS}", f'ControlPath="{socket}"')
+    return tuple(word for setting in settings for word in ("-o", setting))
 
 
 def ssh_options(known_hosts: Path, *, first_use: bool = False) -> tuple[str, ...]:

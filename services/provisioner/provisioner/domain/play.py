@@ -40,6 +40,7 @@ class Play:
 
     ``secrets`` are texts that nothing told of the play may hold. ``hang``: so many seconds
     without a sign of life are too many. ``private_key``: the guest's own key, if it has one.
+    ``login`` names the connection that others to the same guest may share.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Play:
     known_hosts: str
     hang: float = 900.0
     private_key: str | None = field(default=None, repr=False)
+    login: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 

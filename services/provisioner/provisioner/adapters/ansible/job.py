@@ -25,6 +25,7 @@ class Job(BaseModel, frozen=True):
     inventory: dict[str, JsonValue]
     variables: dict[str, JsonValue] = Field(repr=False)
     known_hosts: str
+    socket: Path | None = None  # of the connection that is shared
     private_key: str | None = Field(default=None, repr=False)
     secrets: tuple[str, ...] = Field(default=(), repr=False)
 

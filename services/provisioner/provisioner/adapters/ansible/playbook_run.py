@@ -25,12 +25,11 @@ from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.adapters.ansible.job import BORN, MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
 from provisioner.adapters.ansible.warm import PACKED, Forked, load
-from provisioner.domain.inventory import ssh_options
+from provisioner.domain.inventory import shared_by, ssh_options
 from provisioner.domain.play import BROKEN, KILLED, NOT_RUN, PlayEnded
 
 KEY: Final = "id"  # in the run's own folder
 LOCK_PATIENCE: Final = 60.0  # seconds an earlier run has to be gone
-SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 
 
 def main() -> None:
@@ -149,15 +148,7 @@ def _prepare(job: Job) -> None:
 
 def _environment(job: Job) -> dict[str, str]:
     common = ssh_options(job.directory / "known_hosts")
-    socket = str(job.directory / "c")
-    shared = (
-        "-o",
-        "ControlMaster=auto",
-        "-o",
-        "ControlPersist=60s",
-        "-o",
-        f'ControlPath="{socket}"',
-    )
+    shared = shared_by(job.socket or job.directory / "c")
     key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
     packed = {PACKED: str(job.modules)} if job.modules else {}
     return {
@@ -169,7 +160,7 @@ def _environment(job: Job) -> dict[str, str]:
         "ANSIBLE_INVENTORY_ENABLED": "yaml",  # JSON is that, too
         "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner switches it off unless told
         "ANSIBLE_SSH_COMMON_ARGS": shlex.join(common),
-        "ANSIBLE_SSH_ARGS": shlex.join(shared if len(socket) < SOCKET_PATH_LIMIT else ("-C",)),
+        "ANSIBLE_SSH_ARGS": shlex.join(shared or ("-C",)),
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_SSH_RETRIES": "2",
         "ANSIBLE_TIMEOUT": "20",

@@ -16,7 +16,7 @@ from provisioner.adapters.ansible.job import BORN, MARK, Job
 from provisioner.adapters.ansible.nursery import HOME, Nursery
 from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
 from provisioner.adapters.ansible.process_tree import end_marked
-from provisioner.adapters.folders import free, last_holder, lock_of
+from provisioner.adapters.folders import free, last_holder, lock_of, socket_of
 from provisioner.domain.play import BROKEN, HUNG, NOT_RUN, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
@@ -106,6 +106,7 @@ class AnsiblePlaybooks:
             variables=dict(play.variables),
             known_hosts=play.known_hosts,
             private_key=play.private_key,
+            socket=socket_of(self.runs, play.login) if play.login else None,
             secrets=play.secrets,
         )
 
