@@ -155,6 +155,29 @@ async def test_a_guest_with_another_key_is_not_logged_in_to(site: Site):
         await SshGuests().login(site.target(), (other,), first_use=False)
 
 
+async def test_what_a_run_asks_after_its_login_goes_through_the_same_connection(
+    site: Site, runs: Path
+):
+    guests, keys = SshGuests(folder=runs), (site.host_key,)
+    await login(site)
+    await guests.login(site.target(), keys, first_use=False)
+    await site.guest.agent_write_file("/home/yard/.ssh/authorized_keys", b"")  # no further one
+
+    found = await guests.packages(site.target(), keys, names=["openssh-server"])
+
+    assert list(found) == ["openssh-server"]
+    with pytest.raises(NotYet, match="Permission denied"):
+        await guests.login(site.target(), keys, first_use=False)  # which is always a new one
+
+
+async def test_one_who_did_not_log_in_for_a_run_leaves_no_connection(site: Site, runs: Path):
+    await login(site)
+
+    await SshGuests(folder=runs).packages(site.target(), (site.host_key,), names=["openssh-server"])
+
+    assert list(runs.iterdir()) == []
+
+
 async def test_on_first_use_the_key_is_learnt(site: Site):
     await login(site)
 

@@ -16,6 +16,7 @@ from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.inventory import Target, known_hosts, login_name
 
 BANNER_PATIENCE: Final = 5.0  # seconds
+STAYS: Final = 10  # seconds a run's connection is kept for what it asks next
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
 IMPOSTOR_REMEDY: Final = (
     "Check the network for another machine at this address. If there is none, and the server was "
@@ -58,7 +59,9 @@ class SshGuests:
         if socket is not None:
             socket.unlink(missing_ok=True)  # its connection may be to a guest that is gone
         with self._files(target, keys) as file:
-            answer = await ssh(target, file, "echo in", first_use=first_use, socket=socket)
+            answer = await ssh(
+                target, file, "echo in", first_use=first_use, socket=socket, stays=STAYS
+            )
             if answer.code == 0 and answer.out.strip() == "in":
                 return _pinned(file) if first_use else tuple(keys)
         if any(sign in answer.error for sign in IMPOSTOR):

@@ -33,14 +33,16 @@ async def ssh(
     *,
     first_use: bool = False,
     socket: Path | None = None,
+    stays: int = 0,
 ) -> Answer:
     """Run the command; ``file`` holds the known hosts. Raises ``NotYet`` if it takes too long.
 
-    ``socket``: of a connection that all logins by the same key to the same guest share.
+    ``socket``: of a connection that logins by the same key to the same guest share; ``stays``:
+    this one makes it, if there is none, and it stays so many seconds after the last of them.
     """
     key = file.with_name(KEY) if target.private_key else target.key_file
     process = await asyncio.create_subprocess_exec(
-        *("ssh", *ssh_options(file, first_use=first_use), *shared_by(socket)),
+        *("ssh", *ssh_options(file, first_use=first_use), *shared_by(socket, stays=stays)),
         *("-i", str(key), "-p", str(target.port), "-l", target.user),
         *("--", target.host, command),
         stdin=asyncio.subprocess.DEVNULL,

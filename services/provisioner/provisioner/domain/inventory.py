@@ -19,7 +19,6 @@ from provisioner.domain.game import Game
 from provisioner.domain.restart import Manner
 
 SSH_PORT: Final = 22
-STAYS: Final = "10s"
 SOCKET_PATH_LIMIT: Final = 85  # SSH appends 17 characters to at most 108
 HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
 USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -69,15 +68,16 @@ def login_name(target: Target, keys: Sequence[str]) -> str:
     return sha256("\0".join(words).encode()).hexdigest()[:12]
 
 
-def shared_by(socket: Path | None) -> tuple[str, ...]:
-    """Return options that let all logins of one name go through one connection.
+def shared_by(socket: Path | None, *, stays: int = 0) -> tuple[str, ...]:
+    """Return options by which a login goes through the connection of this socket, if there is one.
 
-    It stays for a few seconds after the last one. None is shared where the socket's path is long.
+    ``stays``: one that finds none makes it, and it stays so many seconds after the last login.
+    None is shared where the socket's path is too long.
     """
     if socket is None or len(str(socket)) >= SOCKET_PATH_LIMIT:
         return ()
-    settings = ("ControlMaster=auto", f"ControlPersist={STAYS}", f'ControlPath="{socket}"')
-    return tuple(word for setting in settings for word in ("-o", setting))
+    made = ("ControlMaster=auto", f"ControlPersist={stays}s") if stays else ("ControlMaster=no",)
+    return tuple(word for it in (*made, f'ControlPath="{socket}"') for word in ("-o", it))
 
 
 def ssh_options(known_hosts: Path, *, first_use: bool = False) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _prepare(job: Job) -> None:
 
 def _environment(job: Job) -> dict[str, str]:
     common = ssh_options(job.directory / "known_hosts")
-    shared = shared_by(job.socket or job.directory / "c")
+    shared = shared_by(job.socket or job.directory / "c", stays=60)
     key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
     packed = {PACKED: str(job.modules)} if job.modules else {}
     return {
