@@ -188,6 +188,14 @@ def test_a_secret_is_named_in_the_command_and_not_written(tmp_path: Path, word: 
             },
             "install.yml/x: does not tell that settings are new",
         ),
+        (
+            {
+                "name": "x",
+                "ansible.builtin.copy": {"dest": "{{ settings.password }}"},
+                "when": True,
+            },
+            "install.yml/x: tells the secret setting password (add no_log)",
+        ),
         ({"name": "x", "block": [{"name": "y", "ansible.builtin.raw": "id"}]}, "install.yml/y"),
     ],
 )

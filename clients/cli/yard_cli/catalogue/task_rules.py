@@ -73,7 +73,8 @@ def _secrets(game: GameFolder) -> Iterator[Complaint]:
     secrets = [name for name, of in game.properties.items() if of.get("x-secret")]
     for file, tasks in game.tasks.items():
         for task in tasks:
-            written = str(task)
+            # A condition is told as it stands, not what it came to.
+            written = str({word: said for word, said in task.items() if word != "when"})
             source = task.get(f"{BUILTIN}template", {}).get("src", "")
             written += game.templates.get(source, "")
             no_log = str(task.get("no_log", ""))

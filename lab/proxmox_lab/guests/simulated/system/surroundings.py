@@ -18,17 +18,29 @@ VARIABLE = re.compile(r"\$(?:(\$)|\{?(\w+)\}?)")
 
 def actor_of(machine: Machine, unit: UnitFile) -> Actor:
     """As whom the unit runs; raises ``ProgramFailed`` when there is nobody of that name."""
+    more = tuple(
+        group for line in unit.all("Service", "SupplementaryGroups") for group in line.split()
+    )
+    for group in more:
+        _demand_group(machine, group)
     if unit.get("Service", "DynamicUser") in TRUE:
-        return machine.actor("nobody")
+        nobody = machine.actor("nobody")
+        return replace(nobody, groups=(*nobody.groups, *more))
     name = machine.accounts.user_named(unit.get("Service", "User", "root"))
     group = unit.get("Service", "Group")
     if name is None:
         wanted = unit.get("Service", "User")
         raise ProgramFailed(f"Failed to determine user credentials: {wanted}", code=217)
-    if group and machine.accounts.group_named(group) is None:
-        raise ProgramFailed(f"Failed to determine group credentials: {group}", code=216)
+    own = (group,) if group else ()
+    for wanted in own:
+        _demand_group(machine, wanted)
     actor = machine.actor(name)
-    return replace(actor, groups=(group, *actor.groups)) if group else actor
+    return replace(actor, groups=(*own, *actor.groups, *more))
+
+
+def _demand_group(machine: Machine, group: str) -> None:
+    if machine.accounts.group_named(group) is None:
+        raise ProgramFailed(f"Failed to determine group credentials: {group}", code=216)
 
 
 def home_of(machine: Machine, actor: Actor) -> str:
