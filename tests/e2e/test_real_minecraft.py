@@ -120,7 +120,7 @@ async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Home]
     try:
         await stack.start()
         await stack.login()
-        asked = await stack.deploy(GAME, plan="small", settings=SETTINGS)
+        asked = await stack.deploy(GAME, plan="medium", settings=SETTINGS)
         ended = await stack.finished(asked["id"], within=DEPLOY_SECONDS)
         assert ended["state"] == "succeeded", ended
         [vm] = await stack.vms()
@@ -186,11 +186,11 @@ async def test_an_update_that_breaks_the_world_is_taken_back_with_the_disk(home:
 async def test_another_plan_gives_the_guest_more_of_everything(home: Home) -> None:
     before = await size_of(home)
 
-    ended = await home.does("PATCH", "", {"plan": "medium"})
+    ended = await home.does("PATCH", "", {"plan": "large"})
 
     assert ended["state"] == "succeeded", ended
-    assert before == (1, 1, 8)
-    assert await size_of(home) == (2, 4, 20)
+    assert before == (2, 4, 20)
+    assert await size_of(home) == (4, 8, 40)
     assert (await home.status()).version.name == "0.2"
 
 

@@ -24,7 +24,7 @@ from vm_service.handlers.waiting import (
 )
 from vm_service.ports import Work
 
-GUEST_LIMIT: Final = timedelta(minutes=5)
+GUEST_LIMIT: Final = timedelta(minutes=10)  # an emulated guest on a busy machine takes half of it
 SETUP_LIMIT: Final = timedelta(minutes=1)  # of cloud-init, before SSH may start
 CLONE_LIMIT: Final = 1800.0
 JUST_NOW: Final = 0.1  # seconds; who had to wait for a turn looks at the record again
