@@ -200,11 +200,8 @@ async def size_of(home: Home) -> tuple[int, int, int]:
         "/bin/sh", "-ec", "nproc; grep MemTotal /proc/meminfo; df --output=size -BM / | tail -1"
     )
     cores, memory, disk = told.splitlines()
-    return (
-        int(cores),
-        round(int(memory.split()[1]) / 1e6),
-        round(int(disk.strip(" M")) / 1024 + 0.2),
-    )
+    # The kernel keeps a little of the memory, the file system of the disk.
+    return int(cores), round(int(memory.split()[1]) / 1e6), round(int(disk.strip(" M")) / 1004)
 
 
 async def test_a_deleted_server_leaves_no_machine(home: Home) -> None:
