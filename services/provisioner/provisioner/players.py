@@ -72,7 +72,13 @@ class Counter:
             self._doors.pop(self._watches.pop(gone).operation_id, None)
             _forget(gone)
         due = [run for run in running.values() if self._watch(run).due <= self.counting.clock()]
-        await asyncio.gather(*map(self._ask, due))
+        asking = [asyncio.ensure_future(self._ask(run)) for run in due]
+        try:
+            await asyncio.gather(*asking)
+        finally:  # who has lost the lease, say, shows nothing any more that comes later
+            for one in asking:
+                one.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
 
     def _watch(self, run: Run) -> Watch:
         known = self._watches.get(run.server_id)

@@ -1,5 +1,6 @@
 """Who plays is asked now and then, told when it changes, and shown while it is known."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -241,6 +242,30 @@ async def test_whoever_stops_counting_shows_nothing_any_more(world: World):
         await counter.keep_counting()
 
     assert world.shown() is None
+
+
+async def test_nor_does_anybody_who_was_still_being_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    other = replace(world.run, server_id="srv_0", operation_id="op_1")
+    world.runs.rows = {**world.runs.rows, "srv_0": other}
+    asked: list[str] = []
+
+    async def ask(*where: str | int) -> dict[str, JsonValue]:
+        asked.append("begun")
+        if len(asked) == 2:
+            raise RuntimeError("the lease is lost")
+        try:
+            return await asyncio.Event().wait() and {}
+        finally:
+            asked.append("let go")
+
+    monkeypatch.setattr(world.queries, "ask", ask)
+
+    with pytest.raises(RuntimeError):
+        await world.counter.keep_counting()
+
+    assert asked == ["begun", "begun", "let go"]
 
 
 @pytest.mark.parametrize(
