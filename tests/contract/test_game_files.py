@@ -18,7 +18,7 @@ from yard_cli.catalogue.folder import read
 from yard_cli.catalogue.rules import House
 
 # Ansible takes its time for some hundred files, and longer beside other work.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 FOLDERS = House(PLAYBOOKS).folders()
@@ -80,7 +80,7 @@ def written(where: Landing, cases: Sequence[Case], tmp_path: Path) -> list[Texts
             "PATH": "/usr/bin:/bin",
             "ANSIBLE_FILTER_PLUGINS": str(PLAYBOOKS / "filter_plugins"),
         },
-        timeout=100,
+        timeout=550,
     )
     assert played.returncode == 0, played.stdout[-2000:] + played.stderr[-2000:]
     found: list[Any] = json.loads((tmp_path / "out.json").read_text())
