@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from proxmox_lab.guests.qemu import QemuGuests, open_guests
+from proxmox_lab.guests.qemu.runs import Runs
 from proxmox_lab.template.built import LATEST, latest_template
 from tests.e2e.real_vms import (
     BOOT_SECONDS,
@@ -139,6 +140,26 @@ async def test_after_a_reset_it_is_itself(house: House) -> None:
     await until_awake(house)
     assert await own(house) == before
     assert house.guest.reach() == reach
+
+
+async def test_a_start_that_was_cut_off_is_ended_and_made_anew(
+    guests: QemuGuests, cache: Path, folder: Path
+) -> None:
+    config = machine_config(9, folder, folder / "id")
+    cut = await guests.create(config)
+    await cut.start(config)
+    alive = Runs(config.directory).find_alive()
+    assert alive is not None
+    (alive.files.folder / "unfinished").touch()  # as a lab leaves it that is killed just then
+    (config.directory / "reach.json").unlink()
+
+    later = await open_guests(cache).adopt(config)
+
+    assert not later.running
+    assert await later.start(config) == RESUMED
+    assert later.running
+    assert not cut.running
+    await later.stop()
 
 
 def with_spoiled_states(cache: Path, folder: Path) -> Path:
