@@ -122,7 +122,7 @@ async def test_a_secret_reaches_the_guest_and_is_told_nobody(
     assert len(world.log.lines) > 10
     assert [text for text in told if CANARY in text] == []
     assert watched.modes == {0o700}
-    assert any("ansible-playbook" in words for words in watched.words)
+    assert any(str(runs / SERVER) in words for words in watched.words), "it was looked at"
     assert [words for words in watched.words if CANARY in words] == []
     assert _telling(runs) == []
     for name, secret in secrets_of(folder).items():
