@@ -59,7 +59,9 @@ async def make_image(folder: Path) -> Path:
     proxy = (f'--aptopt=Acquire::http::Proxy "{recipe.proxy}"',) if recipe.proxy else ()
     await made(
         *("mmdebstrap", "--variant=minbase", "--format=directory", "--skip=output/mknod", *proxy),
-        *(f"--include={PACKAGES}", recipe.suite, str(tree), *recipe.sources),
+        f"--include={PACKAGES}",
+        '--customize-hook=chroot "$1" systemctl enable systemd-networkd',
+        *(recipe.suite, str(tree), *recipe.sources),
     )
     (tree / "etc/fstab").write_text("LABEL=cloudimg / ext4 rw,discard,x-systemd.growfs 0 1\n")
     (tree / "etc/machine-id").write_text("uninitialized\n")
