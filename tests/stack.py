@@ -49,6 +49,19 @@ def _is_free(port: int) -> bool:
 
 def processes(mark: str, *, under: int) -> list[int]:
     """Return the pids of living descendants whose command line holds the mark."""
+    parents, commands = _table()
+    return [pid for pid in commands if mark in commands[pid] and _descends(pid, under, parents)]
+
+
+def playbooks(*, under: int) -> list[int]:
+    """Return the pids of living descendants in which Ansible plays: forks of its supervisors."""
+    parents, _ = _table()
+    marked = processes("playbook_run", under=under)
+    return [pid for pid in marked if parents.get(pid) in marked]
+
+
+def _table() -> tuple[dict[int, int], dict[int, str]]:
+    """Return the parent and the command line of each living process."""
     parents: dict[int, int] = {}
     commands: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
@@ -58,7 +71,7 @@ def processes(mark: str, *, under: int) -> list[int]:
                 if fields[0] != "Z":
                     parents[int(entry.name)] = int(fields[1])
                     commands[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
-    return [pid for pid in commands if mark in commands[pid] and _descends(pid, under, parents)]
+    return parents, commands
 
 
 def _descends(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.stack import ROOT, Stack, eventually, processes
+from tests.stack import ROOT, Stack, eventually, playbooks
 
 pytestmark = [
     pytest.mark.e2e,
@@ -208,7 +208,7 @@ async def test_a_kill_ends_the_playbook_it_overtakes(stack: Stack, mine: Home) -
     kill = await mine.do("kill")
 
     async def is_quiet() -> bool:
-        return not processes("ansible-playbook", under=pid)
+        return not playbooks(under=pid)
 
     await eventually(is_quiet, within=60)
     server = await stack.server(mine.id)

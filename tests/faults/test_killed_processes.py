@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import Stack, eventually, processes
+from tests.stack import Stack, eventually, playbooks, processes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -67,7 +67,7 @@ async def test_provisioner_killed_in_mid_playbook(stack: Stack) -> None:
         while not over.is_set():
             assert stack.process is not None
             # The strategy forks workers: count those whose parent is not a playbook itself.
-            running = processes("ansible-playbook", under=stack.process.pid)
+            running = playbooks(under=stack.process.pid)
             most = max(most, len(_roots(running)))
             await asyncio.sleep(0.05)
 
@@ -83,7 +83,7 @@ async def test_provisioner_killed_in_mid_playbook(stack: Stack) -> None:
 
 async def _runs_playbook(stack: Stack) -> bool:
     assert stack.process is not None
-    return bool(processes("ansible-playbook", under=stack.process.pid))
+    return bool(playbooks(under=stack.process.pid))
 
 
 def _roots(pids: list[int]) -> list[int]:
