@@ -66,7 +66,8 @@ async def hall(bench: Bench) -> AsyncGenerator[Hall]:
 
 async def test_valheim_is_asked_one_port_above_its_own(hall: Hall) -> None:
     await hall.serve(
-        f'{HOME}/valheim_server.x86_64 -name "Grüße Ä" -port 2556 -world Midgard -password hunter2',
+        f'{HOME}/valheim_server.x86_64 -public 1 -name "Grüße Ä" -port 2556 -world Midgard '
+        "-password hunter2",
         more="KillSignal=SIGINT\n",
     )
 
@@ -79,8 +80,15 @@ async def test_valheim_is_asked_one_port_above_its_own(hall: Hall) -> None:
     assert hall.bench.machine.listening("udp") == [2556, 2557]
 
 
+async def test_an_unlisted_valheim_leaves_queries_unanswered(hall: Hall) -> None:
+    await hall.serve(f"{HOME}/valheim_server.x86_64 -port 2556 -public 0")
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ask(hall.host, 2557, b"\xff\xff\xff\xffTSource Engine Query\0"), 0.5)
+
+
 async def test_a_query_of_steam_s_is_answered_to_who_repeats_its_challenge(hall: Hall) -> None:
-    await hall.serve(f"{HOME}/valheim_server.x86_64 -port 2556")
+    await hall.serve(f"{HOME}/valheim_server.x86_64 -port 2556 -public 1")
     question = b"\xff\xff\xff\xffTSource Engine Query\0"
 
     first = await ask(hall.host, 2557, question)
@@ -244,7 +252,7 @@ async def test_signs_that_systemd_doubles_mean_themselves(hall: Hall) -> None:
     name = 'Ha %i $HOME 100%% \\ "x"'
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     quoted = quoted.replace("%", "%%").replace("$", "$$")
-    await hall.serve(f'{HOME}/valheim_server.x86_64 -port 2556 -name "{quoted}"')
+    await hall.serve(f'{HOME}/valheim_server.x86_64 -port 2556 -public 1 -name "{quoted}"')
 
     info: Any = await Source(hall.host, 2557).get_info()
 
