@@ -16,7 +16,7 @@ from provisioner.domain.errors import NotYet, StepFailed
 from provisioner.domain.inventory import Target, known_hosts, login_name
 
 BANNER_PATIENCE: Final = 5.0  # seconds
-STAYS: Final = 10  # seconds a run's connection is kept for what it asks next
+STAYS: Final = 5  # seconds a run's connection is kept: less than the 10 a cancelled one has to end
 IMPOSTOR: Final = ("Host key verification failed", "IDENTIFICATION HAS CHANGED")
 IMPOSTOR_REMEDY: Final = (
     "Check the network for another machine at this address. If there is none, and the server was "
