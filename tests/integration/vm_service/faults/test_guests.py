@@ -18,8 +18,8 @@ from tests.integration.vm_service.faults.conftest import (
 
 pytestmark = pytest.mark.integration
 
-GUEST_PATIENCE = 300.0
-LONGEST = 600.0
+GUEST_PATIENCE = 600.0
+LONGEST = 900.0
 NODE = "10.77.0.1"
 OTHER = "10.77.0.66"
 LIES = ["127.0.0.1", "169.254.169.254", NODE, OTHER]
