@@ -23,6 +23,8 @@ from tests.integration.vm_service.faults.conftest import (
 pytestmark = pytest.mark.integration
 
 CHANGED = {"method": "POST", "path": "/clone$", "count": 1}
+# An answer that is under way while the certificate changes still comes: the next question meets it.
+MEETS_IT = ("clone", "configure")
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ async def test_f32_a_pinned_certificate_that_changes_ends_the_work_with_a_clear_
     await pinning.go()
 
     [failed] = await pinning.said(VMFailed)
-    assert (failed.step, await tries(pinning, "clone")) == ("clone", 1), await told(pinning)
+    assert failed.step in MEETS_IT, await told(pinning)
+    assert await tries(pinning, failed.step) == 1
     assert "another certificate than the one that is pinned" in failed.reason
     assert "fingerprint" in (failed.remedy or "")
     [blocked] = await pinning.said(VMRemovalBlocked)
@@ -70,7 +73,8 @@ async def test_f32_a_certificate_of_another_authority_ends_the_work_with_a_clear
     await service.go()
 
     [failed] = await service.said(VMFailed)
-    assert (failed.step, await tries(service, "clone")) == ("clone", 1), await told(service)
+    assert failed.step in MEETS_IT, await told(service)
+    assert await tries(service, failed.step) == 1
     assert "certificate is not trusted" in failed.reason
     assert failed.remedy
 
