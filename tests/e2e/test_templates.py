@@ -1,10 +1,7 @@
 """A template is baked for a game; servers are cloned from it, and nothing is installed in them."""
 
-import json
-import ssl
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.stack import Stack
@@ -49,16 +46,7 @@ async def deploy(stack: Stack, name: str) -> tuple[dict[str, Any], int]:
 
 async def config(stack: Stack, vmid: int) -> dict[str, Any]:
     """Ask the lab, as Proxmox, for a VM's configuration."""
-    token = json.loads((stack.data / "lab/token.json").read_text())
-    trust = ssl.create_default_context(cafile=stack.data / "lab/tls/ca.pem")
-    proof = f"PVEAPIToken={token['token_id']}={token['secret']}"
-    async with httpx.AsyncClient(
-        base_url=stack.url("lab"), verify=trust, trust_env=False, timeout=60
-    ) as client:
-        path = f"/api2/json/nodes/pve/qemu/{vmid}/config"
-        answer = await client.get(path, headers={"Authorization": proof})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    return await stack.proxmox(f"nodes/pve/qemu/{vmid}/config")
 
 
 async def files(stack: Stack, vmid: int) -> dict[str, Any]:

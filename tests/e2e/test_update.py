@@ -2,12 +2,10 @@
 
 import json
 import shutil
-import ssl
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 import yaml
@@ -106,16 +104,8 @@ async def files(stack: Stack, vmid: int) -> dict[str, Any]:
 
 async def snapshots(stack: Stack, vmid: int) -> list[str]:
     """Ask the lab, as Proxmox, which snapshots the VM has."""
-    token = json.loads((stack.data / "lab/token.json").read_text())
-    trust = ssl.create_default_context(cafile=stack.data / "lab/tls/ca.pem")
-    proof = f"PVEAPIToken={token['token_id']}={token['secret']}"
-    async with httpx.AsyncClient(
-        base_url=stack.url("lab"), verify=trust, trust_env=False, timeout=60
-    ) as client:
-        path = f"/api2/json/nodes/pve/qemu/{vmid}/snapshot"
-        answer = await client.get(path, headers={"Authorization": proof})
-    assert answer.status_code == 200, answer.text
-    return [one["name"] for one in answer.json()["data"] if one["name"] != "current"]
+    told = await stack.proxmox(f"nodes/pve/qemu/{vmid}/snapshot")
+    return [one["name"] for one in told if one["name"] != "current"]
 
 
 async def let_go(stack: Stack, vmid: int) -> None:
