@@ -23,6 +23,7 @@ from vm_service.domain.orphans import Life, life_of
 from vm_service.domain.placement import choose_of, prefer
 from vm_service.domain.program import Kind, Stage
 from vm_service.domain.survey import Node, Room, Survey, Template, Wishes
+from vm_service.domain.trouble import judge
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.templates import clones_of
 from vm_service.handlers.worker import work_on_machine
@@ -183,6 +184,18 @@ class TestAClone:
         await deploy(baked, "srv_1")
 
         assert baked.hypervisor.vms[baked.machines["srv_1"].vmid or 0].cloned_from == 9000
+
+    async def test_a_template_whose_node_is_away_is_passed_over(self, baked: FakeWorld):
+        def be_away(name: str) -> None:
+            if name == "look" and baked.machines["srv_1"].step == "reserve":
+                raise judge("no route to host", status=595)
+
+        baked.hypervisor.before = be_away
+
+        await deploy(baked, "srv_1")
+
+        assert baked.hypervisor.vms[baked.machines["srv_1"].vmid or 0].cloned_from == 9000
+        assert baked.machines["srv_1"].stage is Stage.READY
 
     async def test_a_template_without_our_mark_is_passed_over(self, baked: FakeWorld):
         baked.hypervisor.vms[baked.machines[TEMPLATE].vmid or 0].description = "mine now"

@@ -1,5 +1,6 @@
 """A VM whose guest is sealed becomes a template, and others are cloned from it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,21 +35,25 @@ async def baked(job: Job, survey: Survey) -> Sequence[Template]:
     """Return the templates baked for what is to be made that are there, and still are ours."""
     async with job.work() as tx:
         known = await _known(tx, job.machine)
-    found: list[Template] = []
-    for machine in known:
-        node, vmid = machine.place
-        mark = Mark(
-            install=job.tools.install,
-            server_id=machine.server_id,
-            operation_id=machine.made_by,
-        )
-        sighting = await job.tools.hypervisor.look(node, vmid)
-        usable = _usable(machine, survey)
-        if usable is None or sighting is None or not sighting.template or sighting.lock:
-            continue
-        if standing(sighting, mark) is Standing.OURS:
-            found.append(replace(usable, node=sighting.node))
-    return found
+    seen = await asyncio.gather(*[_seen(job, machine, survey) for machine in known])
+    return [template for template in seen if template is not None]
+
+
+async def _seen(job: Job, machine: Machine, survey: Survey) -> Template | None:
+    """Return it if it may be used as it stands; one that cannot be looked at is not missed."""
+    mark = Mark(
+        install=job.tools.install, server_id=machine.server_id, operation_id=machine.made_by
+    )
+    try:
+        sighting = await job.tools.hypervisor.look(*machine.place)
+    except Trouble:
+        return None
+    usable = _usable(machine, survey)
+    if usable is None or sighting is None or not sighting.template or sighting.lock:
+        return None
+    if standing(sighting, mark) is not Standing.OURS:
+        return None
+    return replace(usable, node=sighting.node)
 
 
 def _usable(machine: Machine, survey: Survey) -> Template | None:
