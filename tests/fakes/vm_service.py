@@ -218,6 +218,7 @@ class FakeVM:
     paused: bool = False
     onboot: bool = False
     template: bool = False
+    base: bool = False  # its disk is one that others can rest on
     cloned_from: int = 0
     ssh_key: str | None = None
     world: str = "old"  # what its disk holds
@@ -279,6 +280,7 @@ class FakeHypervisor:
         self.memory: Room | None = None  # of its only node; none: hidden from us
         self.clock: Callable[[], float] = lambda: 0.0
         self.snapshot_outcomes: list[str] = []  # of tasks of snapshots, in turn
+        self.template_outcomes: list[str] = []  # of tasks that make templates, in turn
         self.guest_polls = 1  # of a task that waits for the guest
 
     @asynccontextmanager
@@ -311,7 +313,7 @@ class FakeHypervisor:
                 node=node,
                 description="" if vm.lock == "clone" else vm.description,
                 lock=vm.lock,
-                disk=Disk(name="scsi0", size=vm.disk),
+                disk=Disk(name="scsi0", size=vm.disk, base=vm.base),
                 onboot=vm.onboot,
                 template=vm.template,
             )
@@ -498,9 +500,11 @@ class FakeHypervisor:
                 raise judge("you can't convert a template to a template", status=500)
 
             def become() -> None:
-                vm.template = True
+                vm.base = True
 
-            return self._new_task("qmtemplate", vmid, polls=1, effect=become)
+            vm.template = True  # Proxmox says so first, whatever becomes of the disks
+            outcome = self.template_outcomes.pop(0) if self.template_outcomes else "OK"
+            return self._new_task("qmtemplate", vmid, polls=2, outcome=outcome, effect=become)
 
     async def reset(self, node: str, vmid: int) -> str:
         async with self._call("reset"):

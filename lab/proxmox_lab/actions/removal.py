@@ -13,6 +13,7 @@ from proxmox_lab.tasks.task import Task
 
 DESTROY: Final = 0.2
 RESIZE: Final = 0.1
+CONVERSION: Final = 0.1
 
 
 async def destroy(lab: Lab, vmid: int, task: Task, *, purge: bool) -> None:
@@ -98,14 +99,16 @@ async def _grow(lab: Lab, machine: Machine, drive: tuple[str, str], size: int, t
 
 
 async def make_template(lab: Lab, vmid: int, task: Task) -> None:
-    """Turn a stopped machine into a template."""
+    """Turn a stopped machine into a template: it is called one before its disks are."""
     async with lab.locks.config(vmid, say=task.say):
         machine = lab.site.machine(vmid)
         refuse_locked(machine)
+        machine.config["template"] = "1"
+        lab.store.save_machine(machine)
+        await task.spend(CONVERSION)
         for name in [n for n in machine.volumes if not config.is_seed(n)]:
             base = name.replace(f"/vm-{vmid}-", f"/base-{vmid}-")
             machine.volumes[base] = machine.volumes.pop(name)
             for key, value in machine.config.items():
                 machine.config[key] = value.replace(name, base)
-        machine.config["template"] = "1"
         lab.store.save_machine(machine)

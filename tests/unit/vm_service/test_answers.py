@@ -70,3 +70,23 @@ def test_interfaces_may_have_no_addresses():
 def test_an_agents_error_in_place_of_its_answer_is_not_an_answer():
     with pytest.raises(Trouble):
         read(INTERFACES, {"result": {"error": {"class": "CommandNotFound"}}})
+
+
+@pytest.mark.parametrize(
+    ("volume", "is_base"),
+    [
+        ("local:9000/base-9000-disk-0.qcow2", True),
+        ("local-zfs:base-9000-disk-0", True),
+        ("local:9000/base-9000-disk-0.qcow2/900001/base-900001-disk-0.qcow2", True),
+        ("local:9000/base-9000-disk-0.qcow2/900001/vm-900001-disk-0.qcow2", False),
+        ("local-zfs:base-9000-disk-0/vm-900001-disk-0", False),
+        ("local-lvm:vm-900001-disk-0", False),
+    ],
+)
+def test_a_disk_others_can_rest_on_is_told_from_one_that_rests_on_another(
+    volume: str, is_base: bool
+):
+    disk = sighting("pve", {"scsi0": f"{volume},discard=on,size=2G"}).disk
+
+    assert disk is not None
+    assert disk.base is is_base

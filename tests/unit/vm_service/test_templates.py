@@ -133,7 +133,45 @@ class TestABake:
         [failed] = world.memory.facts(VMFailed)
         assert (failed.step, "running" in failed.reason) == ("convert", True)
 
-    @pytest.mark.parametrize("cut", range(14))
+    async def test_half_a_template_is_a_failure_never_a_template(self, world: FakeWorld):
+        world.hypervisor.template_outcomes = ["out of space: no base image"]
+
+        await hear(world, sealed())
+        await run(world)
+
+        [failed] = world.memory.facts(VMFailed)
+        assert (failed.step, "out of space" in failed.reason) == ("convert", True)
+        assert not world.memory.facts(VMTemplated)
+        assert world.hypervisor.calls.count("make_template") == 1
+
+    async def test_a_conversion_that_began_with_nothing_is_tried_again(self, world: FakeWorld):
+        def forget(name: str) -> None:
+            if name == "task" and world.machines[TEMPLATE].attempt == 1:
+                vm.template = False
+
+        vm = world.hypervisor.vms[world.machines[TEMPLATE].vmid or 0]
+        world.hypervisor.before = forget
+        world.hypervisor.template_outcomes = ["can't lock file - got timeout"]
+
+        await hear(world, sealed())
+        await run(world)
+
+        assert len(world.memory.facts(VMTemplated)) == 1
+
+    async def test_half_a_template_whose_task_nobody_remembers_is_never_said_to_be_one(
+        self, world: FakeWorld
+    ):
+        vm = world.hypervisor.vms[world.machines[TEMPLATE].vmid or 0]
+        vm.template = True
+
+        await hear(world, sealed())
+        await run(world)
+
+        [failed] = world.memory.facts(VMFailed)
+        assert "half" in failed.reason
+        assert "make_template" not in world.hypervisor.calls
+
+    @pytest.mark.parametrize("cut", range(20))
     async def test_cut_off_anywhere_there_is_one_template(self, world: FakeWorld, cut: int):
         await hear(world, sealed())
         left = [cut]
@@ -149,7 +187,7 @@ class TestABake:
         except Killed:
             await run(world)
 
-        assert [vm.template for vm in world.hypervisor.vms.values()] == [True]
+        assert [vm.base for vm in world.hypervisor.vms.values()] == [True]
         assert len(world.memory.facts(VMTemplated)) == 1
 
     async def test_a_sweep_takes_a_template_for_living(self, baked: FakeWorld):

@@ -22,10 +22,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """A VM's system disk."""
+    """A VM's system disk. ``base``: others can rest on it, as on a template's."""
 
     name: str
     size: int  # bytes
+    base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,32 +3,55 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from vm_service.domain.machine import Machine
 from vm_service.domain.ownership import Mark, Standing, standing
 from vm_service.domain.survey import Survey, Template
-from vm_service.domain.trouble import Trouble, Verdict
+from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.handlers.job import Change, Job
 from vm_service.handlers.proof import ours
-from vm_service.handlers.waiting import wait
+from vm_service.handlers.waiting import wait_for_end, warn
 from vm_service.ports import Work
+
+HALF: Final = "see the task's log in Proxmox; then have a template baked again"
 
 
 async def convert(job: Job) -> Change:
-    """Turn the VM into a template; one that is a template already is as good."""
-    if not (await ours(job)).template:
-        node, vmid = job.machine.place
-        upid = await job.tools.hypervisor.make_template(node, vmid)
-        if upid is not None:
-            await wait(job, upid)
-        if not (await ours(job)).template:
-            raise Trouble(Verdict.FAULT, f"VM {vmid} is no template after it was made one")
+    """Turn the VM into a template, disks and all; one that is whole already is as good.
+
+    That Proxmox calls it a template proves nothing: it does so before it begins with the disks.
+    """
+    if job.machine.task is None and not (await ours(job)).template:
+        await job.keep_task(await job.tools.hypervisor.make_template(*job.machine.place))
+    failed = await _end(job)
+    sighting = await ours(job)
+    if not sighting.template:
+        await job.keep_task(None)
+        raise failed or Trouble(Verdict.FAULT, f"VM {job.machine.vmid} is no template yet")
+    is_whole = sighting.disk is not None and sighting.disk.base
+    if not is_whole and failed is not None:
+        text = f"Proxmox has made half a template of it: {failed.text}"
+        raise Trouble(Verdict.REFUSED, text, failed.remedy or HALF)
+    if not is_whole and job.machine.task is None:
+        raise Trouble(Verdict.BUSY, "it is half a template: its disk is not converted", HALF)
     return _without_address
+
+
+async def _end(job: Job) -> Trouble | None:
+    """Wait until the conversion has ended, and tell what went wrong with it, if anything did."""
+    if job.machine.task is None:
+        return None
+    state = await wait_for_end(job, job.machine.task)
+    if state.failed is not None:
+        return judge(state.failed)
+    await warn(job, state)
+    return None
 
 
 async def _without_address(_tx: Work, machine: Machine) -> Machine:
     """Let the address go: nobody will ever answer at it again."""
-    return replace(machine, net=None, address=None, endpoint=None, host_keys=())
+    return replace(machine, task=None, net=None, address=None, endpoint=None, host_keys=())
 
 
 async def baked(job: Job, survey: Survey) -> Sequence[Template]:

@@ -16,6 +16,7 @@ UNITS: Final[Mapping[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T
 _ORDER: Final = re.compile(r"order=([\w;]+)")
 _SIZE: Final = re.compile(r"(?:^|,)size=(\d+(?:\.\d+)?)([KMGT]?)(?:,|$)")
 _DRIVE: Final = re.compile(r"(?:scsi|virtio|sata|ide|efidisk|tpmstate)\d+")
+_BASE: Final = re.compile(r"[^,:]+:(?:[^,]*/)?base-[^,/]*(?:,|$)")
 _DISK_NAMES: Final = ("scsi0", "virtio0", "sata0", "ide0")
 
 
@@ -166,11 +167,10 @@ def read(adapter: TypeAdapter[T], answer: JsonValue) -> T:
 
 def sighting(node: str, config: Mapping[str, JsonValue]) -> Sighting:
     """Return what a VM's config shows."""
-    lock = config.get("lock")
     return Sighting(
         node=node,
         description=str(config.get("description") or ""),
-        lock=str(lock) if lock else None,
+        lock=str(config.get("lock") or "") or None,
         disk=_system_disk(config),
         card=str(config.get("net0") or ""),
         onboot=str(config.get("onboot")) == "1",
@@ -195,5 +195,6 @@ def _system_disk(config: Mapping[str, JsonValue]) -> Disk | None:
         text = str(config.get(name) or "")
         size = _SIZE.search(text)
         if size and "media=cdrom" not in text:
-            return Disk(name=name, size=int(float(size[1]) * UNITS[size[2]]))
+            size_in_bytes = int(float(size[1]) * UNITS[size[2]])
+            return Disk(name=name, size=size_in_bytes, base=bool(_BASE.match(text)))
     return None
