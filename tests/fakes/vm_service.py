@@ -272,6 +272,7 @@ class FakeHypervisor:
         self.after: Callable[[str], None] = lambda _: None
         self.clone_polls = 2
         self.clone_outcomes: list[str] = []
+        self.refused_sources: dict[int, str] = {}  # templates that cannot be cloned, and why
         self.clones_made = 0
         self.agent_silent_for = 2
         self.host_key = HOST_KEY + " root@guest\n"
@@ -324,6 +325,8 @@ class FakeHypervisor:
                 raise judge(
                     f"unable to create VM {order.vmid}: config file already exists", status=500
                 )
+            if refusal := self.refused_sources.get(order.place.template):
+                raise judge(refusal, status=500)
             address = str(order.net.address.ip) if order.net.address else "10.77.9.9"
             self.vms[order.vmid] = FakeVM(
                 order.description,

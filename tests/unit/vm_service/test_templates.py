@@ -235,6 +235,68 @@ class TestAClone:
         assert baked.hypervisor.vms[baked.machines["srv_1"].vmid or 0].cloned_from == 9000
         assert baked.machines["srv_1"].stage is Stage.READY
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Permission check failed (/vms/900000, VM.Clone)",
+            "Linked clone feature is not supported for drive 'scsi0'",
+            "Configuration file 'nodes/pve/qemu-server/900000.conf' does not exist",
+            "something nobody has met before",
+        ],
+    )
+    async def test_where_the_template_cannot_be_cloned_the_plain_one_serves(
+        self, baked: FakeWorld, text: str
+    ):
+        vmid = baked.machines[TEMPLATE].vmid
+        baked.hypervisor.refused_sources = {vmid or 0: text}
+
+        await deploy(baked, "srv_1")
+
+        server = baked.machines["srv_1"]
+        assert (server.stage, server.vmid) == (Stage.READY, 900_001)
+        assert baked.hypervisor.vms[server.vmid or 0].cloned_from == 9000
+        assert any(text in line for line in baked.memory.lines())
+
+    async def test_where_its_clone_fails_the_plain_one_serves(self, baked: FakeWorld):
+        baked.hypervisor.clone_outcomes = ["out of space"]
+
+        await deploy(baked, "srv_1")
+
+        server = baked.machines["srv_1"]
+        assert server.stage is Stage.READY
+        assert baked.hypervisor.vms[server.vmid or 0].cloned_from == 9000
+
+    async def test_where_the_plain_one_cannot_be_cloned_either_it_has_failed(
+        self, baked: FakeWorld
+    ):
+        baked.hypervisor.clone_outcomes = ["out of space"] * 2
+
+        await deploy(baked, "srv_1")
+
+        [failed] = baked.memory.facts(VMFailed)
+        assert (failed.step, failed.reason) == ("clone", "out of space")
+
+    @pytest.mark.parametrize("cut", range(30))
+    async def test_cut_off_anywhere_on_the_way_back_there_is_one_vm(
+        self, baked: FakeWorld, cut: int
+    ):
+        baked.hypervisor.clone_outcomes = ["out of space"]
+        left = [cut]
+
+        def die(_: str) -> None:
+            left[0] -= 1
+            if left[0] == -1:
+                raise Killed
+
+        baked.hypervisor.before = baked.hypervisor.after = die
+        try:
+            await deploy(baked, "srv_1")
+        except Killed:
+            await run(baked, "srv_1")
+
+        assert baked.machines["srv_1"].stage is Stage.READY
+        assert len(baked.hypervisor.vms) == 2
+
     async def test_a_template_without_our_mark_is_passed_over(self, baked: FakeWorld):
         baked.hypervisor.vms[baked.machines[TEMPLATE].vmid or 0].description = "mine now"
 

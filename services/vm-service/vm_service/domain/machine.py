@@ -172,14 +172,10 @@ def given_up(machine: Machine, *, reason: str, remedy: str | None) -> Machine:
 
 def sent_back(machine: Machine) -> Machine:
     """Return the machine without its VM id, which turned out to be somebody else's."""
-    return replace(
-        machine,
-        step=program(machine.kind).steps[0],
-        vmid=None,
-        home=None,
-        net=None,
-        address=None,
-        task=None,
-        attempt=0,
-        since=None,
-    )
+    return replace(begun_anew(machine), vmid=None, home=None, net=None, address=None)
+
+
+def begun_anew(machine: Machine) -> Machine:
+    """Return the machine at the beginning of its program, with all that it has."""
+    first = program(machine.kind).steps[0]
+    return replace(machine, step=first, task=None, attempt=0, since=None)

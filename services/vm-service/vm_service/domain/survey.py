@@ -37,11 +37,15 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A template and the storages its disks are on; the system disk's comes first."""
+    """A template and the storages its disks are on; the system disk's comes first.
+
+    ``baked``: one that we have made ourselves, for a game.
+    """
 
     vmid: int
     node: str
     storages: tuple[str, ...] = ()
+    baked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

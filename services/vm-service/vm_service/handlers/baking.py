@@ -55,7 +55,12 @@ async def _without_address(_tx: Work, machine: Machine) -> Machine:
 
 
 async def baked(job: Job, survey: Survey) -> Sequence[Template]:
-    """Return the templates baked for what is to be made that are there, and still are ours."""
+    """Return the templates baked for what is to be made that are there, and still are ours.
+
+    None once such a one was chosen and could not be cloned: then the plain ones serve.
+    """
+    if job.machine.home is not None and job.machine.home.baked:
+        return ()
     async with job.work() as tx:
         known = await _known(tx, job.machine)
     seen = await asyncio.gather(*[_seen(job, machine, survey) for machine in known])
@@ -87,7 +92,7 @@ def _usable(machine: Machine, survey: Survey) -> Template | None:
         return None
     node, vmid = machine.place
     storages = (home.storage,) if home.storage else base.storages
-    return Template(vmid=vmid, node=node, storages=storages)
+    return Template(vmid=vmid, node=node, storages=storages, baked=True)
 
 
 async def still_there(tx: Work, machine: Machine, found: Sequence[Template]) -> Sequence[Template]:

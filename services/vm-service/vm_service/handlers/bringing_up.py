@@ -5,36 +5,23 @@ from typing import Final
 
 from vm_service.domain.host_key import HOST_KEY_FILE, host_key
 from vm_service.domain.machine import Machine
-from vm_service.domain.ownership import Standing, by_hand
 from vm_service.domain.placement import choose_of, prefer
-from vm_service.domain.trouble import Trouble, Verdict, judge
-from vm_service.handlers.addresses import believed, ensure_free_address
+from vm_service.domain.trouble import Trouble, Verdict
+from vm_service.handlers.addresses import believed
 from vm_service.handlers.baking import baked, still_there
-from vm_service.handlers.home import SETTLING, home_of
 from vm_service.handlers.job import Change, Job, keeping
-from vm_service.handlers.lost_clone import lost_clone
 from vm_service.handlers.waiting import (
     GROWTH,
-    attend,
     heeding,
     pause,
-    turn,
-    wait_for_end,
-    warn,
 )
 from vm_service.ports import Work
 
 GUEST_LIMIT: Final = timedelta(minutes=10)  # an emulated guest on a busy machine takes half of it
 SETUP_LIMIT: Final = timedelta(minutes=1)  # of cloud-init, before SSH may start
-CLONE_LIMIT: Final = 1800.0
-JUST_NOW: Final = 0.1  # seconds; who had to wait for a turn looks at the record again
 BOOTING: Final = 1.0  # seconds no guest is awake before; asked too early, Proxmox is silent for 3
 FIRST_LOOK: Final = 0.2  # seconds before a guest is asked again
 LONGEST_LOOK: Final = 2.0
-
-
-class NotOurs(Exception):
-    """The VM id holds somebody else's VM, which is not to be touched."""
 
 
 async def reserve(job: Job) -> Change:
@@ -52,81 +39,6 @@ async def reserve(job: Job) -> Change:
         return await tx.machines.reserve(placed, avoid=hosts)
 
     return change
-
-
-async def clone(job: Job) -> Change:
-    """Bring about one VM with our mark under the reserved id, whatever became of earlier tries."""
-    task = job.machine.task
-    # The first try need not look: Proxmox itself refuses an id that is taken.
-    if job.machine.attempt > 1:
-        found, sighting = await job.sight()
-        if task is None and found is Standing.UNPROVEN:
-            task = await _lost_task(job)
-            found, sighting = await job.sight()
-        if found is Standing.OURS and sighting is not None:
-            return keeping(owned=True, task=None, node=sighting.node)
-        if task is None and found in {Standing.UNPROVEN, Standing.FOREIGN}:
-            raise NotOurs
-    if task is not None:
-        await _finish(job, task)
-    else:
-        await _make(job)
-    return await _cloned(job)
-
-
-async def _make(job: Job) -> None:
-    """Have the clone made when it is our turn; its task is remembered before it is waited for."""
-    home = await home_of(job)
-    await ensure_free_address(job)
-    async with turn(job, job.tools.clones.of(home)):
-        await attend(job, every=JUST_NOW)
-        task = await job.tools.hypervisor.clone(job.order)
-        await job.keep_task(task)
-        await _finish(job, task)
-
-
-async def _lost_task(job: Job) -> str | None:
-    """Find the task that makes this VM, if it is ours; its id never reached us."""
-    assert job.machine.since is not None
-    await pause(job, SETTLING)
-    return await lost_clone(job, since=job.machine.since)
-
-
-async def _finish(job: Job, task: str) -> None:
-    """See the clone task to its end; one that failed is forgotten, unless it left something."""
-    state = await wait_for_end(job, task, limit=CLONE_LIMIT, with_progress=True)
-    if state.failed is None:
-        await warn(job, state)
-        return
-    trouble = judge(state.failed)
-    if trouble.verdict is Verdict.UNKNOWN:
-        await _refuse_half_clone(job, trouble)
-    await job.keep_task(None)
-    raise trouble
-
-
-async def _refuse_half_clone(job: Job, trouble: Trouble) -> None:
-    """Give up if the worker died and left a locked VM: no API token can unlock it."""
-    found, _ = await job.sight()
-    if found is Standing.UNPROVEN:
-        node, vmid = job.machine.place
-        raise Trouble(
-            Verdict.REFUSED,
-            f"the clone was broken off ({trouble.text}); VM {vmid} is left half-made and locked",
-            by_hand(node, vmid),
-        ) from trouble
-
-
-async def _cloned(job: Job) -> Change:
-    found, sighting = await job.sight()
-    if found is Standing.OURS and sighting is not None:
-        return keeping(owned=True, task=None, node=sighting.node)
-    _, vmid = job.machine.place
-    if found is Standing.UNPROVEN:
-        text = f"the clone has ended, but our token may not see VM {vmid}"
-        raise Trouble(Verdict.DENIED, text, "grant VM.Audit on the pool of the servers")
-    await job.keep_task(None)
-    raise Trouble(Verdict.FAULT, f"the clone has ended, but VM {vmid} is {found}")
 
 
 async def address(job: Job) -> Change:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from vm_service.domain.machine import Machine, given_up, moved_on, sent_back
+from vm_service.domain.machine import Machine, given_up, moved_on
 from vm_service.domain.ownership import Mark, Sighting, Standing, by_hand, standing
 from vm_service.domain.program import CHANGES, Kind, PowerState
 from vm_service.domain.sentences import ending
@@ -145,13 +145,11 @@ class Job:
                 step_changed(entry.machine, self.step, "running", detail=trouble.text)
             )
 
-    async def start_over(self, *, why: str) -> None:
-        """Give up the VM id for good, and go back to reserving another."""
-        _, vmid = self.machine.place
+    async def start_over(self, text: str, back: Change) -> None:
+        """Go back to reserving, as the change says; tell why."""
         async with self._entry() as (tx, entry):
-            await tx.machines.burn(vmid, reason=why)
-            entry.line(self.step, f"VM id {vmid}: {why}; taking another", level="warning")
-            entry.machine = sent_back(entry.machine)
+            entry.line(self.step, text, level="warning")
+            entry.machine = await back(tx, entry.machine)
             begin(entry, at=self.tools.now())
 
     async def remark(self, *warnings: str) -> None:

@@ -12,8 +12,8 @@ from vm_service.domain.patience import DOWNWARDS, OBSERVING, UPWARDS, Limit, Pat
 from vm_service.domain.program import CHANGES, Kind
 from vm_service.domain.telling import Entry, begin, go_on
 from vm_service.domain.trouble import Trouble, Verdict
-from vm_service.handlers import baking, bringing_up, living, removing, shaping, snapshots
-from vm_service.handlers.bringing_up import NotOurs
+from vm_service.handlers import baking, bringing_up, cloning, living, removing, shaping, snapshots
+from vm_service.handlers.cloning import StartOver
 from vm_service.handlers.job import Change, Job, Overtaken, keeping
 from vm_service.handlers.power import end_leftover
 from vm_service.handlers.tools import Tools
@@ -26,7 +26,7 @@ Action = Callable[[Job], Awaitable[Change]]
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "reserve": bringing_up.reserve,
-    "clone": bringing_up.clone,
+    "clone": cloning.clone,
     "configure": shaping.configure,
     "resize": shaping.resize,
     "start": living.start,
@@ -92,8 +92,8 @@ async def _take_step(job: Job) -> None:
             await pause(job, delay)
             await attend(job)
             await job.succeed(await _act(job))
-        except NotOurs:
-            await job.start_over(why="it holds a VM that is not ours")
+        except StartOver as again:
+            await job.start_over(again.text, again.back)
         except Trouble as trouble:
             wait = patience.pause_after(trouble.verdict, now=job.tools.clock())
             if wait is None:
