@@ -98,7 +98,8 @@ class FakeMachines:
 
     async def cloned_from(self, vmid: int) -> Sequence[str]:
         living = [row for row in self.rows.values() if row.stage is not Stage.GONE]
-        return sorted(r.server_id for r in living if r.home and r.home.template == vmid)
+        linked = [row for row in living if row.home and not row.home.full]
+        return sorted(r.server_id for r in linked if r.home and r.home.template == vmid)
 
     async def burn(self, vmid: int, *, reason: str) -> None:
         self.burnt[vmid] = reason
@@ -278,6 +279,7 @@ class FakeHypervisor:
         self.host_key = HOST_KEY + " root@guest\n"
         self.set_up: bool | None = True  # what the guest says of its cloud-init
         self.node = "pve"
+        self.wishes = Wishes()
         self.memory: Room | None = None  # of its only node; none: hidden from us
         self.clock: Callable[[], float] = lambda: 0.0
         self.snapshot_outcomes: list[str] = []  # of tasks of snapshots, in turn
@@ -301,7 +303,7 @@ class FakeHypervisor:
         async with self._call("survey"):
             node = Node(name=self.node, memory=self.memory)
             template = Template(vmid=9000, node=self.node)
-            return Survey(nodes=(node,), templates=(template,)), Wishes()
+            return Survey(nodes=(node,), templates=(template,)), self.wishes
 
     async def look(self, node: str, vmid: int) -> Sighting | None:
         async with self._call("look"):

@@ -88,7 +88,7 @@ async def main(settings: Settings) -> None:
         tools = _tools(settings, hypervisor, reach, keys=AskedKeys(bus))
         workers = machine_workers(settings.instance_id, sessions, bell, work, tools)
         sweeping = sweeper(settings, sessions, work, hypervisor)
-        answers = {**hypervisor_answers(desk), **template_answers(work, hypervisor)}
+        answers = {**hypervisor_answers(desk), **template_answers(work)}
         await run(
             _app(sessions, bus, hypervisor),
             consumer(bus, work, tofu=tools.tofu).run(),

@@ -56,7 +56,7 @@ async def test_templates_are_found_by_game_and_recipe_and_their_clones_by_their_
     await migrate(database_url, MIGRATIONS)
     async with database(database_url) as sessions:
         work = UnitOfWork(sessions, bind=binding(lambda: vmids, lambda: book), bell=Bell())
-        template, one, other = [await reserved(work, f"srv_{n}") for n in range(3)]
+        template, one, other, copy = [await reserved(work, f"srv_{n}") for n in range(4)]
         home = Place(node="pve", template=9000, template_node="pve")
         mine = replace(home, template=template.vmid or 0)
         async with work() as tx:
@@ -64,6 +64,7 @@ async def test_templates_are_found_by_game_and_recipe_and_their_clones_by_their_
             await tx.machines.save(replace(baked, net=None))
             await tx.machines.save(replace(one, home=mine))
             await tx.machines.save(replace(other, home=home))
+            await tx.machines.save(replace(copy, home=replace(mine, full=True)))
 
         async with work() as tx:
             found = await tx.machines.templates(game=SPEC.game, recipe="abc")

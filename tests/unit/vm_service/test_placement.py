@@ -105,7 +105,7 @@ TABLE = {
         ONE,
         Wishes(full=True, storage="local"),
         {},
-        replace(at("a"), storage="local"),
+        replace(at("a"), storage="local", full=True),
     ),
     "what we may not see is no obstacle": (
         Survey(nodes=(Node(name="a"),), templates=(Template(vmid=9000, node="a"),)),

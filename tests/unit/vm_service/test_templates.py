@@ -133,6 +133,20 @@ class TestABake:
         [failed] = world.memory.facts(VMFailed)
         assert (failed.step, "running" in failed.reason) == ("convert", True)
 
+    async def test_a_guest_that_does_not_shut_down_is_not_cut_for_its_seal_may_not_be_written(
+        self, world: FakeWorld
+    ):
+        for vm in world.hypervisor.vms.values():
+            vm.listens = False
+
+        await hear(world, sealed())
+        await run(world)
+
+        [failed] = world.memory.facts(VMFailed)
+        assert (failed.step, "shut down" in failed.reason) == ("shutdown", True)
+        assert failed.remedy
+        assert not {"stop", "make_template"} & set(world.hypervisor.calls)
+
     async def test_half_a_template_is_a_failure_never_a_template(self, world: FakeWorld):
         world.hypervisor.template_outcomes = ["out of space: no base image"]
 
@@ -314,14 +328,29 @@ class TestAClone:
 
 
 class TestARemoval:
-    async def test_who_rests_on_a_template_is_told(self, baked: FakeWorld):
+    async def test_who_rests_on_a_template_is_told_whatever_is_wished_today(self, baked: FakeWorld):
         await deploy(baked, "srv_1")
-        question = ClonesQuestion(template_id=TEMPLATE)
+        baked.hypervisor.wishes = Wishes(full=True)
+        await deploy(baked, "srv_2")
 
-        linked = await clones_of(question, linked=True, work=baked.memory)
-        full = await clones_of(question, linked=False, work=baked.memory)
+        answer = await clones_of(ClonesQuestion(template_id=TEMPLATE), work=baked.memory)
 
-        assert (linked.servers, full.servers) == (("srv_1",), ())
+        assert answer.servers == ("srv_1",)
+
+    async def test_they_are_told_too_once_its_removal_was_refused(self, baked: FakeWorld):
+        await deploy(baked, "srv_1")
+        await remove(baked, TEMPLATE)
+
+        answer = await clones_of(ClonesQuestion(template_id=TEMPLATE), work=baked.memory)
+
+        assert answer.servers == ("srv_1",)
+
+    async def test_on_what_is_gone_or_was_never_there_nobody_rests(self, baked: FakeWorld):
+        await remove(baked, TEMPLATE)
+
+        for asked in (TEMPLATE, "srv_unheard_of"):
+            answer = await clones_of(ClonesQuestion(template_id=asked), work=baked.memory)
+            assert answer.servers == ()
 
     async def test_proxmoxs_own_refusal_blocks_it_and_later_it_goes(self, baked: FakeWorld):
         await deploy(baked, "srv_1")

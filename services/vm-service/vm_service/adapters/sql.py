@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import false, func, insert, not_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import now
@@ -118,10 +118,11 @@ class SqlMachines:
         return [machine_of(row) for row in await self._session.execute(query)]
 
     async def cloned_from(self, vmid: int) -> Sequence[str]:
-        """Return the servers of all living machines that were, or are to be, cloned from it."""
+        """Return the servers of all living machines whose disks rest on its, or are to."""
         query = select(machines.c.server_id).where(
             machines.c.stage != Stage.GONE.value,
             machines.c.place["template"].as_integer() == vmid,
+            not_(func.coalesce(machines.c.place["full"].as_boolean(), false())),
         )
         return (await self._session.scalars(query.order_by(machines.c.server_id))).all()
 

@@ -37,13 +37,15 @@ class Place:
     """What was decided before a VM is made. ``storage``: none means the template's own.
 
     A VM may be made on another node than its template's only if the storage is shared.
-    ``baked``: the template is one of our own, and plain ones would do as well.
+    ``full``: its disk is a copy; otherwise it rests on the template's. ``baked``: the template
+    is one of our own, and plain ones would do as well.
     """
 
     node: str
     template: int
     template_node: str
     storage: str | None = None
+    full: bool = False
     baked: bool = False
 
 
@@ -98,6 +100,7 @@ def _place(template: Template, node: Node, wishes: Wishes) -> Place:
         template=template.vmid,
         template_node=template.node,
         storage=wishes.storage if wishes.full else None,
+        full=wishes.full,
         baked=template.baked,
     )
 

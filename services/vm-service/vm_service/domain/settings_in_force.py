@@ -57,11 +57,6 @@ class InForce:
         )
 
     @property
-    def makes_linked(self) -> bool:
-        """Tell whether VMs are made whose disks rest on their template."""
-        return self.settings is not None and self.settings.clone == "linked"
-
-    @property
     def vmids(self) -> VmidRange:
         """Return the VM ids that may be given out."""
         if self.settings is None:

@@ -6,7 +6,7 @@ from typing import Final
 from vm_service.domain.machine import Machine, seen_off
 from vm_service.domain.ownership import Sighting
 from vm_service.domain.program import Kind, PowerState
-from vm_service.domain.trouble import Trouble
+from vm_service.domain.trouble import Trouble, Verdict
 from vm_service.domain.vm import Power
 from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.power import (
@@ -43,9 +43,15 @@ async def start(job: Job) -> Change:
 
 
 async def shutdown(job: Job) -> Change:
-    """Have the guest shut down; one that does not, in its time, has its power cut."""
+    """Have the guest shut down; one that does not, in its time, has its power cut.
+
+    Not that of a template to be: what was taken from its disk last may not be written yet.
+    """
     sighting = await ours(job)
     if (await seen(job)).running and not await persuade(job, _shutdown(job)):
+        if job.machine.kind is Kind.CONVERT:
+            text = "the guest did not shut down in its time, and half a seal is none"
+            raise Trouble(Verdict.REFUSED, text, "have the template baked again")
         await job.remark("The guest did not shut down in its time: cutting its power")
         await switch_off(job)
     await see_off(job)

@@ -5,11 +5,10 @@ from vm_service.domain.program import Stage
 from vm_service.ports import UnitOfWork
 
 
-async def clones_of(question: ClonesQuestion, *, linked: bool, work: UnitOfWork) -> ClonesAnswer:
+async def clones_of(question: ClonesQuestion, *, work: UnitOfWork) -> ClonesAnswer:
     """Return the servers whose disks rest on the template; full clones rest on nothing."""
     async with work() as tx:
         machine = await tx.machines.find(question.template_id)
-        if not linked or machine is None or machine.stage is not Stage.TEMPLATE:
+        if machine is None or machine.vmid is None or machine.stage is Stage.GONE:
             return ClonesAnswer()
-        assert machine.vmid is not None
         return ClonesAnswer(servers=tuple(await tx.machines.cloned_from(machine.vmid)))

@@ -40,7 +40,7 @@ class Machines(Protocol):
         ...
 
     async def cloned_from(self, vmid: int) -> Sequence[str]:
-        """Return the servers of all living machines that were, or are to be, cloned from it."""
+        """Return the servers of all living machines whose disks rest on its, or are to."""
         ...
 
     async def burn(self, vmid: int, *, reason: str) -> None:

@@ -65,17 +65,16 @@ class Proxmox(ProxmoxTasks, ProxmoxAgent, ProxmoxPower, ProxmoxSnapshots, Proxmo
 
     async def clone(self, order: Order) -> str:
         """Start making a clone; description and pool prove and show that it is ours."""
-        place, settings = order.place, self._site.settings
-        full = settings.clone == "full"
+        place = order.place
         try:
             answer = await self._client.post(
                 vm_path(place.template_node, place.template, "clone"),
                 newid=order.vmid,
                 name=order.name,
                 description=order.description,
-                pool=settings.pool,
-                full=full,
-                storage=place.storage if full else None,  # for linked clones it is refused
+                pool=self._site.settings.pool,
+                full=place.full,
+                storage=place.storage if place.full else None,  # for linked clones it is refused
                 target=place.node if place.node != place.template_node else None,
             )
         except Trouble as trouble:
