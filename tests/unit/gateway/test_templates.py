@@ -154,6 +154,68 @@ async def test_a_server_is_no_template(door: Door) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "template_not_found")
 
 
+async def test_a_template_is_no_server_that_could_be_deleted_past_its_clones(door: Door) -> None:
+    asked = await baked(door)
+
+    answer = await door.client.delete(f"/v1/servers/{asked['server_id']}", headers=door.bearer())
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "server_not_found")
+    assert "/v1/templates" in answer.json()["remedy"]
+    assert door.work.servers.rows[asked["server_id"]].phase is Phase.TEMPLATE
+
+
+async def test_one_whose_removal_was_refused_is_not_asked_for_again_while_it_is_in_use(
+    door: Door, questions: FakeQuestions
+) -> None:
+    asked = await baked(door)
+    path = f"{PATH}/{asked['server_id']}"
+    removal = (await door.client.delete(path, headers=door.bearer())).json()
+    await hear(
+        door.work, evt.VMRemovalBlocked, removal, vmid=900_001, reason="in use", remedy="wait"
+    )
+    questions.clones = ("srv_a",)
+
+    refused = await door.client.delete(path, headers=door.bearer())
+    questions.clones = ()
+    accepted = await door.client.delete(path, headers=door.bearer())
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "template_in_use")
+    assert accepted.status_code == 202
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.USER, 404)])
+async def test_what_is_done_to_a_template_every_administrator_may_follow(
+    door: Door, role: Role, status: int
+) -> None:
+    asked = await baked(door)
+    another = replace(USER, id="usr_9", role=role)
+    path = f"/v1/operations/{asked['id']}"
+
+    seen = await door.client.get(path, headers=door.bearer(another))
+    ticket = await door.client.post(f"{path}/log-tickets", headers=door.bearer(another))
+
+    assert seen.status_code == status
+    assert ticket.is_success is (role is Role.ADMIN)
+
+
+async def test_another_administrator_may_call_a_bake_off(door: Door) -> None:
+    asked = await bake(door)
+
+    answer = await door.client.post(
+        f"/v1/operations/{asked['id']}/cancel", headers=door.bearer(OTHER)
+    )
+
+    assert answer.status_code == 202
+
+
+async def test_what_is_done_to_a_server_its_owner_alone_may_follow(door: Door) -> None:
+    operation = (await door.deploy()).json()
+
+    seen = await door.client.get(f"/v1/operations/{operation['id']}", headers=door.bearer(OTHER))
+
+    assert seen.status_code == 404
+
+
 async def test_an_unknown_game_cannot_be_baked(door: Door) -> None:
     answer = await door.client.post(PATH, json={"game": "chess"}, headers=door.bearer())
 

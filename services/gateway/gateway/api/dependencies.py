@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from common.contracts.base import now
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.admission import NotAuthenticated
-from gateway.domain.user import User
+from gateway.domain.user import Role, User
 from gateway.handlers import users
 from gateway.handlers.hypervisor import check_admin
 from gateway.ports.accounts import Passwords, Tokens
@@ -57,6 +57,11 @@ class Authenticated:
     def user_id(self) -> str:
         """Return the id that owned things carry."""
         return self.user.id
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the caller is an administrator."""
+        return self.user.role is Role.ADMIN
 
 
 async def authenticated(

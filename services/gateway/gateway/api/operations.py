@@ -56,7 +56,9 @@ async def list_operations(
 @router.get("/{id}")
 async def get_operation(id: OperationId, caller: Caller, gateway: Gateway) -> OperationView:
     """Return one operation."""
-    operation = await operations.get_operation(id, owner_id=caller.user_id, work=gateway.work)
+    operation = await operations.get_operation(
+        id, owner_id=caller.user_id, is_admin=caller.is_admin, work=gateway.work
+    )
     return OperationView.of(operation)
 
 
@@ -66,7 +68,7 @@ async def request_cancel(
 ) -> OperationView:
     """Ask for an operation to be called off and taken back. Asking again changes nothing."""
     operation = await operations.request_cancel(
-        id, owner_id=caller.user_id, work=gateway.work, at=now()
+        id, owner_id=caller.user_id, is_admin=caller.is_admin, work=gateway.work, at=now()
     )
     response.headers["Location"] = operation_path(operation.id)
     return OperationView.of(operation)
@@ -76,7 +78,11 @@ async def request_cancel(
 async def issue_log_ticket(id: OperationId, caller: Caller, gateway: Gateway) -> LogTicket:
     """Return a short-lived ticket for the operation's log, and where to show it."""
     ticket = await operations.issue_log_ticket(
-        id, owner_id=caller.user_id, work=gateway.work, tokens=gateway.tokens
+        id,
+        owner_id=caller.user_id,
+        is_admin=caller.is_admin,
+        work=gateway.work,
+        tokens=gateway.tokens,
     )
     history = f"{gateway.public_log_url.rstrip('/')}{operation_path(id)}/log"
     return LogTicket(

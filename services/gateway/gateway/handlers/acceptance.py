@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
@@ -21,11 +22,15 @@ from gateway.ports.work import UnitOfWork, Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Of which server something is asked, by whom. Under one ``key`` it is asked for once."""
+    """Of which server something is asked, by whom. Under one ``key`` it is asked for once.
+
+    ``purpose``: what it is there for; a template is asked for nothing as if it were a server.
+    """
 
     server_id: str
     owner_id: str
     key: RequestKey | None = None
+    purpose: Literal["server", "template"] = "server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,7 @@ async def accept(
     async with work() as tx:
         # The operation before its server: facts lock them in this order too.
         held = await tx.operations.hold_active(asked.server_id)
-        server = own(await tx.servers.hold(asked.server_id), asked.owner_id)
+        server = _meant(await tx.servers.hold(asked.server_id), asked)
         if asked.key and await tx.request_keys.find(asked.key):
             return await accepted_before(tx, asked.key)
         if server.phase is Phase.DELETED:
@@ -99,6 +104,13 @@ async def accepted_before(tx: Work, key: RequestKey) -> Operation:
             remedy="Send the same body again, or use a new key.",
         )
     return earlier.as_accepted()
+
+
+def _meant(server: Server | None, asked: Asked) -> Server:
+    server = own(server, asked.owner_id)
+    if server.spec.purpose != asked.purpose:
+        raise ServerNotFound("This is a template, not a server.", remedy="See GET /v1/templates.")
+    return server
 
 
 def own(server: Server | None, owner_id: str) -> Server:

@@ -25,6 +25,7 @@ from gateway.ports.records import RequestKey
 from gateway.ports.work import UnitOfWork
 
 SHORT: Final = 5.0
+MAY_BE_IN_USE: Final = frozenset({Phase.TEMPLATE, Phase.FAILED})  # failed: Proxmox has refused
 
 
 async def request_bake(
@@ -89,9 +90,9 @@ async def request_deletion(
         template = await tx.servers.find(id)
     if template is None or template.spec.purpose != "template":
         raise TemplateNotFound("There is no template of this id.", remedy="See GET /v1/templates.")
-    if template.phase is Phase.TEMPLATE:
+    if template.baked is not None and template.phase in MAY_BE_IN_USE:
         check_unused(await _clones(id, questions))
-    asked = Asked(server_id=id, owner_id=template.owner_id)
+    asked = Asked(server_id=id, owner_id=template.owner_id, purpose="template")
     return await request(asked, Kind.DELETE, work=work, at=at)
 
 
