@@ -312,6 +312,157 @@ class TestTheRelease:
         assert NAME in vm_of(world).snapshots
 
 
+class TestWhatIsOvertaken:
+    """Once nothing goes back to it, a snapshot goes when the server is up as it is."""
+
+    RESTART = update("op_3").model_copy(update={"kind": "restart"})
+    KILL = update("op_3").model_copy(update={"kind": "kill"})
+    START = update("op_4").model_copy(update={"kind": "start"})
+    CANCEL = CancelRequested(server_id="srv_1", operation_id="op_2")
+
+    @pytest.mark.parametrize("order", ["before", "after", "never"])
+    @pytest.mark.parametrize("way", ["forth", "back"])
+    async def test_a_restart_right_after_an_update_takes_the_snapshot_away(
+        self, world: FakeWorld, way: str, order: str
+    ):
+        await updated(world)
+        if way == "back":
+            await hear(world, back())
+            await run(world)
+        said = {
+            "before": [release(), self.RESTART],
+            "after": [self.RESTART, release()],
+            "never": [self.RESTART],
+        }[order]
+
+        for event in said:
+            await hear(world, event)
+        await run(world)
+
+        kept = way == "back" and order == "never"  # nobody says that the way back has succeeded
+        assert bool(vm_of(world).snapshots) is kept
+        assert (world.machines["srv_1"].stage, world.machines["srv_1"].kind) == (
+            Stage.READY, Kind.RESTART,
+        )  # fmt: skip
+
+    async def test_the_outcome_is_said_before_and_can_be_asked_for_again(self, world: FakeWorld):
+        await updated(world)
+        said: list[int] = []
+
+        def count_facts(name: str) -> None:
+            if name == "delete_snapshot":
+                said.append(len(world.memory.facts(VMReady)))
+
+        world.hypervisor.before = count_facts
+        await hear(world, self.RESTART)
+        await run(world)
+        await hear(world, self.RESTART.model_copy(update={"id": "evt_again"}))
+
+        assert said == [2]
+        assert [fact.kind for fact in world.memory.facts(VMReady)] == ["update"] + ["restart"] * 2
+
+    @pytest.mark.parametrize("while_it", ["snapshot", "rollback"])
+    @pytest.mark.parametrize("cancelled", [True, False])
+    async def test_after_a_kill_it_stays_until_the_server_is_started_as_it_is(
+        self, world: FakeWorld, while_it: str, cancelled: bool
+    ):
+        await hear(world, update())
+        if while_it == "rollback":
+            await run(world)
+            await hear(world, back())
+        waiting: list[Event] = [self.CANCEL, self.KILL] if cancelled else [self.KILL]
+
+        async def overtake() -> None:
+            while while_it not in world.hypervisor.calls:
+                await asyncio.sleep(0)
+            for event in waiting:
+                await hear(world, event)
+
+        await asyncio.gather(run(world), overtake())
+        await run(world)
+        killed = world.machines["srv_1"].stage, list(vm_of(world).snapshots)
+        await hear(world, self.START)
+        await run(world)
+
+        assert killed == (Stage.OFF, [NAME])
+        assert world.machines["srv_1"].stage is Stage.READY
+        assert not vm_of(world).snapshots
+
+    async def test_a_kill_when_the_vm_is_back_and_the_game_is_not_is_no_other(
+        self, world: FakeWorld
+    ):
+        await updated(world)
+        await hear(world, back())
+        await run(world)
+        for event in (self.CANCEL, self.KILL, self.START):
+            await hear(world, event)
+            await run(world)
+
+        assert not vm_of(world).snapshots
+
+    async def test_after_a_way_back_that_failed_it_stays_until_the_next_update(
+        self, world: FakeWorld
+    ):
+        await updated(world)
+        world.hypervisor.snapshot_outcomes = [NO_SNAPSHOTS]
+        await hear(world, back())
+        await run(world)
+        failed = world.machines["srv_1"].stage
+
+        await hear(world, self.RESTART)
+        await run(world)
+        kept = list(vm_of(world).snapshots)
+        await hear(world, update("op_4"))
+        await run(world)
+
+        assert (failed, kept) == (Stage.FAILED, [NAME])
+        assert list(vm_of(world).snapshots) == ["yard-op_4"]
+
+    async def test_those_of_others_stay(self, world: FakeWorld):
+        await updated(world)
+        vm_of(world).snapshots["by-hand"] = FakeSnapshot("", "x")
+
+        await hear(world, self.RESTART)
+        await run(world)
+
+        assert list(vm_of(world).snapshots) == ["by-hand"]
+
+    async def test_where_it_cannot_be_removed_a_later_operation_tries_again(self, world: FakeWorld):
+        await updated(world)
+        world.hypervisor.snapshot_outcomes = [NO_SNAPSHOTS]
+
+        await hear(world, self.RESTART)
+        await run(world)
+        left = list(vm_of(world).snapshots)
+        await hear(world, self.START)
+        await run(world)
+
+        assert (left, list(vm_of(world).snapshots)) == ([NAME], [])
+        assert not world.memory.facts(VMFailed)
+
+    @pytest.mark.parametrize("cut", range(1, 15))
+    @pytest.mark.parametrize("when", ["before", "after"])
+    async def test_cut_anywhere_a_later_operation_heals_it(
+        self, world: FakeWorld, when: str, cut: int
+    ):
+        await updated(world)
+        await hear(world, self.RESTART)
+
+        await is_cut_off(world, when, at=cut)
+        await run(world)
+        await hear(world, self.START)
+        await run(world)
+
+        assert not vm_of(world).snapshots
+        assert world.machines["srv_1"].stage is Stage.READY
+
+    async def test_one_that_was_never_updated_is_asked_for_no_snapshots(self, world: FakeWorld):
+        await hear(world, self.RESTART)
+        await run(world)
+
+        assert "snapshots" not in world.hypervisor.calls
+
+
 async def about_to(way: str) -> FakeWorld:
     """Return a world in which a server is about to be updated, taken back or let go."""
     world = FakeWorld()

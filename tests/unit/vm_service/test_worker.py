@@ -18,10 +18,11 @@ from common.contracts.events import (
     VMRemovalBlocked,
 )
 from tests.fakes.vm_service import HOST_KEY, NETWORK, SPEC, FakeVM, FakeWorld, Killed
-from vm_service.domain.machine import planned, unwanted
+from vm_service.domain.machine import planned
 from vm_service.domain.placement import UNRECORDED, Place
 from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.domain.turning import unwanted
 from vm_service.handlers.requests import on_event
 from vm_service.handlers.turns import Turns
 from vm_service.handlers.worker import work_on_machine

@@ -34,6 +34,7 @@ machines: Final = Table(
     Column("rebooting", Boolean, nullable=False),
     Column("boot_needed", Boolean, nullable=False),
     Column("snapshot", String(64)),
+    Column("snapshot_over", Boolean, nullable=False),
     Column("power", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("since", UTCDateTime),

@@ -16,8 +16,9 @@ from common.contracts.events import (
     RollbackRequested,
     SnapshotReleased,
 )
-from vm_service.domain.machine import Failure, Machine, planned, tombstone, turned, unwanted
+from vm_service.domain.machine import Failure, Machine, planned, tombstone
 from vm_service.domain.program import Kind, Stage, program
+from vm_service.domain.turning import let_go, turned, unwanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,8 @@ def _rollback(event: RollbackRequested, machine: Machine | None) -> Decision:
 
 def _release(event: SnapshotReleased, machine: Machine | None) -> Decision:
     """Remove a snapshot at leisure; whatever is newer, or under way, goes first."""
+    if machine is not None and machine.operation_id > event.operation_id:
+        return Decision(record=let_go(machine, operation_id=event.operation_id))
     if machine is None or not machine.is_settled or machine.operation_id != event.operation_id:
         return OVERTAKEN
     if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK}:

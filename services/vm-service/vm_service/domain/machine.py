@@ -49,7 +49,8 @@ class Machine:
     leftover: str | None = None  # UPID of a task of the work that was taken over from
     rebooting: bool = False  # a reboot of ours may still switch the VM on
     boot_needed: bool = False  # the guest does not know yet that its disk has grown
-    snapshot: str | None = None  # made by an update before anything was done in the guest
+    snapshot: str | None = None  # an update's, made before anything was done in the guest
+    snapshot_over: bool = False  # nothing goes back to it any more
     power: PowerState = "unknown"  # as it was seen last
     attempt: int = 0  # of the step that runs; 0: not begun
     since: datetime | None = None  # when the step that runs was begun
@@ -111,32 +112,6 @@ def tombstone(*, server_id: str, operation_id: str) -> Machine:
     return Machine(
         server_id=server_id, operation_id=operation_id, kind=Kind.REMOVE, stage=Stage.GONE
     )
-
-
-def turned(machine: Machine, kind: Kind, *, operation_id: str) -> Machine:
-    """Return the machine turned to something else, at its beginning, whatever it was doing."""
-    # A clone under way is the removal's to end; any other task is only in the way.
-    left = machine.task if machine.owned else None
-    return replace(
-        machine,
-        operation_id=operation_id,
-        kind=kind,
-        stage=Stage.WORKING,
-        step=program(kind).steps[0],
-        force=False,
-        task=None if machine.owned else machine.task,
-        leftover=left or machine.leftover,
-        attempt=0,
-        since=None,
-        failure=None,
-    )
-
-
-def unwanted(machine: Machine, *, operation_id: str) -> Machine:
-    """Return the machine on its way out, whatever it was doing; what is removed stays so."""
-    if machine.kind is Kind.REMOVE and machine.stage in {Stage.WORKING, Stage.GONE}:
-        return replace(machine, operation_id=operation_id)
-    return turned(machine, Kind.REMOVE, operation_id=operation_id)
 
 
 def moved_on(machine: Machine) -> Machine:

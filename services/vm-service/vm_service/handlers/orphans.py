@@ -10,11 +10,11 @@ from typing import Final
 from common.contracts.base import now
 from common.contracts.orphans import Orphan
 from common.metrics import ORPHANS_REMOVED
-from vm_service.domain.machine import unwanted
 from vm_service.domain.orphans import Finding, Record, Ruling, finding, life_of, worth_a_look
 from vm_service.domain.ownership import Sighting, mark_of
 from vm_service.domain.sweep import Rules, by_hand
 from vm_service.domain.trouble import Trouble, Verdict, judge
+from vm_service.domain.turning import unwanted
 from vm_service.domain.vm import Listed
 from vm_service.ports import Hypervisor, Ledger, UnitOfWork
 

@@ -62,6 +62,7 @@ async def work_on_machine(server_id: str, *, work: UnitOfWork, tools: Tools) -> 
         try:
             while not job.machine.is_settled:
                 await _take_step(job)
+            await snapshots.tidy(job)
         except Overtaken:
             continue
         return  # turned to something else by now, it is found due again when the lease is back
