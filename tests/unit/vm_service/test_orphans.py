@@ -106,6 +106,18 @@ TABLE = {
         Ruling.FOREIGN,
     ),
     "a template, even one with our mark": (judged(mark("srv_1"), template=True), Ruling.FOREIGN),
+    "a template of ours whose removal was refused": (
+        judged(mark("srv_1"), record("srv_1", Life.BLOCKED), template=True),
+        Ruling.RESUME,
+    ),
+    "what has become a template of others'": (
+        judged("mine now", record("srv_1", Life.BLOCKED), template=True),
+        Ruling.BLOCKED,
+    ),
+    "a template of ours that is locked": (
+        judged(mark("srv_1"), record("srv_1", Life.BLOCKED), template=True, lock="backup"),
+        Ruling.BLOCKED,
+    ),
     "hidden from our token": (judged(hidden=True), Ruling.FOREIGN),
     "half a clone on an id we reserved": (judged("", GONE, lock="clone"), Ruling.BLOCKED),
     "half a clone that nobody reserved": (judged("", lock="clone"), Ruling.FOREIGN),
@@ -175,6 +187,17 @@ def test_a_broken_clone_that_our_token_cannot_see_comes_with_the_command_too():
     assert orphan.verdict == "cleanup_blocked"
     assert orphan.command == f"qm unlock {VMID} && qm destroy {VMID}"
     assert f"look first: qm config {VMID}" in orphan.reason
+
+
+@pytest.mark.parametrize("records", [(), (GONE,)])
+def test_a_template_of_ours_that_nobody_remembers_is_left_and_not_said_to_lack_our_mark(
+    records: tuple[Record, ...],
+):
+    orphan = told(judged(mark("srv_1"), *records, template=True), ripe=True)
+
+    assert (orphan.verdict, orphan.command) == ("foreign_vm", None)
+    assert "template" in orphan.reason
+    assert "does not carry" not in orphan.reason
 
 
 def test_nobody_is_told_to_destroy_what_took_the_place_of_a_vm_of_ours():

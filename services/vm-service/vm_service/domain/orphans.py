@@ -45,7 +45,8 @@ class Proof(StrEnum):
     MARKED = "marked"  # our mark, and nothing in the way
     LOCKED = "locked"  # our mark, and a lock
     HALF = "half"  # a clone under way or broken off: nobody's name is on it yet
-    FOREIGN = "foreign"  # no mark, somebody else's, or a template
+    TEMPLATE = "template"  # our mark, and nothing in the way, but others may rest on it
+    FOREIGN = "foreign"  # no mark, somebody else's, or a template that is locked
     HIDDEN = "hidden"  # something is there, and our token may not see it
     ABSENT = "absent"  # there is no VM (any more)
 
@@ -77,26 +78,21 @@ EVERYBODYS: Final = frozenset({"spawnyard", "a-name-of-its-own"})
 
 _ALL: Final = tuple(Proof)
 _SEEN: Final = tuple(proof for proof in Proof if proof is not Proof.ABSENT)
+_AGAIN: Final = (Proof.ABSENT, Proof.MARKED, Proof.TEMPLATE)
+_STRANGE: Final = (Claim.GONE, Claim.NOTHING, Claim.ELSEWHERE, Claim.NAMELESS)  # unless said below
 _IN_THE_WAY: Final = (Proof.LOCKED, Proof.HALF, Proof.FOREIGN, Proof.HIDDEN)
 RULINGS: Final[Mapping[tuple[Claim, Proof], Ruling]] = {
     **{(claim, Proof.ABSENT): Ruling.EXPLAINED for claim in Claim},
     **{(Claim.LIVING, proof): Ruling.EXPLAINED for proof in _ALL},
     **{(Claim.ABANDONED, proof): Ruling.RESUME for proof in _ALL},
-    (Claim.BLOCKED, Proof.ABSENT): Ruling.RESUME,
-    (Claim.BLOCKED, Proof.MARKED): Ruling.RESUME,
+    **{(Claim.BLOCKED, proof): Ruling.RESUME for proof in _AGAIN},
     **{(Claim.BLOCKED, proof): Ruling.BLOCKED for proof in _IN_THE_WAY},
+    **{(claim, proof): Ruling.FOREIGN for claim in _STRANGE for proof in _SEEN},
     (Claim.GONE, Proof.MARKED): Ruling.DELETE,
     (Claim.GONE, Proof.LOCKED): Ruling.BLOCKED,
     (Claim.GONE, Proof.HALF): Ruling.BLOCKED,
-    (Claim.GONE, Proof.FOREIGN): Ruling.FOREIGN,
-    (Claim.GONE, Proof.HIDDEN): Ruling.FOREIGN,
-    **{(Claim.ELSEWHERE, proof): Ruling.FOREIGN for proof in _SEEN},
-    **{(Claim.NAMELESS, proof): Ruling.FOREIGN for proof in _SEEN},
     (Claim.NOTHING, Proof.MARKED): Ruling.DELETE,
     (Claim.NOTHING, Proof.LOCKED): Ruling.BLOCKED,
-    (Claim.NOTHING, Proof.HALF): Ruling.FOREIGN,
-    (Claim.NOTHING, Proof.FOREIGN): Ruling.FOREIGN,
-    (Claim.NOTHING, Proof.HIDDEN): Ruling.FOREIGN,
 }
 
 
@@ -139,10 +135,11 @@ def proof_of(listed: Listed | None, sighting: Sighting | None, *, install: str) 
         return Proof.ABSENT
     if sighting.hidden:
         return Proof.HIDDEN
-    if listed is not None and listed.template:
-        return Proof.FOREIGN
     mark = mark_of(sighting.description)
-    if mark is not None and mark.install == install:
+    is_ours = mark is not None and mark.install == install
+    if listed is not None and listed.template:
+        return Proof.TEMPLATE if is_ours and not sighting.lock else Proof.FOREIGN
+    if is_ours:
         return Proof.LOCKED if sighting.lock else Proof.MARKED
     nameless = sighting.lock in UNFINISHED and not sighting.description.strip()
     return Proof.HALF if nameless else Proof.FOREIGN
@@ -166,6 +163,9 @@ def claim_of(
     return (Claim.NAMELESS if mark.install in EVERYBODYS else Claim.NOTHING), None
 
 
+_OURS: Final = frozenset({Proof.MARKED, Proof.LOCKED, Proof.TEMPLATE})
+
+
 def finding(
     place: tuple[str, int],
     sighting: Sighting | None,
@@ -177,7 +177,7 @@ def finding(
     """Put together what is seen at a node and VM id, and what the database says of it."""
     node, vmid = place
     proof = proof_of(listed, sighting, install=install)
-    ours = sighting if proof in {Proof.MARKED, Proof.LOCKED} else None
+    ours = sighting if proof in _OURS else None
     mark = mark_of(ours.description) if ours else None
     claim, record = claim_of(vmid, mark, records)
     return Finding(

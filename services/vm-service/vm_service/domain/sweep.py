@@ -152,17 +152,22 @@ _REASONS: Final[Mapping[tuple[Claim, Proof], str]] = {
     (Claim.NOTHING, Proof.MARKED): "our database knows nothing of its server",
     (Claim.NOTHING, Proof.HALF): "a clone that we have not begun",
     **dict.fromkeys(
-        [(Claim.ELSEWHERE, Proof.MARKED), (Claim.ELSEWHERE, Proof.LOCKED)],
+        [(Claim.GONE, Proof.TEMPLATE), (Claim.NOTHING, Proof.TEMPLATE)],
+        "a template with our mark that our database knows nothing of: a sweep removes none",
+    ),
+    **dict.fromkeys(
+        [(Claim.ELSEWHERE, proof) for proof in (Proof.MARKED, Proof.LOCKED, Proof.TEMPLATE)],
         "its mark is that of a server whose VM has another id: a copy",
     ),
     **dict.fromkeys(
-        [(Claim.NAMELESS, Proof.MARKED), (Claim.NAMELESS, Proof.LOCKED)],
+        [(Claim.NAMELESS, proof) for proof in (Proof.MARKED, Proof.LOCKED, Proof.TEMPLATE)],
         "our database knows nothing of its server, and other installations may have the name "
         "in its mark: it is the one that is used where SPAWNYARD_INSTALL_ID is not set",
     ),
 }
 _GENERAL: Final[Mapping[Proof, str]] = {
     Proof.MARKED: "its removal was refused",
+    Proof.TEMPLATE: "its removal was refused",
     Proof.LOCKED: "it is locked, and an API token cannot unlock it",
     Proof.HALF: "a clone that was broken off is locked, and an API token cannot unlock it",
     Proof.ABSENT: "there is no such VM any more",
