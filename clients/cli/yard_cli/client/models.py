@@ -108,7 +108,7 @@ class Game(Answer, frozen=True):
 
 
 class Template(Answer, frozen=True):
-    """A template that carries a game's packages; ``current``: servers are cloned from it."""
+    """A template that carries a game's packages; ``current``: by today's recipe."""
 
     id: str
     game: str

@@ -40,10 +40,10 @@ def show(url: options.Url = None, data: options.Data = None, as_json: options.Js
         show_json(found)
         return
     rows = [
-        (one.game, one.phase, _use(one), f"{one.vmid or ''}", one.node or "", _baked(one), one.id)
+        (one.game, one.phase, _today(one), f"{one.vmid or ''}", one.node or "", _baked(one), one.id)
         for one in found
     ]
-    columns = ("GAME", "PHASE", "IN USE", "VM", "NODE", "BAKED", "ID")
+    columns = ("GAME", "PHASE", "CURRENT", "VM", "NODE", "BAKED", "ID")
     show_table(columns, rows, what="templates")
 
 
@@ -63,8 +63,8 @@ def delete(
     ask(Manner(url=url, data=data, follow=follow, as_json=as_json), request)
 
 
-def _use(template: Template) -> str:
-    """Tell whether new servers are cloned from it."""
+def _today(template: Template) -> str:
+    """Tell whether it is made by what its game has today; others are cloned from no more."""
     if template.current:
         return "yes"
     return "out of date" if template.phase == "template" else ""

@@ -28,8 +28,8 @@ class BakeWish(BaseModel, frozen=True, extra="forbid"):
 class TemplateView(BaseModel):
     """A template. ``vmid``, ``node``, ``base`` (what it was cloned from) once it is baked.
 
-    ``current``: new servers of the game may be cloned from it; not if what it is made by
-    (``recipe``) has changed since.
+    ``current``: what it is made by (``recipe``) is what the game has today, so that new servers
+    are cloned from it, as long as its VM is there and ``base`` is in the hypervisor's settings.
     """
 
     id: str
