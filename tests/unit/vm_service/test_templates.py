@@ -147,6 +147,17 @@ class TestABake:
         assert failed.remedy
         assert not {"stop", "make_template"} & set(world.hypervisor.calls)
 
+    async def test_it_has_all_its_time_for_that_whenever_the_gateway_ends_the_bake(
+        self, world: FakeWorld
+    ):
+        machine = world.machines[TEMPLATE]
+        world.machines[TEMPLATE] = replace(machine, deadline=START)
+
+        await hear(world, sealed())
+        await run(world)
+
+        assert len(world.memory.facts(VMTemplated)) == 1
+
     async def test_half_a_template_is_a_failure_never_a_template(self, world: FakeWorld):
         world.hypervisor.template_outcomes = ["out of space: no base image"]
 

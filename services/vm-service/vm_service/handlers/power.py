@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from vm_service.domain.program import CHANGES
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Power, is_of_snapshot
 from vm_service.handlers.job import Job
@@ -103,9 +104,9 @@ async def _obeyed(job: Job, *, limit: float) -> None:
 
 
 def _time_left(job: Job) -> float:
-    """Return how many more seconds the guest has: half of those the operation has, at most."""
+    """Return how many more seconds the guest has: half of those a change has, at most."""
     left = job.tools.grace - job.age().total_seconds()
-    if job.machine.deadline is not None:
+    if job.machine.deadline is not None and job.machine.kind in CHANGES:
         left = min(left, (job.machine.deadline - job.tools.now()).total_seconds() / 2)
     return left
 
