@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from proxmoxer.core import ResourceException
 
+from proxmox_lab.site.store import Store
+from proxmox_lab.site.things import Machine
 from tests.contract.lab.conftest import Site
 from tests.contract.lab.test_proxmoxer import clone
 
@@ -80,3 +82,21 @@ async def test_the_cloud_init_drive_tells_who_is_let_in(site: Site, machine: Any
         "chpasswd:\n  expire: False\n"
     )
     assert "      - type: dhcp4\n      - type: ipv6_slaac\n" in network
+
+
+async def test_a_machine_is_called_a_template_before_its_disk_is_one(
+    site: Site, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[str | None, bool]] = []
+    store = type(site.lab.store)
+    save_machine = store.save_machine
+
+    def save(self: Store, machine: Machine) -> None:
+        saved.append((machine.config.get("template"), "/base-" in machine.config["scsi0"]))
+        save_machine(self, machine)
+
+    monkeypatch.setattr(store, "save_machine", save)
+    upid = await site.call(machine.template.post)
+
+    assert (await site.finished(upid))["exitstatus"] == "OK"
+    assert saved == [("1", False), ("1", True)]
