@@ -24,7 +24,7 @@ import pexpect
 from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.adapters.ansible.job import BORN, MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
-from provisioner.adapters.ansible.warm import PACKED, Forked, load
+from provisioner.adapters.ansible.warm import PACKED, Forked, load, packed_in
 from provisioner.domain.inventory import shared_by, ssh_options
 from provisioner.domain.play import BROKEN, KILLED, NOT_RUN, PlayEnded
 
@@ -139,7 +139,7 @@ def _prepare(job: Job) -> None:
         files[KEY] = job.private_key
     job.directory.mkdir(mode=0o700, parents=True)
     if job.modules is not None:
-        job.modules.mkdir(mode=0o700, exist_ok=True)
+        packed_in(job.modules).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in files.items():
         path = job.directory / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -150,7 +150,7 @@ def _environment(job: Job) -> dict[str, str]:
     common = ssh_options(job.directory / "known_hosts")
     shared = shared_by(job.socket or job.directory / "c", stays=60)
     key = {"ANSIBLE_PRIVATE_KEY_FILE": str(job.directory / KEY)} if job.private_key else {}
-    packed = {PACKED: str(job.modules)} if job.modules else {}
+    packed = {PACKED: str(packed_in(job.modules))} if job.modules else {}
     return {
         **key,
         **packed,

@@ -56,6 +56,16 @@ def load() -> None:
     gc.freeze()
 
 
+def packed_in(kept: Path) -> Path:
+    """Return where, below ``kept``, modules are that this Ansible has packed, and no other.
+
+    Ansible itself keeps them no longer than a run, and names no version.
+    """
+    release: Any = importlib.import_module("ansible.release")
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return kept / f"{release.__version__}-{python}"
+
+
 class Forked(pexpect.spawn):  # pyright: ignore[reportMissingTypeArgument]  only its stubs are generic
     """A terminal in which Ansible plays in a fork of this process, in place of a program."""
 
