@@ -6,6 +6,7 @@ import pytest
 
 from proxmox_lab.guests.simulated.model.files import Kind, Node
 from proxmox_lab.guests.simulated.model.units import Activity
+from proxmox_lab.guests.simulated.system.jobs import boot_units, halt_units
 from tests.unit.lab_guests.conftest import Bench
 from tests.unit.playbooks.play import PLAYBOOKS, Play, read
 from tests.unit.playbooks.test_game_stand_ins import GAMES
@@ -62,6 +63,19 @@ async def test_a_bake_leaves_the_packages_and_no_game_that_runs(hall: Bench, fol
 
 
 @every_game
+async def test_a_clone_of_what_was_baked_boots_without_the_game(hall: Bench, folder: Path):
+    before = hall.machine.units.wanted_at_boot()
+    await bake(hall, folder)
+
+    await halt_units(hall.machine)
+    await boot_units(hall.machine)
+
+    unit = read(folder / "game.yml")["unit"]
+    assert hall.machine.units.wanted_at_boot() == before
+    assert (await hall.sh(f"systemctl is-active {unit}")).out != b"active\n"
+
+
+@every_game
 async def test_on_what_was_baked_a_game_installs_no_package(hall: Bench, folder: Path):
     await bake(hall, folder)
     before = dict(hall.machine.disk.packages)
@@ -73,3 +87,4 @@ async def test_on_what_was_baked_a_game_installs_no_package(hall: Bench, folder:
     assert hall.machine.disk.packages == before
     unit = first.variables["unit"]
     assert (await hall.sh(f"systemctl is-active {unit}")).out == b"active\n"
+    assert (await hall.sh(f"systemctl is-enabled {unit}")).out == b"enabled\n"
