@@ -13,7 +13,8 @@ from tests.unit.playbooks.test_game_stand_ins import GAMES
 from tests.unit.playbooks.vendor import play
 
 OWN = ("/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub")
-KEYS = "/home/yard/.ssh/authorized_keys"
+# cloud-init gives a key that is for everybody to root as well, if only with a word of refusal.
+KEYS = ("/home/yard/.ssh/authorized_keys", "/root/.ssh/authorized_keys")
 ID = "/etc/machine-id"
 
 every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.name)
@@ -22,7 +23,7 @@ every_game = pytest.mark.parametrize("folder", GAMES, ids=lambda folder: folder.
 def lived_in(hall: Bench) -> None:
     """Give the guest what its first boot gave it."""
     node = Node(kind=Kind.FILE, mode=0o600)
-    for path in (*OWN, KEYS, ID):
+    for path in (*OWN, *KEYS, ID):
         hall.machine.files.make_directories(str(Path(path).parent))
         hall.machine.files.write(path, b"mine", template=node)
     hall.machine.disk.instance = "mine"
@@ -57,9 +58,19 @@ async def test_a_bake_leaves_the_packages_and_no_game_that_runs(hall: Bench, fol
     assert read(folder / "game.yml")["unit"] not in {
         name.removesuffix(".service") for name in running
     }
-    assert not [path for path in (*OWN, KEYS, "/usr/sbin/policy-rc.d") if files.find(path)]
+    assert not [path for path in (*OWN, *KEYS, "/usr/sbin/policy-rc.d") if files.find(path)]
     assert files.text(ID) == ""
     assert hall.machine.disk.instance == ""
+
+
+def test_the_keys_go_last_by_one_command_that_puts_all_on_the_disk():
+    *_, last = read(PLAYBOOKS / "roles" / "seal" / "tasks" / "main.yml")
+
+    # A second login could fail already, and a guest that does not obey is switched off.
+    assert "loop" not in last
+    script = last["ansible.builtin.command"]["argv"][-1]
+    assert script.split()[:2] == ["rm", "-f"]
+    assert script.endswith("&& sync")
 
 
 @every_game
