@@ -33,8 +33,12 @@ def stay_with(parent: int) -> None:
 
 
 def end_descendants() -> None:
-    """Kill every process that descends from this one, and wait until none is left."""
-    _end(lambda: _descendants(os.getpid()))
+    """Kill every process that descends from this one, and wait until none is left.
+
+    For a process whose children nobody in it waits for: it learns how all of them ended.
+    """
+    _end(_living_descendants)
+    _reap()
 
 
 def end_marked(name: str, value: str) -> None:
@@ -45,15 +49,18 @@ def end_marked(name: str, value: str) -> None:
     _end(lambda: [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid)])
 
 
+def _living_descendants() -> list[int]:
+    _reap()
+    return _descendants(os.getpid())
+
+
 def _end(find: Callable[[], list[int]]) -> None:
     deadline = time.monotonic() + PATIENCE
     while (pids := find()) and time.monotonic() < deadline:
         for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        _reap()
         time.sleep(0.02)
-    _reap()
 
 
 def _reap() -> None:
