@@ -94,6 +94,22 @@ async def test_one_that_has_died_meanwhile_is_not_given(runs: Path):
         assert await heard(child) == b"{}\njob\n\n"
 
 
+async def test_one_that_hangs_while_it_loads_holds_no_run_up(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(nursery_module, "LOADING", 0.5)
+    hangs_once = "import os, time; os.path.lexists('once') or [os.symlink("
+    hangs_once += "str(os.getpid()), 'once'), os.mkdir('hangs'), time.sleep(600)]; "
+    nursery = a_nursery(runs, hangs_once + SCRIPT)
+    async with kept(nursery):
+        await until((runs / "hangs").exists)
+
+        child = await nursery.take()
+
+        assert await heard(child) == b"{}\njob\n\n"
+    assert not Path("/proc", (runs / "once").readlink()).exists()
+
+
 async def test_none_is_left_when_nobody_keeps_it_any_more(runs: Path):
     nursery = a_nursery(runs, f"import os; open('pid', 'w').write(str(os.getpid())); {SCRIPT}")
     async with kept(nursery):

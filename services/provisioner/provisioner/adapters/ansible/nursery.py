@@ -15,6 +15,8 @@ from provisioner.adapters.ansible.job import BORN
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME: Final = "ansible"  # below the folder of runs: what stays from run to run, no secrets
 CONFIG: Final = "ansible.cfg"  # empty: nobody else's counts
+LOADING: Final = 60.0  # seconds a spare is waited for; one takes two, on a busy machine ten
+ENDING: Final = 5.0  # seconds until one that was killed is gone
 PAUSE: Final = 3.0  # seconds in which the spare's successor does not disturb what it has begun
 
 
@@ -86,13 +88,14 @@ def _spare(child: Process) -> _Spare:
 
 
 async def _is_well(spare: _Spare) -> bool:
-    """Wait until it has loaded all; return whether it still lives then."""
+    """Wait until it has loaded all, but not for ever; return whether it has, and lives."""
     try:
-        await asyncio.wait({spare.warming})
+        await asyncio.wait({spare.warming}, timeout=LOADING)
     except asyncio.CancelledError:
         await _ended(spare.child)
         raise
-    if spare.child.returncode is None and spare.warming.result():
+    loaded = spare.warming.done() and spare.warming.result()
+    if spare.child.returncode is None and loaded:
         return True
     await _ended(spare.child)
     return False
@@ -101,7 +104,9 @@ async def _is_well(spare: _Spare) -> bool:
 async def _ended(child: Process) -> None:
     with suppress(ProcessLookupError):
         child.kill()
-    await child.wait()
+    with suppress(TimeoutError):  # one that waits for a dead disk cannot even be killed
+        async with asyncio.timeout(ENDING):
+            await child.wait()
 
 
 def _environment(home: Path) -> dict[str, str]:
