@@ -6,8 +6,10 @@ same name has to wait for it, else within.
 
 import fcntl
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as unix_socket
 from typing import Final
 
 LOGIN: Final = "yard-ssh-"  # what the folders of single logins are called
@@ -17,6 +19,24 @@ ALIVE: Final = "alive"
 def socket_of(folder: Path, login: str) -> Path:
     """Return the socket of the connection that logins of this name share."""
     return folder.absolute() / f"c-{login}"
+
+
+def sockets_in(folder: Path) -> list[Path]:
+    """Return the sockets of connections that logins share, or have shared."""
+    return [path for path in folder.glob("c-*") if path.is_socket()]
+
+
+def drop_dead(socket: Path) -> None:
+    """Remove a socket at which nobody listens any more: whoever opened it was killed."""
+    if not socket.is_socket():
+        return
+    with closing(unix_socket(AF_UNIX)) as asked:
+        try:
+            asked.connect(str(socket))
+        except ConnectionRefusedError:
+            socket.unlink(missing_ok=True)
+        except OSError:
+            pass  # it is gone meanwhile, or not ours to ask
 
 
 def lock_of(folder: Path) -> Path:

@@ -25,6 +25,7 @@ from provisioner.adapters.ansible.events import last_output, task_event
 from provisioner.adapters.ansible.job import BORN, MARK, Job, Told
 from provisioner.adapters.ansible.process_tree import end_descendants, end_marked, stay_with
 from provisioner.adapters.ansible.warm import PACKED, Forked, load, packed_in
+from provisioner.adapters.folders import drop_dead
 from provisioner.domain.inventory import shared_by, ssh_options
 from provisioner.domain.play import BROKEN, KILLED, NOT_RUN, PlayEnded
 
@@ -46,8 +47,7 @@ def main() -> None:
     stay_with(job.parent)
 
     def stop(_number: int, _frame: object) -> None:
-        end_descendants()
-        shutil.rmtree(job.directory, ignore_errors=True)
+        _clear(job)
         os._exit(143)
 
     with _locked(job.lock):
@@ -58,10 +58,17 @@ def main() -> None:
         try:
             ended = _play(job, told)
         finally:
-            end_descendants()
-            shutil.rmtree(job.directory, ignore_errors=True)
+            _clear(job)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _tell(told, Told(ended=ended))
+
+
+def _clear(job: Job) -> None:
+    """Leave nothing behind: no process, no folder, no socket of a connection that was ours."""
+    end_descendants()
+    shutil.rmtree(job.directory, ignore_errors=True)
+    if job.socket is not None:
+        drop_dead(job.socket)
 
 
 def _own_output() -> TextIO:

@@ -16,7 +16,14 @@ from provisioner.adapters.ansible.job import BORN, MARK, Job
 from provisioner.adapters.ansible.nursery import HOME, Nursery
 from provisioner.adapters.ansible.pipe import CHUNK, ToldLines, last_lines
 from provisioner.adapters.ansible.process_tree import end_marked
-from provisioner.adapters.folders import free, last_holder, lock_of, socket_of
+from provisioner.adapters.folders import (
+    drop_dead,
+    free,
+    last_holder,
+    lock_of,
+    socket_of,
+    sockets_in,
+)
 from provisioner.domain.play import BROKEN, HUNG, NOT_RUN, Play, PlayEnded, TaskEvent, silence
 
 PROGRAM: Final = "provisioner.adapters.ansible.playbook_run"
@@ -62,7 +69,7 @@ class AnsiblePlaybooks:
             await _to_its_end(_drained(child, errors))
 
     def sweep(self) -> None:
-        """Remove private folders whose runs are dead: they may hold what nobody should read."""
+        """Remove what dead runs have left: their folders may hold what nobody should read."""
         for folder in self.runs.glob("*/"):
             if folder.name == HOME:
                 continue
@@ -70,6 +77,8 @@ class AnsiblePlaybooks:
             with suppress(FileNotFoundError), free(lock_of(folder)) as is_free:
                 if is_free:
                     shutil.rmtree(folder, ignore_errors=True)
+        for socket in sockets_in(self.runs):
+            drop_dead(socket)
 
     async def _stop(self, child: Process, name: str) -> None:
         """End the child, which ends all that it started; what a dead one leaves is ended here."""
