@@ -59,7 +59,7 @@ async def play(task: Task) -> Run:
     if task.run.is_bake:
         return task.run.settled(_sealed(task))
     lock = await with_what_the_guest_tells(task, what.game, lock)
-    return task.run.advanced(timings=task.trace.timings, lock=lock)
+    return task.run.advanced(timings=task.trace.timings, lock=lock, played=what.game.played)
 
 
 def _sealed(task: Task) -> evt.GuestSealed:
@@ -95,9 +95,9 @@ def _play(task: Task, what: Installation, lock: Lock) -> Play:
 def _manner(task: Task, what: Installation, lock: Lock) -> Manner:
     run, spec = task.run, task.vm.spec.model_copy(update={"lock": lock})
     again = run.attempt > 1 or run.unfinished
-    return Manner(
-        again=again, restart=again or takes_restart(run.former, spec, quiet=what.game.quiet)
-    )
+    is_another = run.played != what.game.played  # which may write more than the settings ask for
+    restart = again or is_another or takes_restart(run.former, spec, quiet=what.game.quiet)
+    return Manner(again=again, restart=restart)
 
 
 STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {

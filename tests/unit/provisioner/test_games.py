@@ -1,5 +1,6 @@
 """The catalogue as the provisioner reads it."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from provisioner.adapters.games import GameFolders
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Query
 
-GAMES = GameFolders(Path(__file__).parents[3] / "playbooks")
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+GAMES = GameFolders(PLAYBOOKS)
 
 
 def test_a_manifest_becomes_a_game():
@@ -145,3 +147,28 @@ def test_players_connect_to_the_first_port_that_is_for_them(tmp_path: Path):
 
     assert GAMES.find("valheim").port == "game"
     assert a_catalogue(tmp_path, ports=ports).find("luanti").port == "game"
+
+
+PARTS = ("site.yml", "roles/service/tasks/main.yml", "games/luanti/templates/server.conf.j2")
+
+
+def test_what_is_played_is_known_by_all_that_it_is_made_of(tmp_path: Path):
+    copy = tmp_path / "playbooks"
+    shutil.copytree(PLAYBOOKS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    games = GameFolders(copy)
+    assert not games.find("luanti").played  # nobody asks: each of its settings takes a restart
+
+    schema = copy / "games" / "luanti" / "settings.schema.json"
+    content = json.loads(schema.read_text())
+    content["properties"]["motd"]["x-restart"] = "none"
+    schema.write_text(json.dumps(content))
+    known = [games.find("luanti").played]
+    for part in PARTS:
+        with (copy / part).open("a") as file:
+            file.write("\n# upgraded\n")
+        known.append(games.find("luanti").played)
+    (copy / "games" / "teeworlds" / "install.yml").write_text("[]")
+    (copy / "games" / "luanti" / "README.md").write_text("")
+
+    assert len(set(known)) == len(known)
+    assert games.find("luanti").played == known[-1]

@@ -62,9 +62,11 @@ def test_where_nobody_knows_what_was_applied_it_is_taken():
     assert takes_restart(None, after(motd="New"), quiet=QUIET)
 
 
-async def reconfigured(world: FakeProvisioner, operation: str, **settings: Any) -> None:
+async def reconfigured(
+    world: FakeProvisioner, operation: str, *, played: str = "", **settings: Any
+) -> None:
     """Have the server asked for with these settings, and what it was last made of."""
-    world.games.game = replace(GAME, quiet=frozenset({"motd"}))
+    world.games.game = replace(GAME, quiet=frozenset({"motd"}), played=played)
     spec = SPEC.model_copy(update={"settings": {**SPEC.settings, **settings}})
     spec = spec.model_copy(update={"lock": world.run.lock})
     await on_event(vm_ready(operation_id=operation, kind="reconfigure", spec=spec), work=world)
@@ -87,6 +89,27 @@ async def test_the_playbook_is_told_what_the_changed_settings_take():
 
     await reconfigured(world, "op_8", motd="Newest", slots=9)
     assert told(world) == (False, False)
+
+
+async def test_a_playbook_that_is_another_by_now_restarts_whatever_it_writes():
+    world = await once_deployed()
+    await reconfigured(world, "op_6", motd="New")
+    assert told(world) == (False, False)
+
+    await reconfigured(world, "op_7", played="upgraded", motd="Newer")
+    assert told(world) == (True, False)
+
+    await reconfigured(world, "op_8", played="upgraded", motd="Newest")
+    assert told(world) == (False, False)
+
+
+async def test_after_the_way_back_nobody_knows_which_playbook_wrote_what_is_there():
+    world = await once_deployed()
+    assert world.run.played is not None
+
+    await on_event(vm_ready(operation_id="op_6", kind="rollback"), work=world)
+
+    assert world.run.played is None
 
 
 async def test_a_playbook_that_was_cut_restarts_whatever_it_may_have_written():

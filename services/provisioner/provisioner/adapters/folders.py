@@ -31,6 +31,7 @@ def drop_dead(socket: Path) -> None:
     if not socket.is_socket():
         return
     with closing(unix_socket(AF_UNIX)) as asked:
+        asked.settimeout(1.0)
         try:
             asked.connect(str(socket))
         except ConnectionRefusedError:

@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
+from provisioner.adapters.playbook_digest import played
 from provisioner.adapters.task_count import count_tasks
 from provisioner.domain.errors import StepFailed
 from provisioner.domain.game import Game, Query, Sign, variant, varied
@@ -52,7 +53,7 @@ class GameFolders:
         manifest = varied(whole, chosen)
         properties: dict[str, Any] = _schema(folder).get("properties", {})
         secrets = (name for name, schema in properties.items() if schema.get("x-secret"))
-        quiet = (name for name, of in properties.items() if of.get("x-restart") == "none")
+        quiet = {name for name, of in properties.items() if of.get("x-restart") == "none"}
         inner = (port for port in manifest["ports"] if port.get("expose") == "loopback")
         fixed = (port["name"] for port in manifest["ports"] if port.get("same_outside"))
         return Game(
@@ -69,6 +70,7 @@ class GameFolders:
             hang=manifest.get("hang", HANG),
             secrets=frozenset(secrets),
             quiet=frozenset(quiet),
+            played=played(self.playbooks, folder) if quiet else "",
             roster=_roster(manifest),
             inner_ports={port["name"]: port["number"] for port in inner},
             directory=manifest.get("service", {}).get("directory"),

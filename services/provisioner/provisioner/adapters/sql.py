@@ -55,6 +55,7 @@ runs: Final = Table(
     Column("timings", Text, nullable=True),
     Column("lock", Text, nullable=True),
     Column("former", Text, nullable=True),
+    Column("played", String(64), nullable=True),
 )
 
 
@@ -96,6 +97,7 @@ def _columns(run: Run) -> dict[str, object]:
         "unfinished": run.unfinished,
         "lock": run.lock.model_dump_json() if run.lock else None,
         "former": run.former.model_dump_json() if run.former else None,
+        "played": run.played,
         "timings": TIMINGS.dump_json(run.timings).decode(),
     }
 
@@ -114,6 +116,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         lock=Lock.model_validate_json(row["lock"]) if row["lock"] else None,
         former=ServerSpec.model_validate_json(row["former"]) if row["former"] else None,
         timings=TIMINGS.validate_json(row["timings"] or "[]"),
+        played=row["played"],
     )
 
 

@@ -41,7 +41,8 @@ class Game:
     ``quiet`` those the game takes without a restart.
     ``hang``: so many seconds without a sign of life, and its playbook is given up.
     ``inner_ports``: those that only the guest itself uses. ``fixed_ports``: those that must have
-    the same number outside. ``source``: how a lock is made, of the ``variant`` the settings choose.
+    the same number outside. ``played``: a digest of the playbook, where a restart may depend on it;
+    else nothing. ``source``: how a lock is made, of the ``variant`` the settings choose.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Game:
     hang: float = 900.0
     secrets: frozenset[str] = field(default_factory=frozenset[str])
     quiet: frozenset[str] = field(default_factory=frozenset[str])
+    played: str = ""
     roster: Roster | None = None  # where its query does not tell who plays
     inner_ports: Mapping[str, int] = field(default_factory=dict[str, int])
     directory: str | None = None

@@ -35,6 +35,8 @@ def on_ready(known: Run | None, event: evt.VMReady) -> Run | None:
         lock=applied.lock if applied else known.lock,
         unfinished=applied is None,
         former=applied,
+        # What a snapshot holds was written by nobody knows which.
+        played=None if event.kind == "rollback" else known.played,
     )
 
 
@@ -69,7 +71,9 @@ def has_new_keys(known: Run | None, event: evt.VMReady) -> bool:
 def on_removal(known: Run | None, event: evt.RemovalRequested) -> Run | None:
     """Return the run as a removal leaves it (perhaps a tombstone), or None if it is too late."""
     cancelled = _cancelled(known, event)
-    return cancelled and replace(cancelled, host_keys=(), applied=None, former=None, lock=None)
+    return cancelled and replace(
+        cancelled, host_keys=(), applied=None, former=None, lock=None, played=None
+    )
 
 
 def on_cancel(known: Run | None, event: evt.CancelRequested) -> Run | None:

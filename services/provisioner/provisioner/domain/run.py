@@ -69,6 +69,7 @@ class Run:
     the last playbook on this guest applied to its end; none while one is under way, and after
     one that was not finished. ``unfinished``: one before this run's was not. ``timings`` are
     those of this run's playbook. ``lock``: of what exactly the guest is made, or to be made.
+    ``played``: the digest of the playbook that was last finished, as far as is known.
     """
 
     server_id: str
@@ -83,6 +84,7 @@ class Run:
     timings: tuple[TaskTiming, ...] = ()
     lock: Lock | None = None
     former: ServerSpec | None = None
+    played: str | None = None
 
     @property
     def is_way_back(self) -> bool:
@@ -143,6 +145,7 @@ class Run:
         host_keys: tuple[str, ...] | None = None,
         timings: tuple[TaskTiming, ...] | None = None,
         lock: Lock | None = None,
+        played: str | None = None,
     ) -> "Run":
         """The step succeeded; what is given became known by it."""
         ways = {**NEXT_STAGE, **WAY_BACK} if self.is_way_back else NEXT_STAGE
@@ -156,6 +159,8 @@ class Run:
             after = replace(after, timings=timings)
         if lock is not None:
             after = replace(after, lock=lock)
+        if played is not None:
+            after = replace(after, played=played)
         if self.stage is Stage.PLAYING and self.vm is not None:
             spec = self.vm.spec.model_copy(update={"lock": after.lock})
             after = replace(after, applied=spec)
