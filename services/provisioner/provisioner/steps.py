@@ -9,7 +9,7 @@ from common.contracts.servers import Lock
 from provisioner.checking import check
 from provisioner.domain import inventory
 from provisioner.domain.errors import StepFailed
-from provisioner.domain.lock import installed
+from provisioner.domain.lock import RENEWING, installed
 from provisioner.domain.play import Play
 from provisioner.domain.restart import Manner, takes_restart
 from provisioner.domain.run import Run, Stage
@@ -97,7 +97,8 @@ def _manner(task: Task, what: Installation, lock: Lock) -> Manner:
     again = run.attempt > 1 or run.unfinished
     is_another = run.played != what.game.played  # which may write more than the settings ask for
     restart = again or is_another or takes_restart(run.former, spec, quiet=what.game.quiet)
-    return Manner(again=again, restart=restart)
+    renew = task.vm.kind in RENEWING and not lock.packages
+    return Manner(again=again, restart=restart, renew=renew)
 
 
 STEPS: Final[Mapping[Stage, Callable[[Task], Awaitable[Run]]]] = {

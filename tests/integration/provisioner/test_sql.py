@@ -64,7 +64,7 @@ async def memory(database_url: str) -> AsyncGenerator[Memory]:
 async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
     await on_event(vm_ready(), work=memory.work)
     run = (await memory.run()).begun().advanced()
-    run = run.begun().advanced(timings=(TIMING,), lock=a_lock())
+    run = run.begun().advanced(timings=(TIMING,), lock=a_lock(), played="abc")
     ready = evt.ServerReady(
         server_id=SERVER, operation_id=run.operation_id, host="h", ports=(), connect="h:1"
     )
@@ -75,6 +75,7 @@ async def test_a_run_is_read_back_as_it_was_saved(memory: Memory):
     read = await memory.run()
     assert (read.stage, read.outcome, read.vm) == (Stage.DONE, ready, run.vm)
     assert (read.lock, read.unfinished, read.timings) == (run.lock, False, (TIMING,))
+    assert read.played == "abc"
     assert read.applied == SPEC.model_copy(update={"lock": run.lock})
 
 

@@ -43,6 +43,7 @@ class Play:
     downloads: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     changed: list[str] = field(default_factory=list[str])
     notified: bool = False
+    restarts: int = 0
 
     async def folder(self, game: Path) -> None:
         """Play what ``site.yml`` plays of the game."""
@@ -60,6 +61,7 @@ class Play:
         """Let the handler do what was asked of it."""
         if self.notified:
             self.notified = False
+            self.restarts += 1
             unit = self.variables["unit"]
             await self.module("systemd_service", name=unit, state="restarted", daemon_reload=True)
 
@@ -104,6 +106,7 @@ class Play:
         self, task: Mapping[str, Any], module: str, folder: Path, own: Mapping[str, Any]
     ) -> Result:
         """Play a task for one item, again as long as it says so."""
+        own = {**own, **task.get("vars", {})}
         if not self.holds(task.get("when", "true"), own):
             return {"skipped": True, "changed": False}
         result: Result = {}

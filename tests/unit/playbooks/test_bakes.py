@@ -63,6 +63,26 @@ async def test_a_bake_leaves_the_packages_and_no_game_that_runs(hall: Bench, fol
     assert hall.machine.disk.instance == ""
 
 
+async def test_who_asks_for_the_newest_gets_newer_packages_and_a_restart(hall: Bench):
+    folder = PLAYBOOKS / "games" / "luanti"
+    await play(hall, folder).folder(folder)
+    packages = hall.machine.disk.packages
+    newest, packages["luanti-server"] = packages["luanti-server"], "5.9"
+    kept, renewed, again = (play(hall, folder) for _ in range(3))
+    renewed.variables["renew"] = again.variables["renew"] = True
+
+    await kept.folder(folder)
+    assert (kept.changed, packages["luanti-server"]) == ([], "5.9")
+
+    await renewed.folder(folder)
+    assert renewed.changed == ["Install the packages"]
+    assert packages["luanti-server"] == newest
+    assert renewed.restarts == 1
+
+    await again.folder(folder)
+    assert again.changed == []
+
+
 def test_the_keys_go_last_by_one_command_that_puts_all_on_the_disk():
     *_, last = read(PLAYBOOKS / "roles" / "seal" / "tasks" / "main.yml")
 

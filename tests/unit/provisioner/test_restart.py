@@ -138,3 +138,26 @@ async def test_what_another_operation_left_half_done_is_restarted_by_the_next():
     await reconfigured(world, "op_7", slots=9, motd="New")
 
     assert told(world) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packages", "expected"),
+    [
+        ("deploy", {}, True),
+        ("update", {}, True),
+        ("reconfigure", {}, False),
+        ("start", {}, False),
+        ("deploy", {"pong-server": "1.2"}, False),
+    ],
+)
+async def test_the_newest_packages_are_for_who_asks_for_them(
+    kind: Any, packages: dict[str, str], expected: bool
+):
+    world = await once_deployed()
+    lock = a_lock().model_copy(update={"packages": packages})
+    spec = SPEC.model_copy(update={"lock": lock, "settings": {"motd": "New"}})
+
+    await on_event(vm_ready(operation_id="op_6", kind=kind, spec=spec), work=world)
+    await finish(world)
+
+    assert world.playbooks.plays[-1].variables["renew"] is expected

@@ -137,6 +137,7 @@ def variables(
         "download_base": unsafe(download_base),
         "again": manner.again,
         "restart": manner.restart,
+        "renew": manner.renew,
     }
 
 

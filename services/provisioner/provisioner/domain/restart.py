@@ -11,11 +11,13 @@ class Manner:
     """How a playbook goes about its work.
 
     ``again``: one before it was cut off, perhaps between a file and the restart it asks for.
-    ``restart``: settings that are written anew take the game's restart.
+    ``restart``: settings that are written anew take the game's restart. ``renew``: packages are
+    brought to the newest that there are.
     """
 
     again: bool = False
     restart: bool = True
+    renew: bool = False
 
 
 def takes_restart(before: ServerSpec | None, after: ServerSpec, *, quiet: AbstractSet[str]) -> bool:

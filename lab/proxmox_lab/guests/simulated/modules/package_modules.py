@@ -50,14 +50,26 @@ async def _install(task: Task, names: list[str]) -> Answer:
         if not known:
             raise Refused(f"No package matching '{name}' is available")
     missing = [name for name in names if name not in task.machine.disk.packages]
-    if not missing:
+    outdated = _outdated(task, names)
+    if not missing and not outdated:
         return {"changed": False}
-    planned = [package.name for package in closure(missing, task.machine.disk.packages)]
+    planned = [package.name for package in closure(missing, task.machine.disk.packages)] + outdated
     if not task.check:
         starting = task.arguments.number("policy_rc_d") != FORBIDDEN
         await install(task.machine, missing, starting=starting)
+        for name in outdated:
+            task.machine.disk.packages[name] = catalogue()[name].version
     lines = [f"Setting up {name} ({catalogue()[name].version}) ..." for name in planned]
     return {"changed": True, "stdout": "\n".join(lines), "stdout_lines": lines, "stderr": ""}
+
+
+def _outdated(task: Task, names: list[str]) -> list[str]:
+    """Return which of these are older than in the lists, where the latest are wanted."""
+    if task.arguments.text("state", "present") != "latest" or not task.machine.disk.lists_updated:
+        return []
+    there = task.machine.disk.packages
+    known = (name for name in names if name in there and name in catalogue())
+    return [name for name in known if there[name] != catalogue()[name].version]
 
 
 async def _remove(task: Task, names: list[str]) -> Answer:
