@@ -83,6 +83,20 @@ async def test_who_asks_for_the_newest_gets_newer_packages_and_a_restart(hall: B
     assert again.changed == []
 
 
+@pytest.mark.parametrize("again", [True, False])
+async def test_what_an_interrupted_installation_has_forbidden_is_allowed_again(
+    hall: Bench, again: bool
+):
+    policy = "/usr/sbin/policy-rc.d"
+    await hall.sh(f"mkdir -p /usr/sbin && echo 'exit 101' > {policy}")
+    base = play(hall, PLAYBOOKS / "games" / "luanti")
+    base.variables["again"] = again
+
+    await base.role({"name": "base"}, {})
+
+    assert (hall.machine.files.find(policy) is None) is again
+
+
 def test_the_keys_go_last_by_one_command_that_puts_all_on_the_disk():
     *_, last = read(PLAYBOOKS / "roles" / "seal" / "tasks" / "main.yml")
 
