@@ -359,6 +359,22 @@ async def test_a_setting_that_chooses_the_version_is_changed_by_an_update() -> N
     assert work.servers.rows[server.id].spec == server.spec
 
 
+async def test_a_server_that_a_version_keeps_from_coming_up_is_given_another_one() -> None:
+    work = FakeWork()
+    server = replace(await locked(work), phase=Phase.FAILED)
+    work.servers.rows[server.id] = server
+
+    operation = await patch(work, server, settings={"version": "1.21.8"})
+    (asked,) = work.outbox.of(evt.ChangeRequested)
+    await tell(work, operation, UPDATED)
+
+    assert isinstance(asked, evt.ChangeRequested)
+    assert (operation.kind, asked.kind, asked.spec.lock) == (Kind.RECONFIGURE, "reconfigure", None)
+    assert now_of(work, operation) == (State.SUCCEEDED, Phase.RUNNING)
+    after = work.servers.rows[server.id].spec
+    assert (after.settings["version"], after.lock) == ("1.21.8", NEW)
+
+
 async def test_a_game_that_takes_long_to_install_is_given_the_time() -> None:
     huge = replace(VERSIONED, install_time=timedelta(hours=4))
     more = timedelta(hours=4) - timedelta(minutes=45)

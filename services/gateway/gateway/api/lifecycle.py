@@ -136,7 +136,8 @@ async def request_alteration(door: Here, body: AlterationWish) -> OperationView:
     """Change name, plan or settings: by a ``resize`` if the plan differs, else a ``reconfigure``.
 
     Settings that choose the game's version are changed by an ``update``, which goes back if it
-    fails; those that only a new world takes are refused.
+    fails, or by a ``reconfigure`` of a server that has failed itself; those that only a new world
+    takes are refused.
     """
     operation = await servers.request_alteration(
         door.asked("PATCH", "", body),

@@ -15,6 +15,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.game import Game, Settings, checked_settings, differing, envelopes_in
 from gateway.domain.kind import Kind
+from gateway.domain.phase import Phase
 from gateway.domain.plan import PLANS, chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
@@ -47,7 +48,8 @@ def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> Sh
     """Return what the server is to be. After half a change that may be what it was before.
 
     Settings are merged by name; secret ones that are not mentioned stay in their envelopes. Those
-    that choose the game's version are changed by an update. Raises ``SettingsRefused``,
+    that choose the game's version are changed by an update, except of a server that has failed:
+    it may be that version that keeps it from coming up. Raises ``SettingsRefused``,
     ``UnknownPlan``, ``PlanTooSmall``, ``DiskCannotShrink``, ``NothingToChange``,
     ``NeedsNewWorld``, ``NotTogether``.
     """
@@ -65,7 +67,9 @@ def altered(server: Server, wanted: Alteration, *, game: Game, seal: Seal) -> Sh
     changed = differing(game, spec.settings, settings)
     _check_world_stays(game, changed)
     if changed & game.choosing:
-        return Shape(kind=Kind.UPDATE, spec=_of_another_version(spec, found, game))
+        # What has failed gets no snapshot to go back to, and keeps the one that it may have.
+        kind = Kind.RECONFIGURE if server.phase is Phase.FAILED else Kind.UPDATE
+        return Shape(kind=kind, spec=_of_another_version(spec, found, game))
     goes_back = server.half_shaped and wanted.plan is not None
     resized = goes_back or spec.plan != found.plan
     return Shape(kind=Kind.RESIZE if resized else Kind.RECONFIGURE, spec=found)
