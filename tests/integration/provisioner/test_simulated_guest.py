@@ -34,11 +34,18 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 GAMES = GameFolders(PLAYBOOKS)
 RESOLVERS = Resolvers(playbooks=PLAYBOOKS, downloads=Downloads())
+AS_IT_IS = Manner()
 UGLY = "{{ lookup('pipe', 'touch /tmp/pwned') }} \"quoted\" 'single' \\back $(id) #; %s {% raw %} é"
 
 
 async def install(
-    site: Site, runs: Path, *, game: str, settings: Mapping[str, Any]
+    site: Site,
+    runs: Path,
+    *,
+    game: str,
+    settings: Mapping[str, Any],
+    playbook: str = "site.yml",
+    manner: Manner = AS_IT_IS,
 ) -> tuple[PlayEnded, list[TaskEvent]]:
     found = GAMES.find(game)
     full = GAMES.complete(found, settings)
@@ -53,7 +60,7 @@ async def install(
     ended = await AnsiblePlaybooks(project=PLAYBOOKS, runs=runs).play(
         Play(
             name=SERVER,
-            playbook="site.yml",
+            playbook=playbook,
             inventory=inventory(site.target()),
             variables=variables(
                 spec,
@@ -61,7 +68,7 @@ async def install(
                 settings=full,
                 lock=installed(await RESOLVERS.resolve(wish(found, full))),
                 download_base="",
-                manner=Manner(),
+                manner=manner,
             ),
             known_hosts=known_hosts(site.target(), [site.host_key]),
         ),
@@ -109,6 +116,34 @@ async def test_a_second_run_changes_nothing_and_hostile_values_land_as_text(
     started = [e for e in told_again if e.kind == "started"]
     assert len(started) == GAMES.find(game).tasks
     assert list(runs.glob(SERVER)) == [], "the private folder is gone"
+
+
+async def test_who_wants_the_newest_packages_and_has_them_changes_nothing(site: Site, runs: Path):
+    await login(site)
+    await install(site, runs, game="luanti", settings={}, manner=Manner(renew=True))
+
+    ended, told = await install(site, runs, game="luanti", settings={}, manner=Manner(renew=True))
+
+    assert (ended.status, ended.output) == ("successful", ())
+    assert [event.task for event in told if event.kind == "changed"] == []
+
+
+@pytest.mark.parametrize("game", ["luanti", "teeworlds"])
+async def test_what_is_baked_starts_no_game_and_is_opened_by_nobody(
+    site: Site, runs: Path, game: str
+):
+    await login(site)
+
+    ended, _ = await install(
+        site, runs, game=game, settings={}, playbook="bake.yml", manner=Manner(renew=True)
+    )
+
+    assert (ended.status, ended.output) == ("successful", ())
+    asked = ("systemctl", "is-enabled", "luanti-server", "teeworlds-server")
+    told = (await site.guest.agent_exec(asked, b"")).out.decode().split()
+    assert "enabled" not in told
+    keys = ("sh", "-c", "ls /etc/ssh/ssh_host_* /home/yard/.ssh/authorized_keys")
+    assert not (await site.guest.agent_exec(keys, b"")).out
 
 
 @pytest.mark.parametrize("has_own_key", [False, True])
