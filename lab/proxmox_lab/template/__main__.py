@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return _check(voice)
         if options.list:
-            return _list(voice, options.cache.expanduser())
+            return _list(voice, options.cache)
         return _make(voice, options)
 
 
@@ -64,7 +64,7 @@ def _make(voice: Voice, options: argparse.Namespace) -> int:
 def _build(voice: Voice, options: argparse.Namespace) -> Template:
     recipe = recipe_of_this_machine(options.suite, extras=extras_of(options))
     return build(
-        options.cache.expanduser(),
+        options.cache,
         recipe,
         progress=voice.step,
         guest_proxy=recipe.proxy if reachable_from_guests(recipe.proxy) else "",
@@ -74,8 +74,8 @@ def _build(voice: Voice, options: argparse.Namespace) -> Template:
 
 def _import(voice: Voice, options: argparse.Namespace) -> Template:
     return import_image(
-        options.cache.expanduser(),
-        options.image.expanduser(),
+        options.cache,
+        options.image,
         sha512=options.sha512,
         progress=voice.step,
         root=os.geteuid() == 0,
@@ -109,17 +109,22 @@ def command_line() -> argparse.ArgumentParser:
         help="with more Debian packages: names with commas between them",
     )  # fmt: skip
     what.add_argument(
-        "--import", dest="image", metavar="FILE", type=Path,
+        "--import", dest="image", metavar="FILE", type=_path,
         help="take a Debian cloud image (qcow2 or raw) instead of installing packages",
     )  # fmt: skip
     what.add_argument("--sha512", type=_sha512, help="what the imported file must hash to")
     parser.add_argument(
-        "--cache", type=Path, default=DEFAULT_CACHE, help="folder of templates (%(default)s)"
+        "--cache", type=_path, default=str(DEFAULT_CACHE), help="folder of templates (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="only say what is missing")
     parser.add_argument("--list", action="store_true", help="only say what is built")
     return parser
+
+
+def _path(text: str) -> Path:
+    """Whole, as the build's commands run in folders of their own."""
+    return Path(text).expanduser().absolute()
 
 
 def _packages(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxmox_lab.guests.qemu.seed import seed_of
+from proxmox_lab.template.__main__ import main
 from proxmox_lab.template.built import latest_template
 from proxmox_lab.template.image_import import (
     Partition,
@@ -86,6 +87,21 @@ def test_an_image_that_is_imported_is_not_imported_again(image: Path, tmp_path: 
     steps_of(tmp_path, image)
 
     assert steps_of(tmp_path, image) == ["checksum"]
+
+
+def test_image_and_cache_may_be_named_from_the_folder_one_is_in(
+    image: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "cloud.qcow2").symlink_to(image)
+    monkeypatch.chdir(tmp_path)
+
+    code = main(["--import", "cloud.qcow2", "--cache", "cache"])
+
+    assert code == 0, capsys.readouterr().out
+    assert latest_template(tmp_path / "cache") is not None
 
 
 def test_an_image_that_is_not_the_one_named_leaves_nothing(image: Path, tmp_path: Path) -> None:
