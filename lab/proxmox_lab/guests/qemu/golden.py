@@ -11,7 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from proxmox_lab.guests.qemu.accel import Accel
 from proxmox_lab.guests.qemu.command import BINARY, Boot, RunFiles, start_command
 from proxmox_lab.guests.qemu.gate import at_gate
 from proxmox_lab.guests.qemu.power import Powered
-from proxmox_lab.guests.qemu.process import run
+from proxmox_lab.guests.qemu.process import kill, run
 from proxmox_lab.guests.qemu.runs import Runs
 from proxmox_lab.guests.qemu.seed import seed_of, write_seed
 from proxmox_lab.template.built import Template
@@ -30,6 +30,7 @@ from proxmox_lab.template.built import Template
 log = logging.getLogger(__name__)
 _NOWHERE: Final = Reach(ssh_host="", ssh_port=0, public_host="")
 _ANYWHERE: Final = RunFiles(disk=Path("disk"), seed=Path("seed"), folder=Path("run"))
+_MAKING: Final = ".making-"
 _SETTLING: Final = 1.0  # seconds, for what else the boot had begun
 
 
@@ -102,7 +103,7 @@ class GoldenStates:
 
     async def _make(self, shape: Shape, golden: Golden) -> None:
         began = time.monotonic()
-        making = Golden(folder=golden.folder.with_name(f".making-{golden.folder.name}"))
+        making = Golden(folder=golden.folder.with_name(f"{_MAKING}{golden.folder.name}"))
         with _alone_in(shape.template.golden):
             await _clear(making)
             try:
@@ -114,6 +115,19 @@ class GoldenStates:
             finally:
                 await _clear(making)
         log.info("golden state %s made in %.1f s", golden.folder, time.monotonic() - began)
+
+
+def end_abandoned(template: Template) -> None:
+    """End and remove the boots whose saving was cut off with the lab that saved them."""
+    if not template.golden.is_dir():
+        return
+    with suppress(GuestFailure), _alone_in(template.golden):
+        for folder in template.golden.glob(f"{_MAKING}*"):
+            runs = Runs(folder)
+            if (left := runs.find_alive()) is not None:
+                kill(left.pid, left.files.folder)
+            runs.forget()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _nobodys(config: GuestConfig) -> GuestConfig:

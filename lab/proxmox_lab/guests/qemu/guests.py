@@ -8,12 +8,12 @@ from typing import Final
 from proxmox_lab.guests.port import GuestConfig, GuestFailure
 from proxmox_lab.guests.qemu import image
 from proxmox_lab.guests.qemu.boot_slots import BootSlots
-from proxmox_lab.guests.qemu.golden import GoldenStates
+from proxmox_lab.guests.qemu.golden import GoldenStates, end_abandoned
 from proxmox_lab.guests.qemu.guest import QemuGuest
 from proxmox_lab.guests.qemu.launch import Launcher
 from proxmox_lab.guests.qemu.probe import Accelerator
 from proxmox_lab.guests.qemu.settings import QemuSettings
-from proxmox_lab.template.built import Template, latest_template, load_template
+from proxmox_lab.template.built import Template, latest_template, load_template, templates_in
 from proxmox_lab.template.required_tools import TO_RUN, missing_tools, remedy
 
 _OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json", "template")
@@ -129,6 +129,8 @@ def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
     template = latest_template(cache)
     if template is None:
         raise GuestFailure(f"no template in {cache}; build it: yard lab template --cache {cache}")
+    for one in templates_in(cache):
+        end_abandoned(one)
     settings = QemuSettings()
     return QemuGuests(
         template=template,

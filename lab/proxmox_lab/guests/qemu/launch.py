@@ -59,7 +59,9 @@ class Launcher:
         accel = await self._accelerator.choose()
         start = Start(config=config, runs=runs, accel=accel, reach=reach)
         if was_cut:
-            await self._renew(start, await image.virtual_size(start.disk))
+            # Perhaps it was cut before its disk had grown from the golden state's size to its own.
+            size = max(config.disk_bytes, await image.virtual_size(start.disk))
+            await self._renew(start, size)
         self._write_seed(config)
         # Where the processor itself runs the guest, it boots in the time that resuming takes.
         if self._goldens is None or accel is not Accel.TCG or not is_first:
