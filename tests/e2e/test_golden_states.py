@@ -1,7 +1,7 @@
 """Real guests that were resumed from one saved boot: alike in nothing that is a machine's own."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,14 @@ async def resumed(guests: QemuGuests, number: int, folder: Path) -> House:
     house = House(guests=guests, guest=guest, config=config, key=folder / "id")
     await until_awake(house)
     return house
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emulated() -> Generator[None]:
+    """Where KVM works, machines boot: there is nothing to be resumed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_ACCEL", "tcg")
+        yield
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,0 +1,23 @@
+"""Name the modules of tests that failed in the last run, one a line; none if that is not known."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+KEPT: Final = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
+
+
+def failed_modules(kept: Path) -> list[str]:
+    """Return them by name; pytest keeps the names of tests."""
+    try:
+        failed: dict[str, bool] = json.loads(kept.read_text())
+    except FileNotFoundError:
+        return []
+    return sorted({test.partition("::")[0] for test in failed})
+
+
+if __name__ == "__main__":
+    for module in failed_modules(Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT):
+        sys.stdout.write(f"{module}\n")
