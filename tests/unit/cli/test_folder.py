@@ -10,6 +10,7 @@ import pytest
 
 from common.contracts.topology import ACCESS
 from common.security.sealing import read_sealing
+from yard_cli.commands.target import data_folder, running_folder
 from yard_cli.failure import Failure
 from yard_cli.stack import nats_conf
 from yard_cli.stack.folder import DataFolder
@@ -100,6 +101,48 @@ def test_the_bus_configuration_is_one_that_nats_accepts(tmp_path: Path):
 
     assert tried.returncode == 0, tried.stderr
     assert "sync_interval: always" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "remedy"),
+    [(True, False, "with --stand-ins"), (False, True, "without --stand-ins")],
+)
+def test_what_stood_in_for_a_game_never_becomes_the_vendors_nor_the_reverse(
+    folder: DataFolder, before: bool, now: bool, remedy: str
+):
+    with folder.held(ports=Ports(9000), guests="simulated", stand_ins=before):
+        pass
+
+    with (
+        pytest.raises(Failure, match="stand-ins") as refused,
+        folder.held(ports=Ports(9000), guests="simulated", stand_ins=now),
+    ):
+        pass
+
+    assert remedy in (refused.value.remedy or "")
+    assert "--data" in (refused.value.remedy or "")
+
+
+def test_stand_ins_and_real_guests_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SPAWNYARD_DATA", "/usual")
+
+    kinds = [(vm, stand_ins) for vm in (False, True) for stand_ins in (False, True)]
+    found = [str(data_folder(None, vm=vm, stand_ins=stand_ins).path) for vm, stand_ins in kinds]
+
+    assert found == ["/usual", "/usual/stand-ins", "/usual/vm", "/usual/vm/stand-ins"]
+    assert data_folder(Path("/named"), vm=True, stand_ins=True).path == Path("/named")
+
+
+@pytest.mark.parametrize("place", ["", "vm", "stand-ins", "vm/stand-ins"])
+def test_a_stack_is_found_on_whichever_of_the_usual_folders_it_runs(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPAWNYARD_DATA", str(tmp_path))
+    folder = DataFolder(tmp_path / place)
+    folder.make()
+
+    with folder.held(ports=Ports(9000), guests="simulated"):
+        assert running_folder(None)[0] == folder
 
 
 def test_a_folder_of_simulated_guests_is_not_started_with_real_ones(folder: DataFolder):

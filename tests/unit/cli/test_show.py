@@ -107,6 +107,23 @@ def test_the_panel_tells_where_to_connect_and_who_one_is(tmp_path: Path):
         assert word in told
 
 
+def test_how_to_find_the_server_again_names_what_its_folder_is_kept_for(tmp_path: Path):
+    secrets = Secrets(install_id="i", setup_token="t", username="admin", password="pw", nats={})
+    site = Site(
+        folder=DataFolder(tmp_path),
+        ports=Ports(9000),
+        secrets=secrets,
+        guests="qemu",
+        stand_ins=True,
+    )
+    server = Server(id="srv_1", name="one", game="some", phase="running")
+    out, sink = a_console(terminal=False)
+
+    out.print(it_runs(site, server, OPERATION, stays=False))
+
+    assert "./yard up --vm --stand-ins" in sink.getvalue()
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_step_that_nothing_called_for_is_shown_as_such(terminal: bool):
     out, sink = a_console(terminal=terminal)

@@ -23,7 +23,7 @@ from yard_cli.stack.template import ensure_template
 
 def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool = False) -> Site:
     """Describe the installation on a data folder, making the folder if it is new."""
-    folder = data_folder(data, vm=vm)
+    folder = data_folder(data, vm=vm, stand_ins=stand_ins)
     guests = "qemu" if vm else "simulated"
     folder.make()
     return Site(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from yard_cli.settings import CliSettings
 from yard_cli.stack.folder import DataFolder, RunningStack
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
+from yard_cli.stack.stand_ins import NAME as STAND_INS
 
 T = TypeVar("T")
 
@@ -27,18 +29,19 @@ class Target:
     folder: DataFolder | None = None
 
 
-def data_folder(data: Path | None, *, vm: bool = False) -> DataFolder:
-    """Return the data folder a command means; real guests have one of their own."""
+def data_folder(data: Path | None, *, vm: bool = False, stand_ins: bool = False) -> DataFolder:
+    """Return the data folder a command means; real guests and stand-ins have ones of their own."""
     if data is not None:
         return DataFolder(data.expanduser().resolve())
     usual = CliSettings().data.expanduser().resolve()
-    return DataFolder(usual / "vm" if vm else usual)
+    kind = (*(("vm",) if vm else ()), *((STAND_INS,) if stand_ins else ()))
+    return DataFolder(usual.joinpath(*kind))
 
 
 def running_folder(data: Path | None) -> tuple[DataFolder, RunningStack]:
     """Return the data folder on which a stack runs, and what runs there."""
-    for vm in (False, True):
-        folder = data_folder(data, vm=vm)
+    for vm, stand_ins in product((False, True), repeat=2):
+        folder = data_folder(data, vm=vm, stand_ins=stand_ins)
         if running := folder.running():
             return folder, running
     raise Failure(

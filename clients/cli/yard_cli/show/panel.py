@@ -11,8 +11,10 @@ from yard_cli.client.models import Operation, Server
 from yard_cli.render import printable, seconds
 from yard_cli.settings import ROOT
 from yard_cli.stack.plan import Site
+from yard_cli.stack.stand_ins import NAME as STAND_INS
 
-USUAL: Final = (ROOT / "data", ROOT / "data" / "vm")
+_DATA: Final = ROOT / "data"
+USUAL: Final = (_DATA, _DATA / "vm", _DATA / STAND_INS, _DATA / "vm" / STAND_INS)
 
 
 def where_to_go(site: Site) -> Panel:
@@ -67,7 +69,7 @@ def _where(site: Site) -> str:
 
 
 def _kind(site: Site) -> str:
-    return " --vm" if site.guests == "qemu" else ""
+    return (" --vm" if site.guests == "qemu" else "") + (" --stand-ins" * site.stand_ins)
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Table:

@@ -26,6 +26,7 @@ class RunningStack(BaseModel, frozen=True):
     pid: int
     base_port: int
     guests: str
+    stand_ins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,15 @@ class DataFolder:
             ) from error
 
     @contextmanager
-    def held(self, *, ports: Ports, guests: str) -> Generator[None]:
+    def held(self, *, ports: Ports, guests: str, stand_ins: bool = False) -> Generator[None]:
         """Keep every other supervisor out for as long as the block lasts."""
         note = os.open(self.path / "stack.json", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._claim(note)
-            self._refuse_other_guests(note, guests)
-            running = RunningStack(pid=os.getpid(), base_port=ports.gateway, guests=guests)
+            running = RunningStack(
+                pid=os.getpid(), base_port=ports.gateway, guests=guests, stand_ins=stand_ins
+            )
+            self._refuse_another_kind(_read(note), running)
             os.ftruncate(note, 0)
             os.pwrite(note, running.model_dump_json().encode(), 0)
             yield
@@ -112,13 +115,23 @@ class DataFolder:
             os.close(note)
         return None
 
-    def _refuse_other_guests(self, note: int, guests: str) -> None:
-        before = _read(note)
-        if before is not None and before.guests != guests:
+    def _refuse_another_kind(self, before: RunningStack | None, now: RunningStack) -> None:
+        if before is None:
+            return
+        if before.guests != now.guests:
             other = "--vm" if before.guests == "qemu" else "no --vm"
             raise Failure(
-                f"the guests kept in {self.path} are {before.guests}, not {guests}",
+                f"the guests kept in {self.path} are {before.guests}, not {now.guests}",
                 f"start it with {other}, or choose another folder: --data DIR",
+            )
+        if before.stand_ins != now.stand_ins:
+            # An update would put the vendor's server, its terms accepted by nobody, in a
+            # stand-in's place, or a stand-in in the vendor's.
+            kind = "stand-ins" if before.stand_ins else "the vendors' own, no stand-ins"
+            other = "with" if before.stand_ins else "without"
+            raise Failure(
+                f"the games' servers kept in {self.path} are {kind}",
+                f"start it {other} --stand-ins, or choose another folder: --data DIR",
             )
 
     def _claim(self, note: int) -> None:

@@ -40,7 +40,8 @@ class RunningSite:
 @asynccontextmanager
 async def running(site: Site, *, tell: Callable[[News], None]) -> AsyncGenerator[RunningSite]:
     """Start the stack and make its first user; stop every process at the end."""
-    with site.folder.held(ports=site.ports, guests=site.guests):
+    held = site.folder.held(ports=site.ports, guests=site.guests, stand_ins=site.stand_ins)
+    with held:
         preflight.check(site)
         orphans.adopt()
         async with AsyncExitStack() as ends:
