@@ -17,8 +17,9 @@ from proxmox_lab.template.apt_sources import (
     reachable_from_guests,
 )
 from proxmox_lab.template.build import build
-from proxmox_lab.template.built import Template, latest_template, templates_in
+from proxmox_lab.template.built import Template
 from proxmox_lab.template.image_import import import_image
+from proxmox_lab.template.inventory import tell_pruned, tell_templates, unused_in
 from proxmox_lab.template.kept import CannotBuild
 from proxmox_lab.template.recipe import BASE, JAVA, Recipe
 from proxmox_lab.template.required_tools import missing_tools, remedy
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return _check(voice)
         if options.list:
-            return _list(voice, options.cache)
+            return tell_templates(voice, options.cache)
+        if options.prune:
+            return tell_pruned(voice, options.cache)
         return _make(voice, options)
 
 
@@ -57,7 +60,8 @@ def _make(voice: Voice, options: argparse.Namespace) -> int:
         return _refuse(voice, "interrupted", "run it again: nothing half-built is kept")
     took = round(time.monotonic() - began, 1)
     done = {"template": str(template.directory), "digest": template.digest, "seconds": took}
-    voice.say(done, f"template ready after {took} s: {template.directory}")
+    told = f"template ready after {took} s: {template.directory}"
+    voice.say(done, told + unused_in(options.cache))
     return 0
 
 
@@ -118,7 +122,10 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="only say what is missing")
-    parser.add_argument("--list", action="store_true", help="only say what is built")
+    parser.add_argument("--list", action="store_true", help="only say what is built, and used")
+    parser.add_argument(
+        "--prune", action="store_true", help="only remove what nothing uses (see --list)"
+    )
     return parser
 
 
@@ -148,26 +155,6 @@ def _check(voice: Voice) -> int:
         names = ", ".join(tool.name for tool in missing)
         return _refuse(voice, f"missing: {names}", remedy(missing, root=root))
     voice.say({"missing": []}, "nothing is missing")
-    return 0
-
-
-def _list(voice: Voice, cache: Path) -> int:
-    current = latest_template(cache)
-    for one in templates_in(cache):
-        chosen = current is not None and one.digest == current.digest
-        size = one.disk.stat().st_size
-        record: dict[str, object] = {
-            "digest": one.digest,
-            "suite": one.suite,
-            "kernel": one.kernel_version,
-            "origin": one.origin,
-            "extras": list(one.extras),
-            "bytes": size,
-            "current": chosen,
-        }
-        words = (one.origin, one.suite, f"Linux {one.kernel_version}", *one.extras)
-        mark = "*" if chosen else " "
-        voice.say(record, f"{mark} {one.digest}  {size / 1e6:5.0f} MB  {'  '.join(words)}")
     return 0
 
 

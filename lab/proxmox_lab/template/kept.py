@@ -11,6 +11,7 @@ from typing import Final
 
 from proxmox_lab.template.built import Template, load_template
 from proxmox_lab.template.command import Progress
+from proxmox_lab.template.use import USERS
 
 _WORK: Final = ".building-"
 
@@ -39,13 +40,18 @@ def alone_in(cache: Path, progress: Progress) -> Generator[None]:
 @contextmanager
 def work_folder(cache: Path) -> Generator[Path]:
     """Lend a folder beside the templates; what an earlier builder left behind goes first."""
-    for leftover in cache.glob(f"{_WORK}*"):
-        _remove_tree(leftover)
+    clear_leftovers(cache)
     work = Path(tempfile.mkdtemp(prefix=_WORK, dir=cache))
     try:
         yield work
     finally:
         _remove_tree(work)
+
+
+def clear_leftovers(cache: Path) -> None:
+    """Remove what was cut off while it was made, or removed."""
+    for leftover in cache.glob(f"{_WORK}*"):
+        _remove_tree(leftover)
 
 
 def refuse_without_room(cache: Path, mib: int) -> None:
@@ -60,11 +66,19 @@ def refuse_without_room(cache: Path, mib: int) -> None:
 
 def publish(finished: Path, place: Path) -> Template:
     """Put a finished template, mark and all, where it is found."""
+    (finished / USERS).mkdir()
     shutil.rmtree(place, ignore_errors=True)
     finished.rename(place)
     template = load_template(place)
     assert template is not None
     return template
+
+
+def remove(place: Path) -> None:
+    """Remove a template: at once it is none any more."""
+    going = place.with_name(f"{_WORK}{place.name}")
+    place.rename(going)
+    _remove_tree(going)
 
 
 def _remove_tree(work: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import weakref
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +14,11 @@ from proxmox_lab.guests.qemu.guest import QemuGuest
 from proxmox_lab.guests.qemu.launch import Launcher
 from proxmox_lab.guests.qemu.probe import Accelerator
 from proxmox_lab.guests.qemu.settings import QemuSettings
+from proxmox_lab.template import use
 from proxmox_lab.template.built import Template, latest_template, load_template, templates_in
 from proxmox_lab.template.required_tools import TO_RUN, missing_tools, remedy
 
-_OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json", "template")
+_OURS: Final = ("disk.qcow2", "disk.new", "seed.iso", "seed.new", "reach.json")
 
 
 class QemuGuests:
@@ -37,6 +39,9 @@ class QemuGuests:
         self._slots = BootSlots(settings.boots)
         self._stop_on_close = stop_on_close
         self._known: dict[int, QemuGuest] = {}
+        self._held: dict[Path, int | None] = {}
+        self._let_go = weakref.finalize(self, _close, self._held)
+        self._hold(template)
 
     async def create(self, config: GuestConfig) -> QemuGuest:
         """Make the guest's disk as a linked clone; asked again, keep the one there is."""
@@ -50,7 +55,7 @@ class QemuGuests:
         origin = config.origin
         template = self._template_of(origin.directory) if origin else self._template
         # Before the disk: what is cut off in between is made anew, on the template of then.
-        (config.directory / "template").write_text(f"{template.directory}\n")
+        use.note(template, config.directory)
         if origin is None:
             await image.clone(template.disk, disk, config.disk_bytes)
             return
@@ -64,6 +69,7 @@ class QemuGuests:
         """Find the guest again, running or not."""
         if not (config.directory / "disk.qcow2").exists():
             raise GuestFailure(f"VM {config.vmid} has lost its disk in {config.directory}")
+        use.note_again(self._template_of(config.directory), config.directory)
         return self._know(config)
 
     async def resize(self, config: GuestConfig, size: int) -> None:
@@ -90,6 +96,7 @@ class QemuGuests:
         await guest.stop()
         await guest.forget()
         del self._known[config.vmid]
+        use.forget(config.directory)
         for name in _OURS:
             (config.directory / name).unlink(missing_ok=True)
 
@@ -98,11 +105,14 @@ class QemuGuests:
         await self._slots.close()
         if self._stop_on_close:
             await asyncio.gather(*(guest.stop() for guest in self._known.values()))
+        self._let_go()
 
     def _know(self, config: GuestConfig) -> QemuGuest:
         if config.vmid not in self._known:
+            template = self._template_of(config.directory)
+            self._hold(template)
             launcher = Launcher(
-                template=self._template_of(config.directory),
+                template=template,
                 accelerator=self._accelerator,
                 goldens=self._goldens,
                 apt_source=self._apt_source,
@@ -112,11 +122,19 @@ class QemuGuests:
 
     def _template_of(self, directory: Path) -> Template:
         """Find what a guest's disk descends from: its modules fit that template's kernel alone."""
-        try:
-            place = Path((directory / "template").read_text().strip())
-        except OSError:
-            return self._template
-        return load_template(place) or self._template
+        place = use.named_in(directory)
+        return (load_template(place) if place else None) or self._template
+
+    def _hold(self, template: Template) -> None:
+        """Have it pruned by nobody while this lab may make or start machines of it."""
+        if template.directory not in self._held:
+            self._held[template.directory] = use.hold(template)
+
+
+def _close(held: dict[Path, int | None]) -> None:
+    while held:
+        if (descriptor := held.popitem()[1]) is not None:
+            os.close(descriptor)
 
 
 def open_guests(cache: Path, *, stop_on_close: bool = False) -> QemuGuests:
