@@ -38,7 +38,14 @@ _COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "history": talk,
     "clock": talk,
 }
-_OTHERS: Final = f"Commands of their own, each with --help: {', '.join(_COMMANDS)}."
+_OTHERS: Final = """commands of their own, each with --help:
+  template   build what real machines are cloned from; list and prune it
+  standins   offer small servers in the place of games' own downloads
+  fault      have a running lab make trouble
+  history    what was done to a running lab's machines
+  clock      how fast time passes in a running lab
+  replay     hold the lab against a recording of a real Proxmox
+"""
 GUESTS: Final[Mapping[str, Callable[[argparse.Namespace], Guests]]] = {
     "simulated": lambda chosen: SimulatedGuests(chosen.data / "guests"),
     "qemu": lambda chosen: open_guests(
@@ -54,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command := _COMMANDS.get(given[0] if given else ""):
         return command(given)
     parser = argparse.ArgumentParser(
-        prog="python -m proxmox_lab", description=__doc__, epilog=_OTHERS
+        prog="yard lab",
+        description="Run the lab: a server that plays Proxmox VE, with machines of its own.",
+        epilog=_OTHERS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_serving(parser)
     chosen = parser.parse_args(given)
@@ -67,22 +77,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, default=Path("data/lab"), help="where it keeps its state"
-    )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8006)
-    parser.add_argument("--guests", choices=sorted(GUESTS), default="simulated")
-    parser.add_argument(
-        "--templates", type=Path, default=DEFAULT_CACHE, help="where qemu's template was built"
+        "--data", type=Path, default=Path("data/lab"), help="where it keeps its state (%(default)s)"
     )
     parser.add_argument(
-        "--stop-guests", action="store_true", help="end qemu guests with the lab, not only let go"
+        "--host", default="127.0.0.1", help="address that it listens on (%(default)s)"
     )
-    parser.add_argument("--pve", choices=sorted(RELEASES), default="9.2", help="release to be")
+    parser.add_argument("--port", type=int, default=8006, help="and the port (%(default)s)")
     parser.add_argument(
-        "--nodes", type=_count, default=1, help="how many nodes: pve, pve2, pve3 and so on"
+        "--guests", choices=sorted(GUESTS), default="simulated",
+        help="what is in machines: simulated systems, real ones by QEMU, nothing (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--templates", type=Path, default=DEFAULT_CACHE,
+        help="for qemu: where its template was built (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stop-guests", action="store_true", help="for qemu: end machines with the lab"
     )
-    parser.add_argument("--speed", type=_speed, default=1.0, help="divide every wait by this")
+    parser.add_argument(
+        "--pve", choices=sorted(RELEASES), default="9.2", help="release to be (%(default)s)"
+    )
+    parser.add_argument(
+        "--nodes", type=_count, default=1,
+        help="how many nodes: pve, pve2, pve3 and so on (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, help="divide every wait by this (%(default)s)"
+    )
 
 
 def _speed(text: str) -> float:

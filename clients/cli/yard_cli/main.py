@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from yard_cli.commands import (
     account,
@@ -33,7 +34,7 @@ PASSES_ON: Final[dict[str, Any]] = {
 PASSING_ON: Final = (stack.lab, stack.run_tests)
 
 # What ``yard --help`` shows, panel by panel.
-PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
+PANELS: Final[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
     "On this machine": {
         "demo": demo.demo,
         "up": stack.up,
@@ -41,6 +42,7 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "lab": stack.lab,
     },
     "Servers": {
+        "games": games.app,
         "deploy": servers.deploy,
         "servers": servers.servers,
         **{verb: lifecycle.power(verb) for verb in lifecycle.VERBS},
@@ -57,21 +59,30 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "cancel": operations.cancel,
     },
     "A gateway elsewhere": {"login": account.login},
-    "For administrators": {"doctor": doctor.doctor, "orphans": orphans.orphans},
-    "The project": {"test": stack.run_tests, "bench": bench.bench},
+    "For administrators": {
+        "doctor": doctor.doctor,
+        "settings": settings.app,
+        "template": templates.app,
+        "orphans": orphans.orphans,
+    },
+    "The project": {"setup": setup.app, "test": stack.run_tests, "bench": bench.bench},
 }
-GROUPS: Final = (
-    ("Servers", games.app),
-    ("For administrators", settings.app),
-    ("For administrators", templates.app),
-    ("The project", setup.app),
-)
+LONGER: Final[Mapping[str, str]] = {"bench": bench.HELP}
+
+
+class InOrder(TyperGroup):
+    """Lists commands and groups as they stand in the panels, not groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002  typer hides its type
+        """Return their names."""
+        return [name for commands in PANELS.values() for name in commands]
 
 
 def command_line() -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
         name="yard",
+        cls=InOrder,
         help="Game servers on request: one command, one VM, every step live.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -79,10 +90,12 @@ def command_line() -> typer.Typer:
     )
     for panel, commands in PANELS.items():
         for name, command in commands.items():
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name, rich_help_panel=panel)
+                continue
             options = PASSES_ON if command in PASSING_ON else None
-            app.command(name, rich_help_panel=panel, context_settings=options)(command)
-    for panel, group in GROUPS:
-        app.add_typer(group, rich_help_panel=panel)
+            told = LONGER.get(name)
+            app.command(name, help=told, rich_help_panel=panel, context_settings=options)(command)
     return app
 
 

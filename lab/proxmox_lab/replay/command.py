@@ -1,4 +1,4 @@
-"""``python -m proxmox_lab replay``: say how much of a recording the lab answers alike."""
+"""``yard lab replay``: say how much of a recording the lab answers alike."""
 
 import argparse
 import asyncio
@@ -18,7 +18,9 @@ NOTHING: Final = 2
 
 def replay(arguments: Sequence[str]) -> int:
     """Play a file back; returns 0 if all records match, 1 if not, 2 if there are none."""
-    parser = argparse.ArgumentParser(prog="python -m proxmox_lab replay", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="yard lab replay", description="Say how much of a recording the lab answers alike."
+    )
     parser.add_argument("file", type=Path, help="recorded exchanges, JSON lines, plain or gzip")
     parser.add_argument("--pve", help="only records of this release, such as 9.2")
     parser.add_argument("--json", action="store_true", help="one JSON line for each record")

@@ -18,8 +18,13 @@ PORT_TAKEN: Final = 3
 
 def offer(given: Sequence[str]) -> int:
     """Do as the command line says and return the exit code."""
-    parser = argparse.ArgumentParser(prog="yard lab standins", description=__doc__)
-    parser.add_argument("--port", type=int, default=8086, help="on loopback (%(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="yard lab standins",
+        description="Compile the stand-ins and offer them on loopback until told to end.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8086, help="on which they are offered (%(default)s)"
+    )
     chosen = parser.parse_args(given)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:

@@ -106,7 +106,9 @@ def command_line() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what it is made of")
     what.add_argument("--suite", default=Recipe().suite, help="Debian release (%(default)s)")
     what.add_argument(
-        "--java", action="store_true", help=f"with {' '.join(JAVA)}, which takes guests a minute"
+        "--java",
+        action="store_true",
+        help=f"with {' '.join(JAVA)}, so that games need not install it",
     )
     what.add_argument(
         "--with", dest="packages", metavar="PACKAGES", type=_packages, action="append", default=[],
@@ -121,10 +123,11 @@ def command_line() -> argparse.ArgumentParser:
         "--cache", type=_path, default=str(DEFAULT_CACHE), help="folder of templates (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--check", action="store_true", help="only say what is missing")
-    parser.add_argument("--list", action="store_true", help="only say what is built, and used")
-    parser.add_argument(
-        "--prune", action="store_true", help="only remove what nothing uses (see --list)"
+    others = parser.add_argument_group("instead of building").add_mutually_exclusive_group()
+    others.add_argument("--check", action="store_true", help="say what is missing on this machine")
+    others.add_argument("--list", action="store_true", help="list what is built, and who uses it")
+    others.add_argument(
+        "--prune", action="store_true", help="remove what nothing uses: --list tells it before"
     )
     return parser
 

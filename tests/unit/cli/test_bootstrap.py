@@ -57,6 +57,26 @@ def yard(clone: Path, path: Path, *words: str) -> subprocess.CompletedProcess[st
     )
 
 
+def completed(clone: Path, *locks: str) -> None:
+    """Give the clone an environment that was made from these locks, with a Python that answers."""
+    binaries = clone / ".venv/bin"
+    binaries.mkdir(parents=True)
+    offer(binaries, "python", 'echo "asked: $*"')
+    (clone / ".venv/made-in").write_text(f"{clone}\n")
+    for lock in locks:
+        shutil.copy(clone / lock, clone / ".venv" / lock)
+
+
+@pytest.mark.parametrize("words", [("bench", "--help"), ("bench", "-h"), ("bench",)])
+def test_to_be_told_of_benches_no_tools_of_development_are_needed(
+    clone: Path, path: Path, words: tuple[str, ...]
+) -> None:
+    completed(clone, "requirements.lock")
+
+    assert yard(clone, path, *words).stdout.startswith("asked: -m yard_cli bench")
+    assert "no Python was found" in yard(clone, path, "bench", "demo").stderr
+
+
 OLD = 'case $1 in -V) echo "Python 3.9.2" ;; *) exit 1 ;; esac'
 BARE = "case $2 in *ensurepip*) exit 1 ;; *) exit 0 ;; esac"
 REAL = f'exec "{sys.executable}" "$@"'

@@ -1,20 +1,32 @@
 """``yard bench``: measure, and say whether the goals hold."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from yard_cli.bench import NAMES, Figure, Options, find
+from yard_cli.bench import MEANINGS, Figure, Options, find
 from yard_cli.commands import options
 from yard_cli.interrupts import run
 from yard_cli.render import show_json, show_table
 
+HELP: Final = "\n".join(
+    (
+        "Measure one thing; every figure comes with its goal and what it was compared with.",
+        "",
+        *(f"{name:10} {meaning}" for name, meaning in MEANINGS.items()),
+    )
+)
+
 
 def bench(  # noqa: PLR0913, PLR0917  each is an option of the command
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
-    cold: Annotated[bool, typer.Option("--cold", help="Include the set-up of .venv.")] = False,
-    runs: Annotated[int, typer.Option(help="Runs of which the median is taken.", min=1)] = 3,
+    name: Annotated[str, typer.Argument(help="Which of those above.")],
+    cold: Annotated[
+        bool, typer.Option("--cold", help="For demo: with the set-up of .venv.")
+    ] = False,
+    runs: Annotated[
+        int, typer.Option(help="Runs of which the median is taken; not for lab, memory.", min=1)
+    ] = 3,
     at_once: Annotated[
         list[int] | None, typer.Option(help="For pipeline: how many at once.", min=1)
     ] = None,

@@ -51,7 +51,9 @@ class Result:
 def demo(  # noqa: PLR0913, PLR0917  each is an option of the command
     once: Annotated[bool, typer.Option("--once", help="Stop all when the server runs.")] = False,
     vm: options.Vm = False,
-    game: Annotated[str, typer.Option(help="The game to deploy.")] = "luanti",
+    game: Annotated[
+        str, typer.Option(help="The game to deploy; which there are: ./yard games.")
+    ] = "luanti",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="A setting; see: ./yard games GAME."),
@@ -62,8 +64,8 @@ def demo(  # noqa: PLR0913, PLR0917  each is an option of the command
 ) -> None:
     """Start everything, deploy a game server and watch it come up.
 
-    Nothing is accepted in your name: a game with a vendor's terms is played by a small server of
-    our own, unless you accept them (--set eula=true).
+    Nothing is accepted in your name: a game with a vendor's terms is played
+    by a small server of our own, unless you accept them (--set eula=true).
     """
     out = console(to_stderr=as_json)
     pairs = typed(settings or (), ())

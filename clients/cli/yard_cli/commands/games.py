@@ -26,6 +26,12 @@ LIMITS: Final = {
 }
 
 
+HELP: Final = """What can be deployed, and how.
+
+./yard games lists them, ./yard games GAME shows what can be set: "show" may be left out.
+"""
+
+
 class ShowsUnlessTold(TyperGroup):
     """A group whose first word may be left out: it shows then."""
 
@@ -36,7 +42,7 @@ class ShowsUnlessTold(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(name="games", cls=ShowsUnlessTold, help="What can be deployed, and how.")
+app = typer.Typer(name="games", cls=ShowsUnlessTold, help=HELP)
 
 
 @app.command()

@@ -29,7 +29,18 @@ SetFiles = Annotated[
 ]
 PortBase = Annotated[
     int,
-    typer.Option("--port-base", help="First of six ports in a row.", min=1024, max=65_530),
+    typer.Option(
+        "--port-base",
+        help="First of six ports in a row (with stand-ins seven).",
+        min=1024,
+        max=65_530,
+    ),
 ]
 PORT_BASE = DEFAULT_BASE
-Vm = Annotated[bool, typer.Option("--vm", help="Real virtual machines, by QEMU.")]
+Vm = Annotated[
+    bool,
+    typer.Option(
+        "--vm",
+        help="Real virtual machines, by QEMU; what is missing: ./yard lab template --check.",
+    ),
+]

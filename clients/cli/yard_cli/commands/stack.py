@@ -45,7 +45,11 @@ def up(
         typer.Option("--stand-ins", help="Offer stand-ins in place of the games' own downloads."),
     ] = False,
 ) -> None:
-    """Start everything and stay until Ctrl-C."""
+    """Start everything and stay until Ctrl-C.
+
+    What it keeps is in ./data; in data/vm with --vm, in their folder
+    stand-ins with --stand-ins: the kinds are never mixed.
+    """
     here = site(data=data, port_base=port_base, vm=vm, stand_ins=stand_ins)
     out = console()
     show = PlainShow(out)
@@ -64,7 +68,7 @@ def up(
 
 
 def lab(context: typer.Context) -> None:
-    """Run the Proxmox-compatible lab alone; its own options follow."""
+    """Run the lab alone, which plays Proxmox; see: ./yard lab --help."""
     os.execv(sys.executable, [sys.executable, "-m", "proxmox_lab", *context.args])  # noqa: S606  our own
 
 

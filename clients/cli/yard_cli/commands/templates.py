@@ -13,9 +13,11 @@ from yard_cli.commands.asked import Manner, ask
 from yard_cli.commands.target import with_gateway
 from yard_cli.render import show_json, show_table
 
-app = typer.Typer(
-    name="template", no_args_is_help=True, help="Templates that carry a game's packages already."
-)
+HELP = """Templates that carry a game's packages already.
+
+What real machines of the lab are made from is another thing: ./yard lab template.
+"""
+app = typer.Typer(name="template", no_args_is_help=True, help=HELP)
 
 
 @app.command()
