@@ -74,7 +74,7 @@ def let_go_by_all(template: Template) -> Generator[bool]:
     """Tell whether nobody holds it; nobody begins to, for as long as the block lasts."""
     try:
         held = os.open(template.directory / _HELD, os.O_RDWR | os.O_CREAT, 0o600)
-    except PermissionError:  # it is somebody else's
+    except OSError:  # it is somebody else's
         yield False
         return
     try:

@@ -113,3 +113,13 @@ def test_where_nothing_was_ever_saved_nothing_is_made(template: Template) -> Non
     end_abandoned(template)
 
     assert not template.golden.exists()
+
+
+def test_in_a_folder_that_cannot_be_written_to_nothing_is_ended(template: Template) -> None:
+    with half_made(template) as (making, process):
+        (template.golden / ".lock").mkdir()  # for root, too, no file can be opened there
+
+        end_abandoned(template)
+
+        assert process.poll() is None
+        assert making.exists()

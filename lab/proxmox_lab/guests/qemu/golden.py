@@ -121,7 +121,7 @@ def end_abandoned(template: Template) -> None:
     """End and remove the boots whose saving was cut off with the lab that saved them."""
     if not template.golden.is_dir():
         return
-    with suppress(GuestFailure), _alone_in(template.golden):
+    with suppress(GuestFailure, OSError), _alone_in(template.golden):
         for folder in template.golden.glob(f"{_MAKING}*"):
             runs = Runs(folder)
             if (left := runs.find_alive()) is not None:
