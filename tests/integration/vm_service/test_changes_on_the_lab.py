@@ -239,7 +239,7 @@ async def test_a_machine_that_is_gone_is_a_failure_with_its_own_remedy(
     assert [fact.operation_id for fact in await service.said(VMDeleted)] == ["op_3"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -257,7 +257,7 @@ async def test_a_life_of_changes_survives_one_fault_in_six(
     for number, kind in enumerate(life, start=2):
         spec = BIGGER if number > 4 else SPEC
         await ask(service, kind, operation=f"op_{number}", spec=spec)
-        await service.go(within=100)
+        await service.go(within=600)  # a hang guard: bad luck costs minutes of pauses
 
     assert await service.said(VMFailed) == [], await told(service)
     kinds = [f.kind for f in await service.said(VMReady)]
