@@ -9,8 +9,8 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -238,6 +238,17 @@ class Stack:
     async def vms(self) -> list[dict[str, Any]]:
         """Return the lab's VMs without its templates."""
         return [vm for vm in await self.lab("GET", "/lab/vms") if not vm.get("template")]
+
+
+@asynccontextmanager
+async def running_stack(stack: Stack) -> AsyncGenerator[Stack]:
+    """Start it and log its admin in; stop it at the end, also if it did not start."""
+    try:
+        await stack.start()
+        await stack.login()
+        yield stack
+    finally:
+        await stack.stop()
 
 
 async def eventually(

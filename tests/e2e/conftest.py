@@ -11,18 +11,13 @@ import pytest_asyncio
 from proxmox_lab.template.__main__ import DEFAULT_CACHE
 from proxmox_lab.template.required_tools import missing_tools, remedy
 from tests.e2e.real_vms import BUILD_SECONDS, run
-from tests.stack import Stack
+from tests.stack import Stack, running_stack
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("yard"))
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path_factory.mktemp("yard"))) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 @pytest.fixture(scope="module")

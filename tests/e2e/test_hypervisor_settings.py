@@ -9,20 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.stack import ROOT, Stack
+from tests.stack import ROOT, Stack, running_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    stack = Stack(tmp_path / "data")
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path / "data")) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 async def yard(stack: Stack, *words: str, stdin: str = "") -> tuple[int, str]:

@@ -22,7 +22,7 @@ from proxmox_lab.guests.qemu.guest import QemuGuest
 from proxmox_lab.standins.jars import COMPILER
 from proxmox_lab.template.__main__ import DEFAULT_CACHE
 from proxmox_lab.template.required_tools import TO_BUILD, TO_RUN, missing_tools, remedy
-from tests.stack import ROOT, Stack, eventually
+from tests.stack import ROOT, Stack, eventually, running_stack
 
 # Several times what a quiet machine of two cores needs.
 TEMPLATE_SECONDS, DEPLOY_SECONDS, CHANGE_SECONDS = 1500.0, 1800.0, 1500.0
@@ -111,22 +111,19 @@ def make_playbooks(place: Path) -> Path:
 async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Home]:
     skip_unless_able()
     folder = tmp_path_factory.mktemp("vm")
-    stack = Stack(
-        folder / "data",
-        environment={"SPAWNYARD_PLAYBOOKS": str(make_playbooks(folder / "playbooks"))},
-        options=("--vm", "--stand-ins"),
-        starts_within=TEMPLATE_SECONDS,
-    )
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(
+        Stack(
+            folder / "data",
+            environment={"SPAWNYARD_PLAYBOOKS": str(make_playbooks(folder / "playbooks"))},
+            options=("--vm", "--stand-ins"),
+            starts_within=TEMPLATE_SECONDS,
+        )
+    ) as stack:
         asked = await stack.deploy(GAME, plan="medium", settings=SETTINGS)
         ended = await stack.finished(asked["id"], within=DEPLOY_SECONDS)
         assert ended["state"] == "succeeded", ended
         [vm] = await stack.vms()
         yield Home(stack, asked["server_id"], vm["vmid"])
-    finally:
-        await stack.stop()
 
 
 async def test_the_deployed_server_answers_the_multiplayer_list(home: Home) -> None:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from tests.stack import ROOT, Stack, eventually
+from tests.stack import ROOT, Stack, eventually, running_stack
 
 pytestmark = [
     pytest.mark.e2e,
@@ -66,13 +66,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stac
     home = tmp_path_factory.mktemp("yard")
     make_game(home / "playbooks")
     told = {"SPAWNYARD_PLAYBOOKS": str(home / "playbooks")}
-    stack = Stack(home / "data", environment=told)
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(home / "data", environment=told)) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 async def deployed(stack: Stack, name: str, **options: Any) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from tests.lab_invariants import doubles, mark_of, strangers, touched
-from tests.stack import TERMINAL, Stack
+from tests.stack import TERMINAL, Stack, running_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -52,13 +52,8 @@ WEATHER: Final[Sequence[Mapping[str, Any]]] = (
 
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncGenerator[Stack]:
-    stack = Stack(tmp_path / "yard")
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path / "yard")) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 async def test_a_crowd_comes_to_its_ends_in_bad_weather(stack: Stack) -> None:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.lab_invariants import doubles, strangers
-from tests.stack import Stack
+from tests.stack import Stack, running_stack
 
 pytestmark = [
     pytest.mark.e2e,
@@ -19,14 +19,9 @@ pytestmark = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("yard"))
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path_factory.mktemp("yard"))) as stack:
         yield stack
         assert doubles(await stack.lab("GET", "/lab/history")) == []
-    finally:
-        await stack.stop()
 
 
 @dataclass(frozen=True, kw_only=True)

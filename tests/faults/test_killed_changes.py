@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.stack import Stack, eventually
+from tests.stack import Stack, eventually, running_stack
 
 pytestmark = [
     pytest.mark.e2e,
@@ -18,13 +18,8 @@ pytestmark = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("yard"))
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path_factory.mktemp("yard"))) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

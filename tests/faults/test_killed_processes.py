@@ -8,20 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.stack import Stack, eventually, playbooks, processes
+from tests.stack import Stack, eventually, playbooks, processes, running_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncGenerator[Stack]:
-    stack = Stack(tmp_path / "yard")
-    try:
-        await stack.start()
-        await stack.login()
+    async with running_stack(Stack(tmp_path / "yard")) as stack:
         yield stack
-    finally:
-        await stack.stop()
 
 
 async def ends_well(stack: Stack, operation: dict[str, Any]) -> dict[str, Any]:

@@ -124,8 +124,17 @@ def open_site(tmp_path: Path, database_url: str) -> Opened:
 
 
 @pytest.fixture
-async def site(open_site: Opened) -> AsyncIterator[Site]:
-    async with open_site() as opened:
+def pve() -> str:
+    """Return the Proxmox release to be the lab's; a module marked ``on_both`` has each in turn."""
+    return "9.2"
+
+
+on_both = pytest.mark.parametrize("pve", ["8.4", "9.2"])
+
+
+@pytest.fixture
+async def site(open_site: Opened, pve: str) -> AsyncIterator[Site]:
+    async with open_site(pve=pve) as opened:
         yield opened
 
 

@@ -21,9 +21,9 @@ from common.contracts.requests import Change
 from common.contracts.servers import ServerSpec
 from tests.fakes.guests import FakeGuest
 from tests.fakes.vm_service import SPEC
-from tests.integration.vm_service.conftest import Opened, Service, Site, service_of
+from tests.integration.vm_service.conftest import Service, Site, on_both, service_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, on_both]
 
 FIRST = 900_000
 BIGGER = SPEC.model_copy(
@@ -53,12 +53,6 @@ async def ask(
             force=force,
         )
     )
-
-
-@pytest.fixture(params=["8.4", "9.2"])
-async def site(open_site: Opened, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with open_site(pve=request.param) as opened:
-        yield opened
 
 
 @pytest.fixture

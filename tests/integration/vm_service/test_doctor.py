@@ -1,6 +1,6 @@
 """The doctor in front of a lab: all well, then each thing broken in turn."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,24 +9,18 @@ import pytest
 from common.contracts.hypervisor import Diagnosis, Finding, HypervisorSettings
 from proxmox_lab.site.people import AclEntry
 from tests.fakes import root_shell
-from tests.integration.vm_service.conftest import Opened, Site
+from tests.integration.vm_service.conftest import Opened, Site, on_both
 from vm_service.adapters.proxmox import wire
 from vm_service.adapters.proxmox.doctor import examine
 from vm_service.domain.doctor.chart import Holdings
 from yard_cli import proxmox_script
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, on_both]
 
 
 @pytest.fixture
 def database_url() -> str:
     return "sqlite+aiosqlite://"  # nothing is kept here
-
-
-@pytest.fixture(params=["8.4", "9.2"])
-async def site(open_site: Opened, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with open_site(pve=request.param) as opened:
-        yield opened
 
 
 def told(site: Site, **changed: Any) -> HypervisorSettings:
@@ -49,8 +43,8 @@ async def test_a_fresh_site_is_healthy(site: Site):
     assert found.version == site.lab.release.version
 
 
-async def test_three_nodes_ask_for_a_right_to_see_their_memory(open_site: Opened):
-    async with open_site(nodes=3) as site:
+async def test_three_nodes_ask_for_a_right_to_see_their_memory(open_site: Opened, pve: str):
+    async with open_site(pve=pve, nodes=3) as site:
         (finding,) = _wrong(await look(site))
         assert finding.code == "nodes_memory"
 

@@ -6,18 +6,12 @@ import pytest
 
 from common.contracts.events import GuestSealed, VMDeleted, VMRemovalBlocked, VMTemplated
 from tests.fakes.vm_service import SPEC
-from tests.integration.vm_service.conftest import Opened, Service, Site, service_of
+from tests.integration.vm_service.conftest import Service, Site, on_both, service_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, on_both]
 
 BAKE = SPEC.model_copy(update={"purpose": "template", "recipe": "abc", "ports": ()})
 GAME = SPEC.model_copy(update={"recipe": "abc"})
-
-
-@pytest.fixture(params=["8.4", "9.2"])
-async def site(open_site: Opened, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with open_site(pve=request.param) as opened:
-        yield opened
 
 
 @pytest.fixture

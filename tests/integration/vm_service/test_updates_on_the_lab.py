@@ -14,19 +14,13 @@ from common.contracts.events import (
     VMReady,
 )
 from tests.fakes.vm_service import SPEC
-from tests.integration.vm_service.conftest import Opened, Service, Site, service_of
+from tests.integration.vm_service.conftest import Service, Site, on_both, service_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, on_both]
 
 FIRST = 900_000
 NAME = "yard-op_2"
 WORLD = "/srv/world"
-
-
-@pytest.fixture(params=["8.4", "9.2"])
-async def site(open_site: Opened, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with open_site(pve=request.param) as opened:
-        yield opened
 
 
 @pytest.fixture

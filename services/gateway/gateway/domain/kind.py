@@ -60,63 +60,23 @@ CANCEL_PATIENCE: Final = timedelta(minutes=5)  # for letting go of a change
 REMOVAL_PATIENCE: Final = timedelta(hours=24)  # for taking back what a deployment made
 
 # Weights are the seconds a step takes on a common installation; only their ratio matters.
+_NEW_VM: Final = {"reserve": 1, "clone": 15, "configure": 1, "resize": 1, "start": 3}
+_BOOTED: Final = {"address": 15, "ssh": 5, "resolve": 2}
+_RUNNING: Final = {"address": 3, "ssh": 2, "resolve": 2}
+_INSTALLED: Final = {"playbook": 50, "ready": 9}
+_STARTED: Final = {"playbook": 10, "ready": 9}  # often there is nothing to change
+
 WEIGHTS: Final[Mapping[Kind, Mapping[str, float]]] = {
-    Kind.DEPLOY: {
-        "reserve": 1,
-        "clone": 15,
-        "configure": 1,
-        "resize": 1,
-        "start": 3,
-        "address": 15,
-        "ssh": 5,
-        "resolve": 2,
-        "playbook": 48,
-        "ready": 9,
-    },
+    Kind.DEPLOY: {**_NEW_VM, **_BOOTED, **_INSTALLED},
     Kind.DELETE: {"stop": 3, "destroy": 3},
-    Kind.START: {"start": 3, "address": 15, "ssh": 5, "resolve": 2, "playbook": 10, "ready": 9},
+    Kind.START: {"start": 3, **_BOOTED, **_STARTED},
     Kind.STOP: {"shutdown": 10},
-    Kind.RESTART: {"reboot": 8, "address": 15, "ssh": 5, "resolve": 2, "playbook": 10, "ready": 9},
+    Kind.RESTART: {"reboot": 8, **_BOOTED, **_STARTED},
     Kind.KILL: {"stop": 3},
-    Kind.RESIZE: {
-        "configure": 1,
-        "resize": 1,
-        "reboot": 8,
-        "address": 15,
-        "ssh": 5,
-        "resolve": 2,
-        "playbook": 50,
-        "ready": 9,
-    },
-    Kind.RECONFIGURE: {
-        "configure": 1,
-        "address": 3,
-        "ssh": 2,
-        "resolve": 2,
-        "playbook": 50,
-        "ready": 9,
-    },
-    Kind.UPDATE: {
-        "snapshot": 4,
-        "address": 3,
-        "ssh": 2,
-        "resolve": 2,
-        "playbook": 50,
-        "ready": 9,
-    },
-    Kind.BAKE: {
-        "reserve": 1,
-        "clone": 15,
-        "configure": 1,
-        "resize": 1,
-        "start": 3,
-        "address": 15,
-        "ssh": 5,
-        "resolve": 2,
-        "playbook": 48,
-        "shutdown": 10,
-        "convert": 3,
-    },
+    Kind.RESIZE: {"configure": 1, "resize": 1, "reboot": 8, **_BOOTED, **_INSTALLED},
+    Kind.RECONFIGURE: {"configure": 1, **_RUNNING, **_INSTALLED},
+    Kind.UPDATE: {"snapshot": 4, **_RUNNING, **_INSTALLED},
+    Kind.BAKE: {**_NEW_VM, **_BOOTED, "playbook": 50, "shutdown": 10, "convert": 3},
 }
 
 # What a new shape takes of a server whose VM is off.
