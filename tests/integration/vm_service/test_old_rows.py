@@ -1,20 +1,25 @@
 """What an older version wrote down is still meant after the migrations, on both engines."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
 from common.bell import Bell
+from common.contracts.base import now
 from common.db.engine import create_engine, database
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
-from tests.fakes.vm_service import NETWORK
+from tests.fakes.vm_service import NETWORK, SPEC
 from vm_service.adapters.sql import binding, due_machines
+from vm_service.adapters.tables import machines
+from vm_service.domain.machine import planned
 from vm_service.domain.network import AddressBook, VmidRange
+from vm_service.domain.placement import Place
 from vm_service.domain.program import Kind, Stage
 from vm_service.main import MIGRATIONS
 
@@ -94,3 +99,39 @@ async def test_copies_that_start_together_carry_them_over_once(database_url: str
 
     async with database(database_url) as sessions:
         assert len(await due_machines(sessions, 100)) == 8
+
+
+# A place as other versions write it: whether it makes a copy was told by its storage alone.
+PLACE = {"node": "pve", "template": 900_050, "template_node": "pve"}
+PLACES = {
+    "srv_copy": PLACE | {"storage": "fast"},
+    "srv_linked": PLACE | {"storage": None, "baked": True},
+    "srv_newer": PLACE | {"storage": "fast", "full": False, "colour": "blue"},
+}
+
+
+async def test_a_place_of_another_version_is_meant_as_it_was_written(database_url: str):
+    vmids, book = VmidRange(first=900_000, last=900_099), AddressBook((NETWORK,))
+    await migrate(database_url, MIGRATIONS)
+    async with database(database_url) as sessions:
+        work = UnitOfWork(sessions, bind=binding(lambda: vmids, lambda: book), bell=Bell())
+        for server, place in PLACES.items():
+            async with work() as tx:
+                await tx.machines.add(
+                    planned(server_id=server, operation_id="op_1", spec=SPEC, deadline=now())
+                )
+            async with sessions.begin() as session:
+                row = update(machines).where(machines.c.server_id == server)
+                await session.execute(row.values(place=place))
+
+        async with work() as tx:
+            homes = [(await tx.machines.get(server)).home for server in PLACES]
+            linked = await tx.machines.cloned_from(900_050)
+
+    rest = Place(node="pve", template=900_050, template_node="pve")
+    assert homes == [
+        replace(rest, storage="fast", full=True),
+        replace(rest, baked=True),
+        replace(rest, storage="fast"),
+    ]
+    assert linked == ["srv_linked", "srv_newer"]

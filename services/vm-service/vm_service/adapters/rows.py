@@ -1,9 +1,10 @@
 """A machine as a row of its table, and back."""
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, Final
 
-from sqlalchemy import Row, Select, false, func, select
+from sqlalchemy import ColumnElement, Row, Select, false, func, select
 
 from common.contracts.base import now
 from common.contracts.hypervisor import Assignment
@@ -114,9 +115,23 @@ def share_of(row: Row[Any]) -> Share:
     )
 
 
+def is_a_copy() -> ColumnElement[bool]:
+    """Return the question whether a machine's disk is a copy, and rests on no template's.
+
+    Older records do not say; but only copies were given a storage. A copy without one is taken
+    for a linked clone, as which it merely keeps its template.
+    """
+    place = machines.c.place
+    return func.coalesce(place["full"].as_boolean(), place["storage"].as_string().is_not(None))
+
+
 def _home(row: Row[Any]) -> Place | None:
     if row.place:
-        return Place(**row.place)
+        told: Mapping[str, Any] = {"full": row.place.get("storage") is not None, **row.place}
+        return Place(**{name: value for name, value in told.items() if name in _PLACE})
     if row.node is None:
         return None
     return Place(node=row.node, template=UNRECORDED, template_node=row.node)
+
+
+_PLACE: Final = frozenset(field.name for field in fields(Place))  # newer copies may write more

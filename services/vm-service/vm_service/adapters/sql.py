@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import false, func, insert, not_, select, text, update
+from sqlalchemy import func, insert, not_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.base import now
@@ -15,7 +15,7 @@ from common.db.leases import Lease, SqlLeases, unleased
 from common.db.mailbox import SqlInbox, SqlOutbox
 from common.db.upsert import add_if_absent
 from common.db.work import UnitOfWork
-from vm_service.adapters.rows import columns, machine_of, share_of, shares
+from vm_service.adapters.rows import columns, is_a_copy, machine_of, share_of, shares
 from vm_service.adapters.tables import burnt_vmids, machines
 from vm_service.domain.machine import Machine
 from vm_service.domain.network import AddressBook, VmidRange
@@ -122,7 +122,7 @@ class SqlMachines:
         query = select(machines.c.server_id).where(
             machines.c.stage != Stage.GONE.value,
             machines.c.place["template"].as_integer() == vmid,
-            not_(func.coalesce(machines.c.place["full"].as_boolean(), false())),
+            not_(is_a_copy()),
         )
         return (await self._session.scalars(query.order_by(machines.c.server_id))).all()
 
