@@ -6,7 +6,7 @@ from typing import Final
 
 from common.contracts.servers import Lock
 from provisioner.domain.game import Game
-from provisioner.domain.lock import RENEWING, Wish, fits, noted, told, wish
+from provisioner.domain.lock import RENEWING, Wish, chosen_alike, fits, noted, told, wish
 from provisioner.domain.run import Run
 from provisioner.installation import Installation, installation
 from provisioner.patience import patiently
@@ -28,16 +28,21 @@ async def resolve(task: Task) -> Run:
 async def locked(task: Task, what: Installation) -> Lock:
     """Return what exactly is to be installed."""
     wanted = wish(what.game, what.settings)
-    known = next((lock for lock in _known(task) if fits(lock, wanted)), None)
+    known = next((lock for lock in _known(task, what.game, wanted) if fits(lock, wanted)), None)
     lock = known or await _asked(task, wanted)
     task.say("lock", f"{'as before' if known else 'resolved'}: {told(lock)}")
     return lock
 
 
-def _known(task: Task) -> Sequence[Lock]:
-    """Return the locks of before, the server's own first; for a new version only what was told."""
+def _known(task: Task, game: Game, wanted: Wish) -> Sequence[Lock]:
+    """Return the locks of before, the server's own first; for a new version only what was told.
+
+    Set to ``latest`` since, a server is not held to the version that was named before.
+    """
     vm, run = task.vm, task.run
-    found = (vm.spec.lock, None if vm.kind in RENEWING else run.lock)
+    is_newest_wanted = wanted.wants_latest and not chosen_alike(game, run.former, vm.spec)
+    renews = vm.kind in RENEWING or is_newest_wanted
+    found = (vm.spec.lock, None if renews else run.lock)
     return [lock for lock in found if lock is not None]
 
 

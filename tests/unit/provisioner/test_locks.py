@@ -84,6 +84,56 @@ async def test_a_changed_setting_brings_no_newer_version(world: FakeProvisioner)
     assert len(world.playbooks.plays) == 2
 
 
+async def test_set_to_latest_a_server_gets_the_newest_and_not_the_version_it_had(
+    world: FakeProvisioner,
+):
+    await bring_up(world, version="1.7")
+
+    run = await bring_up(world, operation_id="op_6", kind="reconfigure")
+
+    assert run.lock is not None
+    assert run.lock.version == "2.0"
+
+
+async def test_set_to_latest_a_server_that_could_not_be_installed_gets_the_newest(
+    world: FakeProvisioner,
+):
+    world.playbooks.fails = "nothing runs this version"
+    await bring_up(world, version="1.7")
+    world.playbooks.fails = ""
+
+    run = await bring_up(world, operation_id="op_6", kind="reconfigure")
+
+    assert run.lock is not None
+    assert run.lock.version == "2.0"
+
+
+async def test_set_to_latest_where_nobody_answered_it_is_the_newest_at_the_next_try(
+    world: FakeProvisioner,
+):
+    await bring_up(world, version="1.7")
+    world.resolvers.silent = 1_000_000
+    await bring_up(world, operation_id="op_6", kind="reconfigure")
+    world.resolvers.silent = 0
+
+    run = await bring_up(world, operation_id="op_7", kind="restart")
+
+    assert run.lock is not None
+    assert run.lock.version == "2.0"
+
+
+async def test_a_version_that_is_named_is_not_asked_for_again_after_a_failure(
+    world: FakeProvisioner,
+):
+    world.playbooks.fails = "the disk is full"
+    await bring_up(world, version="1.7")
+    world.playbooks.fails = ""
+
+    run = await bring_up(world, version="1.7", operation_id="op_6", kind="reconfigure")
+
+    assert (run.stage, len(world.resolvers.asked)) == (Stage.DONE, 1)
+
+
 async def test_deployed_anew_without_a_lock_it_is_the_newest(world: FakeProvisioner):
     await bring_up(world)
     world.resolvers.newest = "3.0"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from common.contracts.servers import Lock
+from common.contracts.servers import Lock, ServerSpec
 from provisioner.domain.game import Game
 
 LATEST: Final = "latest"
@@ -52,6 +52,14 @@ def fits(lock: Lock, wish: Wish) -> bool:
     if (lock.game, lock.variant) != (wish.game, wish.variant):
         return False
     return wish.wants_latest or wish.version == lock.version
+
+
+def chosen_alike(game: Game, before: ServerSpec | None, after: ServerSpec) -> bool:
+    """Whether the version is chosen as it was ``before``; if nobody knows how, it is not."""
+    setting = game.source.get("setting")
+    if setting is None:
+        return True
+    return before is not None and before.settings.get(setting) == after.settings.get(setting)
 
 
 def told(lock: Lock) -> str:
