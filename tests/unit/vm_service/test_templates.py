@@ -169,6 +169,39 @@ class TestABake:
         assert not world.memory.facts(VMTemplated)
         assert world.hypervisor.calls.count("make_template") == 1
 
+    async def test_a_conversion_that_failed_at_a_further_disk_has_failed(self, world: FakeWorld):
+        def convert_the_first(name: str) -> None:
+            vm.base = vm.base or name == "task"
+
+        vm = world.hypervisor.vms[world.machines[TEMPLATE].vmid or 0]
+        world.hypervisor.before = convert_the_first
+        world.hypervisor.template_outcomes = ["out of space: no base image of efidisk0"]
+
+        await hear(world, sealed())
+        await run(world)
+
+        [failed] = world.memory.facts(VMFailed)
+        assert (failed.step, "efidisk0" in failed.reason) == ("convert", True)
+        assert not world.memory.facts(VMTemplated)
+
+    async def test_where_its_task_is_forgotten_the_disk_tells_how_it_has_ended(
+        self, world: FakeWorld
+    ):
+        def forget(name: str) -> None:
+            if name == "task":
+                vm.base = True
+                world.hypervisor.tasks.clear()
+
+        vm = world.hypervisor.vms[world.machines[TEMPLATE].vmid or 0]
+        world.hypervisor.before = forget
+
+        await hear(world, sealed())
+        world.machines[TEMPLATE] = replace(world.machines[TEMPLATE], step="convert")
+        vm.running = False
+        await run(world)
+
+        assert len(world.memory.facts(VMTemplated)) == 1
+
     async def test_a_conversion_that_began_with_nothing_is_tried_again(self, world: FakeWorld):
         def forget(name: str) -> None:
             if name == "task" and world.machines[TEMPLATE].attempt == 1:

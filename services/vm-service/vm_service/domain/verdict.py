@@ -60,3 +60,8 @@ class Trouble(Exception):
         self.verdict = verdict
         self.text = text
         self.remedy = remedy
+
+    @property
+    def is_of_a_lost_task(self) -> bool:
+        """Tell whether Proxmox does not know the task (any more) that was asked after."""
+        return "no such task" in self.text

@@ -21,6 +21,7 @@ async def convert(job: Job) -> Change:
     """Turn the VM into a template, disks and all; one that is whole already is as good.
 
     That Proxmox calls it a template proves nothing: it does so before it begins with the disks.
+    And the system disk comes first: it tells how a lost task has ended, and corrects no other.
     """
     if job.machine.task is None and not (await ours(job)).template:
         await job.keep_task(await job.tools.hypervisor.make_template(*job.machine.place))
@@ -30,7 +31,7 @@ async def convert(job: Job) -> Change:
         await job.keep_task(None)
         raise failed or Trouble(Verdict.FAULT, f"VM {job.machine.vmid} is no template yet")
     is_whole = sighting.disk is not None and sighting.disk.base
-    if not is_whole and failed is not None:
+    if failed is not None and not (is_whole and failed.is_of_a_lost_task):
         text = f"Proxmox has made half a template of it: {failed.text}"
         raise Trouble(Verdict.REFUSED, text, failed.remedy or HALF)
     if not is_whole and job.machine.task is None:

@@ -124,8 +124,7 @@ async def end_leftover(job: Job) -> None:
             await job.tools.hypervisor.abort(task)
         await wait_for_end(job, task, limit=QUICK_LIMIT)
     except Trouble as trouble:
-        is_forgotten = "no such task" in trouble.text
-        if trouble.verdict in {Verdict.UNKNOWN, Verdict.BUSY} and not is_forgotten:
+        if trouble.verdict in {Verdict.UNKNOWN, Verdict.BUSY} and not trouble.is_of_a_lost_task:
             raise
         # One that cannot be stopped ends by itself; the next step meets its lock, and waits.
     await job.note(leftover=None)

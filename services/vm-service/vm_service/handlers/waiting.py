@@ -91,7 +91,7 @@ async def _state(job: Job, upid: str, *, with_progress: bool, patient: bool) -> 
     try:
         return await job.tools.hypervisor.task(upid, with_progress=with_progress)
     except Trouble as trouble:
-        if "no such task" not in trouble.text:
+        if not trouble.is_of_a_lost_task:
             raise
         # A task may be listed late; one that is never listed has left no trace.
         return TaskState(running=patient, failed=None if patient else trouble.text)
