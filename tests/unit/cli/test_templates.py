@@ -1,17 +1,24 @@
 """Templates at the command line: asked for, listed, and let go by their game's name."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
+from common.contracts import events as evt
+from gateway.domain.phase import Phase
 from tests.unit.cli.test_client import URL, FakeGateway, a_login, client
+from tests.unit.gateway.door import OTHER, Door, open_door
+from tests.unit.gateway.test_templates import baked, hear
 from yard_cli.client.api import Gateway
 from yard_cli.client.credentials import Credentials
 from yard_cli.client.lookup import template_called
-from yard_cli.client.models import Template
+from yard_cli.client.models import Line, Template
+from yard_cli.client.session import Session
 from yard_cli.failure import Failure
 from yard_cli.main import command_line
 
@@ -80,3 +87,37 @@ def test_the_list_tells_which_ones_are_used(monkeypatch: pytest.MonkeyPatch):
 
     assert "out of date" in shown.output
     assert [one["id"] for one in json.loads(as_json.output)] == ["srv_1", "srv_0"]
+
+
+def test_another_administrator_than_the_one_who_baked_it_follows_its_removal_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    doors: list[Door] = []
+
+    @asynccontextmanager
+    async def as_another(*_: object) -> AsyncGenerator[Gateway]:
+        async with open_door() as door:
+            await baked(door)
+            doors.append(door)
+            token = door.bearer(OTHER)["Authorization"].split()[1]
+            credentials = Credentials(tmp_path / "credentials.json")
+            credentials.keep(URL, a_login(token=token))
+            session = Session(door.client, url=URL, credentials=credentials)
+            yield Gateway(door.client, session=session)
+
+    async def while_the_vm_goes(_: Gateway, operation_id: str) -> AsyncGenerator[Line]:
+        work = doors[0].work
+        server_id = work.operations.rows[operation_id].server_id
+        await hear(work, evt.VMDeleted, {"id": operation_id, "server_id": server_id})
+        for line in ():
+            yield line
+
+    monkeypatch.setattr("yard_cli.commands.target.api", as_another)
+    monkeypatch.setattr("yard_cli.commands.following.follow", while_the_vm_goes)
+
+    shown = CliRunner().invoke(command_line(), ["template", "delete", "-f", "blocks"])
+
+    assert (shown.exit_code, shown.exception) == (0, None), shown.output
+    assert "delete succeeded" in shown.output
+    [template] = doors[0].work.servers.rows.values()
+    assert template.phase is Phase.DELETED

@@ -36,7 +36,9 @@ async def list_servers(
 @router.get("/{id}")
 async def get_server(id: ServerId, caller: Caller, gateway: Gateway) -> ServerView:
     """Return one server."""
-    server = await servers.get_server(id, owner_id=caller.user_id, work=gateway.work)
+    server = await servers.get_server(
+        id, owner_id=caller.user_id, is_admin=caller.is_admin, work=gateway.work
+    )
     return _view(server, gateway)
 
 
