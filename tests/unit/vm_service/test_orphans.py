@@ -200,6 +200,26 @@ def test_a_template_of_ours_that_nobody_remembers_is_left_and_not_said_to_lack_o
     assert "does not carry" not in orphan.reason
 
 
+def test_of_a_template_that_was_taken_away_here_and_is_there_all_the_same_that_is_said():
+    unknown = told(judged(mark("srv_1"), template=True), ripe=True)
+    removed = told(judged(mark("srv_1"), GONE, template=True), ripe=True)
+
+    assert "knows nothing of" in unknown.reason
+    assert "knows nothing of" not in removed.reason
+    assert "is gone" in removed.reason
+
+
+def test_nobody_is_told_to_destroy_a_template_on_which_disks_of_servers_may_rest():
+    why = replace(
+        record("srv_1", Life.BLOCKED), failure="still in use", remedy="remove the clones first"
+    )
+
+    orphan = told(judged(mark("srv_1"), why, template=True), ripe=True)
+
+    assert (orphan.verdict, orphan.command) == ("cleanup_blocked", None)
+    assert orphan.reason == "still in use; remove the clones first"
+
+
 def test_nobody_is_told_to_destroy_what_took_the_place_of_a_vm_of_ours():
     why = replace(
         record("srv_1", Life.BLOCKED), failure="it no longer carries our mark", remedy="put it back"

@@ -7,11 +7,14 @@ import pytest
 
 from common.contracts.orphans import SweepWish
 from tests.fakes.sweeper import AGE, RANGE, FakeYard, machine, mark, verdicts
-from tests.fakes.vm_service import START, Killed
+from tests.fakes.vm_service import SPEC, START, Killed
+from vm_service.domain.placement import Place
 from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict
 
 MINUTE = timedelta(minutes=1)
+READY = Stage.READY
+BAKE = SPEC.model_copy(update={"purpose": "template"})
 
 
 @pytest.fixture
@@ -294,6 +297,40 @@ class TestBlocked:
 
         assert report.halted
         assert self.is_taken_up(yard)
+
+
+class TestABlockedTemplate:
+    """A removal that Proxmox has refused since disks of servers rest on it."""
+
+    @pytest.fixture
+    def yard(self) -> FakeYard:
+        yard = FakeYard()
+        template, clone = machine("srv_t", 900_001, Stage.BLOCKED), machine("srv_1", 900_002, READY)
+        home = Place(node="pve", template=900_001, template_node="pve")
+        yard.row(replace(template, spec=BAKE), replace(clone, home=home))
+        yard.vm(900_001, mark("srv_t"))
+        yard.vm(900_002, mark("srv_1"), running=True)
+        yard.cluster.templates.add(900_001)
+        return yard
+
+    async def test_it_is_left_alone_while_a_server_rests_on_it(self, yard: FakeYard):
+        for _ in range(24):
+            await yard.sweep()
+            yard.pass_(60 * MINUTE)
+
+        assert verdicts(await yard.sweep()) == {900_001: "cleanup_blocked"}
+        assert yard.memory.machines.rows["srv_t"].stage is Stage.BLOCKED
+
+    async def test_once_the_last_of_them_is_gone_the_removal_is_taken_up(self, yard: FakeYard):
+        await yard.sweep()
+        clone = yard.memory.machines.rows["srv_1"]
+        yard.row(replace(clone, stage=Stage.GONE))
+        del yard.cluster.vms[900_002]
+        yard.pass_(60 * MINUTE)
+
+        await yard.sweep()
+
+        assert yard.memory.machines.rows["srv_t"].stage is not Stage.BLOCKED
 
 
 async def ripe() -> FakeYard:

@@ -93,9 +93,8 @@ def told(found: Finding, *, ripe: bool) -> Orphan:
         verdict = "cleanup_blocked"
     elif not ripe and verdict != "foreign_vm":
         verdict = "waiting"
-    # What took the place of a VM of ours is not to be destroyed by whoever follows our word.
-    ours = found.proof is not Proof.FOREIGN
-    command = by_hand(found.vmid) if verdict == "cleanup_blocked" and ours else None
+    spared = found.proof in _SPARED
+    command = by_hand(found.vmid) if verdict == "cleanup_blocked" and not spared else None
     return Orphan(
         vmid=found.vmid, node=found.node, verdict=verdict, reason=_reason(found), command=command
     )
@@ -103,7 +102,7 @@ def told(found: Finding, *, ripe: bool) -> Orphan:
 
 def _reason(found: Finding) -> str:
     if found.claim is Claim.BLOCKED and found.record and found.record.failure:
-        if found.proof is Proof.FOREIGN and found.record.remedy:
+        if found.proof in _SPARED and found.record.remedy:
             return f"{found.record.failure}; {found.record.remedy}"
         if found.proof is Proof.HIDDEN:
             look = f"our token cannot see it, so look first: qm config {found.vmid}"
@@ -133,6 +132,9 @@ def report(orphans: Sequence[Orphan], *, at: datetime, dry_run: bool, halted: bo
     )
 
 
+# Not to be destroyed by whoever follows our word: a VM that took the place of one of ours, and a
+# template, on which disks of servers may rest.
+_SPARED: Final = frozenset({Proof.FOREIGN, Proof.TEMPLATE})
 _RANK: Final[tuple[Verdict, ...]] = (
     "cleanup_blocked",
     "to_delete",
@@ -151,9 +153,11 @@ _REASONS: Final[Mapping[tuple[Claim, Proof], str]] = {
     (Claim.GONE, Proof.MARKED): "its server is gone",
     (Claim.NOTHING, Proof.MARKED): "our database knows nothing of its server",
     (Claim.NOTHING, Proof.HALF): "a clone that we have not begun",
-    **dict.fromkeys(
-        [(Claim.GONE, Proof.TEMPLATE), (Claim.NOTHING, Proof.TEMPLATE)],
-        "a template with our mark that our database knows nothing of: a sweep removes none",
+    (Claim.GONE, Proof.TEMPLATE): (
+        "a template with our mark that is gone by our database: a sweep removes none"
+    ),
+    (Claim.NOTHING, Proof.TEMPLATE): (
+        "a template with our mark that our database knows nothing of: a sweep removes none"
     ),
     **dict.fromkeys(
         [(Claim.ELSEWHERE, proof) for proof in (Proof.MARKED, Proof.LOCKED, Proof.TEMPLATE)],

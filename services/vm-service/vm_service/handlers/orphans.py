@@ -78,10 +78,16 @@ async def _records(tools: SweepTools, vmid: int, sighting: Sighting | None) -> l
 
 
 async def take_up(record: Record, *, work: UnitOfWork) -> None:
-    """Send a machine on its way out, again; the worker does the rest."""
+    """Send a machine on its way out, again; the worker does the rest.
+
+    A template is in the way of nobody, and Proxmox refuses to remove it while disks rest on it.
+    """
     async with work() as tx:
         machine = await tx.machines.find(record.server_id)
         if machine is None or life_of(machine) is not record.life:
+            return
+        is_template = machine.spec is not None and machine.spec.purpose == "template"
+        if is_template and await tx.machines.cloned_from(record.vmid):
             return
         await tx.machines.save(unwanted(machine, operation_id=machine.operation_id))
     log.warning("a removal is taken up again", extra={"vmid": record.vmid, "was": record.life})
