@@ -122,8 +122,17 @@ def show_failure(failure: Failure, *, as_json: bool) -> None:
                 }
             }
         )
+    _tell(failure, style="bold red")
+
+
+def show_warning(doubt: Failure) -> None:
+    """Print what does not end the command, but may end badly."""
+    _tell(doubt, style="bold yellow")
+
+
+def _tell(failure: Failure, *, style: str) -> None:
     err = console(to_stderr=True)
-    err.print(Text.assemble(("yard: ", "bold red"), printable(failure.reason)))
+    err.print(Text.assemble(("yard: ", style), printable(failure.reason)))
     for detail in failure.details:
         err.print(Text(f"  {printable(detail)}"))
     if failure.remedy:

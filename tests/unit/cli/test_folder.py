@@ -1,5 +1,6 @@
 """The data folder, its secrets, the ports, and the bus's configuration."""
 
+import json
 import socket
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from common.contracts.topology import ACCESS
 from common.security.sealing import read_sealing
+from yard_cli.commands.stack import site
 from yard_cli.commands.target import data_folder, running_folder
 from yard_cli.failure import Failure
 from yard_cli.stack import nats_conf
@@ -104,11 +106,11 @@ def test_the_bus_configuration_is_one_that_nats_accepts(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "remedy"),
-    [(True, False, "with --stand-ins"), (False, True, "without --stand-ins")],
+    ("before", "now", "as_it_was"),
+    [(True, False, "./yard up --stand-ins --data"), (False, True, "./yard up --data")],
 )
 def test_what_stood_in_for_a_game_never_becomes_the_vendors_nor_the_reverse(
-    folder: DataFolder, before: bool, now: bool, remedy: str
+    folder: DataFolder, before: bool, now: bool, as_it_was: str
 ):
     with folder.held(ports=Ports(9000), guests="simulated", stand_ins=before):
         pass
@@ -119,8 +121,59 @@ def test_what_stood_in_for_a_game_never_becomes_the_vendors_nor_the_reverse(
     ):
         pass
 
-    assert remedy in (refused.value.remedy or "")
-    assert "--data" in (refused.value.remedy or "")
+    assert f"{as_it_was} {folder.path}" in (refused.value.remedy or "")
+
+
+def held_by_the_former_version(folder: DataFolder, *, stand_ins: bool) -> None:
+    """Leave what it left: nobody noted whether games were stood in for, but their log is there."""
+    note = {"pid": 1, "base_port": 9000, "guests": "simulated"}
+    (folder.path / "stack.json").write_text(json.dumps(note))
+    if stand_ins:
+        folder.log("stand-ins").touch()
+
+
+def test_what_may_be_stand_ins_is_started_as_either_and_the_doubt_is_kept_until_it_is_settled(
+    folder: DataFolder,
+):
+    held_by_the_former_version(folder, stand_ins=True)
+
+    for stand_ins in (False, False, True):
+        assert folder.may_hold_stand_ins()
+        with folder.held(ports=Ports(9000), guests="simulated", stand_ins=stand_ins):
+            pass
+
+    assert not folder.may_hold_stand_ins()
+    with (
+        pytest.raises(Failure, match="stand-ins"),
+        folder.held(ports=Ports(9000), guests="simulated"),
+    ):
+        pass
+
+
+def test_where_nothing_was_ever_stood_in_for_the_servers_are_the_vendors(folder: DataFolder):
+    held_by_the_former_version(folder, stand_ins=False)
+
+    assert not folder.may_hold_stand_ins()
+    with (
+        pytest.raises(Failure, match="the vendors' own"),
+        folder.held(ports=Ports(9000), guests="simulated", stand_ins=True),
+    ):
+        pass
+
+
+def test_an_operator_is_warned_of_what_an_update_would_do_to_a_stand_in(
+    folder: DataFolder, capsys: pytest.CaptureFixture[str]
+):
+    held_by_the_former_version(folder, stand_ins=True)
+
+    site(data=folder.path, port_base=9000, stand_ins=True)
+    assert capsys.readouterr().err == ""
+    site(data=folder.path, port_base=9000)
+
+    warned = capsys.readouterr()
+    assert warned.out == ""
+    assert "may be stand-ins" in warned.err
+    assert f"./yard up --stand-ins --data {folder.path}" in warned.err
 
 
 def test_stand_ins_and_real_guests_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatch):

@@ -9,15 +9,18 @@ import typer
 
 from yard_cli.commands import options
 from yard_cli.commands.target import data_folder
+from yard_cli.failure import Failure
 from yard_cli.interrupts import run
-from yard_cli.render import console
+from yard_cli.render import console, show_warning
 from yard_cli.settings import ROOT, CliSettings
 from yard_cli.show.panel import where_to_go
 from yard_cli.show.plain import PlainShow
+from yard_cli.stack.folder import DataFolder
 from yard_cli.stack.plan import Site
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
 from yard_cli.stack.session import running
+from yard_cli.stack.stand_ins import NAME as STAND_INS
 from yard_cli.stack.template import ensure_template
 
 
@@ -26,6 +29,8 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
     folder = data_folder(data, vm=vm, stand_ins=stand_ins)
     guests = "qemu" if vm else "simulated"
     folder.make()
+    if folder.may_hold_stand_ins() and not stand_ins:
+        show_warning(_doubt(folder))
     return Site(
         folder=folder,
         ports=Ports(port_base),
@@ -33,6 +38,15 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
         guests=guests,
         playbooks=CliSettings().playbooks.resolve(),
         stand_ins=stand_ins,
+    )
+
+
+def _doubt(folder: DataFolder) -> Failure:
+    return Failure(
+        f"the games' servers kept in {folder.path} may be stand-ins: an update would put the"
+        " vendor's in their place, its terms accepted by nobody",
+        f"./yard up --stand-ins --data {folder.path}   (if there are none, remove"
+        f" {folder.log(STAND_INS)})",
     )
 
 

@@ -18,15 +18,25 @@ from pydantic import BaseModel, ValidationError
 
 from yard_cli.failure import Failure
 from yard_cli.stack.ports import Ports
+from yard_cli.stack.stand_ins import NAME as STAND_INS
 
 
 class RunningStack(BaseModel, frozen=True):
-    """What a supervisor says of itself for as long as it holds the folder."""
+    """What a supervisor says of itself for as long as it holds the folder.
+
+    ``stand_ins``: whether the games' servers are stand-ins; none: nobody has noted it.
+    """
 
     pid: int
     base_port: int
     guests: str
-    stand_ins: bool = False
+    stand_ins: bool | None = None
+
+    @property
+    def command(self) -> str:
+        """How the same kind of stack is started."""
+        real, stood_in = " --vm" * (self.guests == "qemu"), " --stand-ins" * bool(self.stand_ins)
+        return f"./yard up{real}{stood_in}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,10 @@ class DataFolder:
             running = RunningStack(
                 pid=os.getpid(), base_port=ports.gateway, guests=guests, stand_ins=stand_ins
             )
-            self._refuse_another_kind(_read(note), running)
+            before = _read(note)
+            self._refuse_another_kind(before, running)
+            if self._is_doubtful(before) and not stand_ins:
+                running = running.model_copy(update={"stand_ins": None})
             os.ftruncate(note, 0)
             os.pwrite(note, running.model_dump_json().encode(), 0)
             yield
@@ -115,24 +128,37 @@ class DataFolder:
             os.close(note)
         return None
 
+    def may_hold_stand_ins(self) -> bool:
+        """Whether games were stood in for here when nobody noted whether they were."""
+        try:
+            note = os.open(self.path / "stack.json", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            return self._is_doubtful(_read(note))
+        finally:
+            os.close(note)
+
+    def _is_doubtful(self, before: RunningStack | None) -> bool:
+        is_silent = before is not None and before.stand_ins is None
+        return is_silent and self.log(STAND_INS).exists()
+
     def _refuse_another_kind(self, before: RunningStack | None, now: RunningStack) -> None:
         if before is None:
             return
+        remedy = (
+            f"start it as it was: {before.command} --data {self.path}"
+            "   (or choose another folder: --data DIR)"
+        )
         if before.guests != now.guests:
-            other = "--vm" if before.guests == "qemu" else "no --vm"
             raise Failure(
-                f"the guests kept in {self.path} are {before.guests}, not {now.guests}",
-                f"start it with {other}, or choose another folder: --data DIR",
+                f"the guests kept in {self.path} are {before.guests}, not {now.guests}", remedy
             )
-        if before.stand_ins != now.stand_ins:
+        if not self._is_doubtful(before) and bool(before.stand_ins) != now.stand_ins:
             # An update would put the vendor's server, its terms accepted by nobody, in a
             # stand-in's place, or a stand-in in the vendor's.
             kind = "stand-ins" if before.stand_ins else "the vendors' own, no stand-ins"
-            other = "with" if before.stand_ins else "without"
-            raise Failure(
-                f"the games' servers kept in {self.path} are {kind}",
-                f"start it {other} --stand-ins, or choose another folder: --data DIR",
-            )
+            raise Failure(f"the games' servers kept in {self.path} are {kind}", remedy)
 
     def _claim(self, note: int) -> None:
         try:
