@@ -43,3 +43,7 @@ def test_what_comes_after_the_preparation_does_not(playbooks: Path):
 
     assert recipe_of(playbooks / "games/pong") == before
     assert len(before) == 16
+
+
+def test_templates_that_are_there_stay_current_when_spawnyard_is_upgraded(playbooks: Path):
+    assert recipe_of(playbooks / "games/pong") == "d5b4be6068b2ca9d"

@@ -1,21 +1,18 @@
 """What a prebaked template of a game is made by, in one digest: it changes when any of it does."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from common.digest import digest_of
 
 LENGTH: Final = 16  # hexadecimal digits: enough to tell versions of a folder apart
 
 
 def recipe_of(folder: Path) -> str:
     """Return the digest for the game whose folder this is: its preparation, and all roles."""
-    digest = hashlib.sha256()
     playbooks = folder.parent.parent
-    for file in _ingredients(folder, playbooks):
-        name, content = file.relative_to(playbooks).as_posix().encode(), file.read_bytes()
-        digest.update(b"%d %d " % (len(name), len(content)) + name + content)
-    return digest.hexdigest()[:LENGTH]
+    return digest_of(_ingredients(folder, playbooks), below=playbooks)[:LENGTH]
 
 
 def _ingredients(folder: Path, playbooks: Path) -> Iterator[Path]:

@@ -1,9 +1,10 @@
 """Which playbook it is: a digest of all that a game's play is made of."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from common.digest import digest_of
 
 SHARED: Final = ("roles", "filter_plugins")
 NOT_PLAYED: Final = frozenset({".md", ".pyc"})
@@ -11,11 +12,7 @@ NOT_PLAYED: Final = frozenset({".md", ".pyc"})
 
 def played(playbooks: Path, game: Path) -> str:
     """Return the digest; another one means that a play may write something else."""
-    digest = hashlib.sha256()
-    for file in _parts(playbooks, game):
-        name, content = file.relative_to(playbooks).as_posix().encode(), file.read_bytes()
-        digest.update(b"%d %d " % (len(name), len(content)) + name + content)
-    return digest.hexdigest()
+    return digest_of(_parts(playbooks, game), below=playbooks)
 
 
 def _parts(playbooks: Path, game: Path) -> Iterator[Path]:
