@@ -3,10 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Final
-
-ROOT: Final = Path(__file__).resolve().parent.parent
-KEPT: Final = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 
 
 def failed_modules(kept: Path) -> list[str]:
@@ -19,5 +15,5 @@ def failed_modules(kept: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    for module in failed_modules(Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT):
+    for module in failed_modules(Path(sys.argv[1])):
         sys.stdout.write(f"{module}\n")
