@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from yard_cli.commands.stack import site
 from yard_cli.failure import Failure
 from yard_cli.main import command_line
 from yard_cli.stack import stand_ins
 from yard_cli.stack.ports import Ports
+from yard_cli.stack.session import running
 
 
 def test_real_guests_fetch_from_another_address_of_the_same_mirror() -> None:
@@ -33,6 +35,19 @@ def test_without_a_compiler_there_is_a_remedy_and_a_way_around(
 
     assert "default-jdk-headless" in (refused.value.remedy or "")
     assert "--set eula=true" in (refused.value.remedy or "")
+
+
+async def test_a_start_without_a_compiler_does_not_make_the_folder_a_stand_ins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stand_ins, "COMPILER", "no-such-javac")
+    made = site(data=tmp_path / "data", port_base=29700, stand_ins=True)
+
+    with pytest.raises(Failure, match="javac"):
+        async with running(made, tell=lambda news: None):
+            pass
+
+    assert not (tmp_path / "data" / "stack.json").exists()
 
 
 def test_the_seventh_port_matters_only_where_something_stands_in() -> None:

@@ -40,9 +40,10 @@ class RunningSite:
 @asynccontextmanager
 async def running(site: Site, *, tell: Callable[[News], None]) -> AsyncGenerator[RunningSite]:
     """Start the stack and make its first user; stop every process at the end."""
+    preflight.check_tools(site)
     held = site.folder.held(ports=site.ports, guests=site.guests, stand_ins=site.stand_ins)
     with held:
-        preflight.check(site)
+        preflight.check_place(site)
         orphans.adopt()
         async with AsyncExitStack() as ends:
             ends.callback(orphans.end_all)
