@@ -37,6 +37,7 @@ from tests.unit.gateway.facts import (
     RESTORED,
     SERVER_FAILED,
     VM_READY,
+    VM_STOPPED,
     vm_failed,
 )
 from tests.unit.gateway.test_changes import alter, in_phase, now_of, tell
@@ -259,6 +260,27 @@ async def test_a_kill_and_a_deletion_do_not_wait_for_a_way_back(why: str, first:
     assert now_of(work, operation) == (State.QUEUED, phase)
     assert work.servers.rows[overtaken.server_id].half_shaped
     assert len(work.outbox.of(evt.CancelRequested)) == 1
+
+
+@pytest.mark.parametrize("ended", ["well", "badly", "off"])
+@pytest.mark.parametrize("kind", [Kind.RESTART, Kind.RECONFIGURE])
+async def test_what_updates_have_left_is_let_go_once_the_game_has_answered(
+    kind: Kind, ended: str
+) -> None:
+    work = FakeWork()
+    server = await locked(work)
+    if kind is Kind.RESTART:
+        asked = Asked(server_id=server.id, owner_id="usr_1")
+        operation = await request(asked, kind, work=work, at=MOMENT)
+    else:
+        operation = await patch(work, server, settings={"mode": "hard"})
+    facts = {"well": READY, "badly": SERVER_FAILED, "off": VM_STOPPED}
+
+    await tell(work, operation, VM_READY.model_copy(update={"kind": operation.kind}))
+    assert released(work) == 0
+    await tell(work, operation, facts[ended])
+
+    assert released(work) == (ended == "well")
 
 
 # What may be asked for ----------------------------------------------------------------------

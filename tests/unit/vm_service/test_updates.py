@@ -313,16 +313,22 @@ class TestTheRelease:
 
 
 class TestWhatIsOvertaken:
-    """Once nothing goes back to it, a snapshot goes when the server is up as it is."""
+    """Once nothing goes back to it, a snapshot goes when the game has answered again."""
 
     RESTART = update("op_3").model_copy(update={"kind": "restart"})
     KILL = update("op_3").model_copy(update={"kind": "kill"})
     START = update("op_4").model_copy(update={"kind": "start"})
     CANCEL = CancelRequested(server_id="srv_1", operation_id="op_2")
 
+    async def start(self, world: FakeWorld, *, answers: bool = True) -> None:
+        """Start it; where the game answers, the gateway says so."""
+        for event in (self.START, *([release("op_4")] if answers else [])):
+            await hear(world, event)
+            await run(world)
+
     @pytest.mark.parametrize("order", ["before", "after", "never"])
     @pytest.mark.parametrize("way", ["forth", "back"])
-    async def test_a_restart_right_after_an_update_takes_the_snapshot_away(
+    async def test_a_restart_right_after_an_update_that_succeeds_takes_the_snapshot_away(
         self, world: FakeWorld, way: str, order: str
     ):
         await updated(world)
@@ -338,32 +344,17 @@ class TestWhatIsOvertaken:
         for event in said:
             await hear(world, event)
         await run(world)
+        restarted = world.machines["srv_1"].stage, list(vm_of(world).snapshots)
+        await hear(world, release("op_3"))
+        await run(world)
 
         kept = way == "back" and order == "never"  # nobody says that the way back has succeeded
+        assert restarted == (Stage.READY, [NAME])
         assert bool(vm_of(world).snapshots) is kept
-        assert (world.machines["srv_1"].stage, world.machines["srv_1"].kind) == (
-            Stage.READY, Kind.RESTART,
-        )  # fmt: skip
-
-    async def test_the_outcome_is_said_before_and_can_be_asked_for_again(self, world: FakeWorld):
-        await updated(world)
-        said: list[int] = []
-
-        def count_facts(name: str) -> None:
-            if name == "delete_snapshot":
-                said.append(len(world.memory.facts(VMReady)))
-
-        world.hypervisor.before = count_facts
-        await hear(world, self.RESTART)
-        await run(world)
-        await hear(world, self.RESTART.model_copy(update={"id": "evt_again"}))
-
-        assert said == [2]
-        assert [fact.kind for fact in world.memory.facts(VMReady)] == ["update"] + ["restart"] * 2
 
     @pytest.mark.parametrize("while_it", ["snapshot", "rollback"])
     @pytest.mark.parametrize("cancelled", [True, False])
-    async def test_after_a_kill_it_stays_until_the_server_is_started_as_it_is(
+    async def test_after_a_kill_it_stays_until_the_game_has_answered_as_it_is(
         self, world: FakeWorld, while_it: str, cancelled: bool
     ):
         await hear(world, update())
@@ -381,11 +372,12 @@ class TestWhatIsOvertaken:
         await asyncio.gather(run(world), overtake())
         await run(world)
         killed = world.machines["srv_1"].stage, list(vm_of(world).snapshots)
-        await hear(world, self.START)
+        await self.start(world, answers=False)
+        started = world.machines["srv_1"].stage, list(vm_of(world).snapshots)
+        await hear(world, release("op_4"))
         await run(world)
 
-        assert killed == (Stage.OFF, [NAME])
-        assert world.machines["srv_1"].stage is Stage.READY
+        assert (killed, started) == ((Stage.OFF, [NAME]), (Stage.READY, [NAME]))
         assert not vm_of(world).snapshots
 
     async def test_a_kill_when_the_vm_is_back_and_the_game_is_not_is_no_other(
@@ -394,9 +386,10 @@ class TestWhatIsOvertaken:
         await updated(world)
         await hear(world, back())
         await run(world)
-        for event in (self.CANCEL, self.KILL, self.START):
+        for event in (self.CANCEL, self.KILL):
             await hear(world, event)
             await run(world)
+        await self.start(world)
 
         assert not vm_of(world).snapshots
 
@@ -409,21 +402,36 @@ class TestWhatIsOvertaken:
         await run(world)
         failed = world.machines["srv_1"].stage
 
-        await hear(world, self.RESTART)
-        await run(world)
+        await self.start(world)
         kept = list(vm_of(world).snapshots)
-        await hear(world, update("op_4"))
+        await hear(world, update("op_5"))
         await run(world)
 
         assert (failed, kept) == (Stage.FAILED, [NAME])
-        assert list(vm_of(world).snapshots) == ["yard-op_4"]
+        assert list(vm_of(world).snapshots) == ["yard-op_5"]
+
+    async def test_an_update_that_did_not_begin_lets_go_of_its_own_only(self, world: FakeWorld):
+        await updated(world)
+        await hear(world, self.KILL)
+        await run(world)
+        await hear(world, update("op_4"))
+        world.machines["srv_1"] = replace(
+            world.machines["srv_1"], stage=Stage.FAILED, step=None, operation_id="op_4"
+        )
+        vm_of(world).snapshots["yard-op_4"] = FakeSnapshot(MARK, "x")
+
+        await hear(world, release("op_4"))
+        await run(world)
+
+        assert list(vm_of(world).snapshots) == [NAME]
 
     async def test_those_of_others_stay(self, world: FakeWorld):
         await updated(world)
         vm_of(world).snapshots["by-hand"] = FakeSnapshot("", "x")
 
-        await hear(world, self.RESTART)
-        await run(world)
+        for event in (self.RESTART, release("op_3")):
+            await hear(world, event)
+            await run(world)
 
         assert list(vm_of(world).snapshots) == ["by-hand"]
 
@@ -431,11 +439,11 @@ class TestWhatIsOvertaken:
         await updated(world)
         world.hypervisor.snapshot_outcomes = [NO_SNAPSHOTS]
 
-        await hear(world, self.RESTART)
-        await run(world)
+        for event in (self.RESTART, release("op_3")):
+            await hear(world, event)
+            await run(world)
         left = list(vm_of(world).snapshots)
-        await hear(world, self.START)
-        await run(world)
+        await self.start(world)
 
         assert (left, list(vm_of(world).snapshots)) == ([NAME], [])
         assert not world.memory.facts(VMFailed)
@@ -450,16 +458,18 @@ class TestWhatIsOvertaken:
 
         await is_cut_off(world, when, at=cut)
         await run(world)
-        await hear(world, self.START)
-        await run(world)
+        await self.start(world)
 
         assert not vm_of(world).snapshots
-        assert world.machines["srv_1"].stage is Stage.READY
+        assert world.machines["srv_1"].stage is Stage.RELEASED
 
     async def test_one_that_was_never_updated_is_asked_for_no_snapshots(self, world: FakeWorld):
         await hear(world, self.RESTART)
         await run(world)
+        await hear(world, release("op_3"))
+        await run(world)
 
+        assert world.machines["srv_1"].stage is Stage.READY
         assert "snapshots" not in world.hypervisor.calls
 
 

@@ -58,6 +58,9 @@ class RollbackRequested(Event, frozen=True):
 
 
 class SnapshotReleased(Event, frozen=True):
-    """Gateway: this operation, an update, has ended; its snapshot is of no use any more."""
+    """Gateway: this operation has ended; its snapshot, if it was an update, is of no use any more.
+
+    Nor are those that former updates have left, if the game has answered since.
+    """
 
     type: Literal["snapshot.released.v1"] = "snapshot.released.v1"

@@ -4,6 +4,7 @@ The last batch of lines of an operation is marked final and comes after everythi
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, Literal
 
@@ -108,14 +109,18 @@ def _on_ended(operation: Operation, trigger: Trigger) -> tuple[Message, ...]:
     if isinstance(trigger, Overtaken):
         # Who works on it still is to stop: the operation that goes first may not concern them.
         return (_cancel(operation),)
-    if operation.kind is Kind.UPDATE and heard_as(trigger) in _SNAPSHOT_IS_OVER:
+    if heard_as(trigger) in _SNAPSHOTS_ARE_OVER.get(operation.kind, ()):
         about = {"server_id": operation.server_id, "operation_id": operation.id}
         return (evt.SnapshotReleased.model_validate(about),)
     return ()
 
 
+# Once the game has answered, whatever was done for it: former updates may have left some, too.
 # After a way back that failed it is all there is left of what the server was.
-_SNAPSHOT_IS_OVER: Final = frozenset({evt.ServerReady, evt.ServerRestored, evt.VMFailed})
+_SNAPSHOTS_ARE_OVER: Final[Mapping[Kind, AbstractSet[type[evt.AnyEvent]]]] = {
+    **dict.fromkeys(CHANGES, frozenset({evt.ServerReady})),
+    Kind.UPDATE: frozenset({evt.ServerReady, evt.ServerRestored, evt.VMFailed}),
+}
 
 
 def _finished(operation: Operation) -> evt.OperationFinished:

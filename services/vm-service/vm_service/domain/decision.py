@@ -113,14 +113,19 @@ def _rollback(event: RollbackRequested, machine: Machine | None) -> Decision:
 
 
 def _release(event: SnapshotReleased, machine: Machine | None) -> Decision:
-    """Remove a snapshot at leisure; whatever is newer, or under way, goes first."""
+    """Remove snapshots at leisure; whatever is newer, or under way, goes first.
+
+    Where the VM is up the game has answered: then all go that nothing goes back to.
+    """
     if machine is not None and machine.operation_id > event.operation_id:
         return Decision(record=let_go(machine, operation_id=event.operation_id))
     if machine is None or not machine.is_settled or machine.operation_id != event.operation_id:
         return OVERTAKEN
-    if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK}:
+    is_up = machine.stage is Stage.READY
+    if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK} and not (is_up and machine.snapshot_over):
         return OVERTAKEN
-    return Decision(record=turned(machine, Kind.RELEASE, operation_id=event.operation_id))
+    released = turned(machine, Kind.RELEASE, operation_id=event.operation_id)
+    return Decision(record=replace(released, snapshot_over=is_up))
 
 
 def _cancel(event: CancelRequested, machine: Machine | None) -> Decision:

@@ -4,12 +4,10 @@ Each looks, acts, looks again. That the snapshot exists is recorded before anyth
 the guest: where it is not recorded, there is nothing to take back.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from vm_service.domain.machine import OUR_SNAPSHOTS
-from vm_service.domain.program import Stage
 from vm_service.domain.trouble import Trouble, Verdict, judge
 from vm_service.domain.vm import Snapshot
 from vm_service.handlers import living
@@ -17,8 +15,6 @@ from vm_service.handlers.job import Change, Job, keeping
 from vm_service.handlers.power import see_off, seen, switch_off
 from vm_service.handlers.proof import ours
 from vm_service.handlers.waiting import wait_for_end, warn
-
-log = logging.getLogger(__name__)
 
 LIMIT: Final = 1800.0  # seconds; some storages copy what they take back
 
@@ -77,28 +73,16 @@ async def roll_back(job: Job) -> Change:
 
 
 async def release(job: Job) -> Change:
-    """Remove the snapshot, recorded or not."""
+    """Remove the snapshot of this operation, recorded or not; if all are over, former ones too."""
     await _let_end(job)
     await ours(job)
-    name = job.machine.snapshot_name
-    if any(one.name == name for one in await _ours_of(job)):
-        await _through(job, _removal(job, name))
-    return keeping(snapshot=None, snapshot_over=False)
-
-
-async def tidy(job: Job) -> None:
-    """Remove what former updates have left, once the VM is up as it is; if not now, later."""
-    if not job.machine.snapshot_over or job.machine.stage is not Stage.READY:
-        return
-    try:
-        await ours(job)
-        for old in await _ours_of(job):
-            if old.name != job.machine.snapshot_name:
-                await _through(job, _removal(job, old.name))
-        await job.note(snapshot=None, snapshot_over=False)
-    except Trouble as trouble:
-        server = job.machine.server_id
-        log.warning("a snapshot stays", extra={"server": server, "why": trouble.text})
+    name, all_over = job.machine.snapshot_name, job.machine.snapshot_over
+    for one in await _ours_of(job):
+        if all_over or one.name == name:
+            await _through(job, _removal(job, one.name))
+    if all_over or job.machine.snapshot == name:
+        return keeping(snapshot=None, snapshot_over=False)
+    return keeping()
 
 
 def _has_a_way_back(job: Job) -> bool:
@@ -147,10 +131,8 @@ async def _through(job: Job, ask: Callable[[], Awaitable[str]]) -> None:
     """Start a task, remember it, and wait for its good end."""
     task = await ask()
     await job.keep_task(task)
-    at_a_step = not job.machine.is_settled  # of which something could be told
-    state = await wait_for_end(job, task, limit=LIMIT, with_progress=at_a_step)
+    state = await wait_for_end(job, task, limit=LIMIT, with_progress=True)
     await job.keep_task(None)
     if state.failed is not None:
         raise judge(state.failed)
-    if at_a_step:
-        await warn(job, state)
+    await warn(job, state)

@@ -62,7 +62,6 @@ async def work_on_machine(server_id: str, *, work: UnitOfWork, tools: Tools) -> 
         try:
             while not job.machine.is_settled:
                 await _take_step(job)
-            await snapshots.tidy(job)
         except Overtaken:
             continue
         return  # turned to something else by now, it is found due again when the lease is back
@@ -120,7 +119,7 @@ async def _give_up(job: Job, trouble: Trouble) -> None:
         log.warning(
             "a snapshot stays", extra={"server": job.machine.server_id, "why": trouble.text}
         )
-        await job.succeed(keeping())  # the next update removes it
+        await job.succeed(keeping())  # the next operation with the game up removes it
     elif job.machine.kind in CHANGES:
         await job.fail(trouble, power=await living.last_look(job))
     else:
