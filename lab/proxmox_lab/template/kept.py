@@ -11,7 +11,7 @@ from typing import Final
 
 from proxmox_lab.template.built import Template, load_template
 from proxmox_lab.template.command import Progress
-from proxmox_lab.template.use import USERS
+from proxmox_lab.template.use import HELD, USERS
 
 _WORK: Final = ".building-"
 
@@ -67,6 +67,7 @@ def refuse_without_room(cache: Path, mib: int) -> None:
 def publish(finished: Path, place: Path) -> Template:
     """Put a finished template, mark and all, where it is found."""
     (finished / USERS).mkdir()
+    (finished / HELD).touch(0o644)
     shutil.rmtree(place, ignore_errors=True)
     finished.rename(place)
     template = load_template(place)

@@ -3,6 +3,7 @@
 A note counts for as long as the machine's own folder names the template.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,23 +16,28 @@ from proxmox_lab.template.built import Template
 
 USERS: Final = "users"
 _NAMED: Final = "template"  # in a machine's folder
-_HELD: Final = ".held"
+HELD: Final = ".held"
+_NOT_OURS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT})
 
 
 def note(template: Template, machine: Path) -> None:
-    """Note that the machine in that folder rests on the template, here and there."""
-    note_again(template, machine)
+    """Note that the machine in that folder rests on the template, here and there.
+
+    Of a template without such notes nobody knows all who use it. In one that is somebody else's
+    none can be left: he is told by ``hold``, for as long as the machine's lab runs.
+    """
+    try:
+        _leave_note(template, machine)
+    except OSError as failure:
+        if failure.errno not in _NOT_OURS:
+            raise
     (machine / _NAMED).write_text(f"{template.directory}\n")
 
 
 def note_again(template: Template, machine: Path) -> None:
-    """Note it where it is looked for: the machine's folder may have been moved.
-
-    Of a template without such notes nobody knows all who use it. Nor do notes matter in a folder
-    that cannot be written to: it cannot be pruned either.
-    """
+    """Note it where it is looked for, if it can be: the machine's folder may have been moved."""
     with suppress(OSError):
-        _note_of(template.directory, machine).write_text(f"{machine.resolve()}\n")
+        _leave_note(template, machine)
 
 
 def forget(machine: Path) -> None:
@@ -60,9 +66,12 @@ def machines_on(template: Template) -> tuple[Path, ...] | None:
 
 
 def hold(template: Template) -> int | None:
-    """Keep the template for as long as the descriptor is open that is returned."""
+    """Keep the template for as long as the descriptor is open that is returned.
+
+    To read is enough for that: the template may be somebody else's.
+    """
     try:
-        held = os.open(template.directory / _HELD, os.O_RDWR | os.O_CREAT, 0o600)
+        held = os.open(template.directory / HELD, os.O_RDONLY | os.O_CREAT, 0o644)
     except OSError:
         return None
     fcntl.flock(held, fcntl.LOCK_SH)
@@ -73,7 +82,7 @@ def hold(template: Template) -> int | None:
 def let_go_by_all(template: Template) -> Generator[bool]:
     """Tell whether nobody holds it; nobody begins to, for as long as the block lasts."""
     try:
-        held = os.open(template.directory / _HELD, os.O_RDWR | os.O_CREAT, 0o600)
+        held = os.open(template.directory / HELD, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError:  # it is somebody else's
         yield False
         return
@@ -85,6 +94,10 @@ def let_go_by_all(template: Template) -> Generator[bool]:
         yield True
     finally:
         os.close(held)
+
+
+def _leave_note(template: Template, machine: Path) -> None:
+    _note_of(template.directory, machine).write_text(f"{machine.resolve()}\n")
 
 
 def _note_of(directory: Path, machine: Path) -> Path:

@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from proxmox_lab.guests.port import GuestFailure
 from proxmox_lab.guests.qemu import image
 from proxmox_lab.guests.qemu.guests import QemuGuests
 from proxmox_lab.guests.qemu.probe import Accelerator
@@ -17,23 +21,24 @@ from proxmox_lab.template.built import LATEST, Template, load_template, save_mar
 from proxmox_lab.template.kept import publish
 from proxmox_lab.template.pruning import look, prune
 from proxmox_lab.template.required_tools import TO_RUN, missing_tools
-from proxmox_lab.template.use import USERS
+from proxmox_lab.template.use import HELD, USERS, hold
 from tests.unit.lab_qemu.configs import config
 
 MIB = 1 << 20
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    """A folder with two templates, ``new`` being the one that is asked for."""
+def cache() -> Generator[Path]:
+    """A folder, for everybody to read, with two templates, ``new`` being the one asked for."""
     missing = missing_tools(root=os.geteuid() == 0, tools=TO_RUN)
     if missing:
         pytest.skip(f"missing: {', '.join(tool.name for tool in missing)}")
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    for digest in ("old", "new"):
-        make_template(cache, digest)
-    return cache
+    with tempfile.TemporaryDirectory(prefix="yard-templates-") as folder:
+        cache = Path(folder).resolve()
+        cache.chmod(0o755)
+        for digest in ("old", "new"):
+            make_template(cache, digest)
+        yield cache
 
 
 def make_template(cache: Path, digest: str) -> None:
@@ -192,6 +197,46 @@ def test_a_pruning_that_was_cut_off_is_ended_by_the_next(cache: Path) -> None:
 
     assert pruned(cache) == []
     assert not (cache / ".building-old").exists()
+
+
+@contextmanager
+def somebody_else(template: Path) -> Generator[None]:
+    """Be a user, for the block, who may read the template and not write to it."""
+    if os.geteuid() == 0:
+        os.seteuid(65_534)
+    else:
+        (template / HELD).chmod(0o444)
+        template.chmod(0o555)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+        template.chmod(0o755)
+        (template / HELD).chmod(0o644)
+
+
+def test_a_running_lab_holds_a_template_too_that_is_somebody_elses(cache: Path) -> None:
+    template = load_template(cache / "old")
+    assert template is not None
+
+    with somebody_else(template.directory):
+        held = hold(template)
+
+    assert held is not None
+    assert pruned(cache) == []
+    os.close(held)
+    assert pruned(cache) == ["old"]
+
+
+async def test_a_machine_that_nobody_could_note_is_not_made(cache: Path, tmp_path: Path) -> None:
+    guests = guests_on(cache, "old")
+    users = cache / "old" / USERS
+    users.rmdir()
+    users.touch()  # nothing can be written there: not for want of a right
+
+    with pytest.raises(GuestFailure, match="noted"):
+        await guests.create(config(directory=tmp_path / "machine"))
+    await guests.close()
 
 
 def test_a_lab_in_another_process_holds_its_template_until_it_is_gone(cache: Path) -> None:

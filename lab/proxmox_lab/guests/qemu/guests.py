@@ -55,7 +55,11 @@ class QemuGuests:
         origin = config.origin
         template = self._template_of(origin.directory) if origin else self._template
         # Before the disk: what is cut off in between is made anew, on the template of then.
-        use.note(template, config.directory)
+        try:
+            use.note(template, config.directory)
+        except OSError as failure:
+            text = f"it could not be noted that VM {config.vmid} rests on its template: {failure}"
+            raise GuestFailure(text) from failure
         if origin is None:
             await image.clone(template.disk, disk, config.disk_bytes)
             return
