@@ -10,6 +10,7 @@ LOCK = (
     "Failed to lock apt for exclusive operation: Failed to lock directory /var/lib/apt/lists/: "
     "E:Could not open lock file /var/lib/apt/lists/lock - open (13: Permission denied)"
 )
+AWAY = "Failed to update apt cache after {} retries: unknown reason"
 FORBIDDEN = 101  # what a policy answers that wants nothing started
 INSTALLING = frozenset({"present", "installed", "latest", "fixed", "build-dep"})
 
@@ -39,6 +40,8 @@ def _update_lists(task: Task) -> bool:
         return False
     if task.machine.disk.lists_updated + valid > task.now():
         return False
+    if task.machine.mirror_is_away:
+        raise Refused(AWAY.format(task.arguments.number("update_cache_retries", 5)))
     if not task.check:
         task.machine.disk.lists_updated = task.now()
     return True

@@ -44,6 +44,7 @@ class Machine:
         self.boot_id = ""
         self.last_words: dict[str, list[str]] = {}  # of units, at the last shutdown
         self.frozen = False  # by the agent, for a backup; nothing is held back here
+        self.mirror_is_away = False  # apt finds nobody to fetch its lists from
         self.power_request: Callable[[str], None] = lambda _verb: None
         self.run_command: CommandRunner = _no_shell_yet
         self._changed = changed
