@@ -76,14 +76,16 @@ def _use_of(template: Template, *, is_current: bool, is_free: bool) -> str | Non
 
 
 def _forget_boots(template: Template) -> None:
-    """Remove states that no machine will be resumed from; of some, a disk is still rested on."""
+    """Remove the boots that no disk rests on.
+
+    The others stay whole: the template may be asked for again, and no new one could take the place
+    of a disk without its state.
+    """
     rested_on = _disks_below(machines_on(template))
     if rested_on is None or not template.golden.is_dir():
         return
     for folder in template.golden.iterdir():
-        if folder / "disk.qcow2" in rested_on:
-            (folder / "state").unlink(missing_ok=True)
-        elif folder.is_dir():
+        if folder.is_dir() and folder / "disk.qcow2" not in rested_on:
             shutil.rmtree(folder)
 
 
