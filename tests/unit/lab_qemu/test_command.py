@@ -84,6 +84,12 @@ def test_the_accelerator_decides_the_processor(accel: Accel, named: str, cpu: st
     assert after(words, "-cpu") == [cpu]
 
 
+def test_only_translated_guests_lay_programs_out_alike_each_time() -> None:
+    lines = {accel: after(command(accel), "-append")[0].split() for accel in Accel}
+
+    assert [accel for accel, line in lines.items() if "norandmaps" in line] == [Accel.TCG]
+
+
 def test_a_comma_in_a_path_cannot_become_an_option() -> None:
     words = command(run=files("/lab,readonly=on/run"))
 

@@ -126,23 +126,37 @@ class Play:
                 return result
         raise TaskFailed(task["name"], result)
 
-    async def answer(self, module: str, args: Mapping[str, Any], folder: Path) -> Result:
-        """Tell the module's model, or do what Ansible does on its own side."""
+    async def answer(self, module: str, args: Any, folder: Path) -> Result:
+        """Tell the module's model, or do what Ansible does without a module."""
         if module == "debug":
             return {"changed": False, "msg": args["msg"]}
         if module == "set_stats":
             self.variables |= {"stats": args["data"]}
             return {"changed": False}
+        if module == "raw":
+            return await self.raw(str(args))
         if module == "get_url":
             return await self.written(args, self.downloads[args["url"]])
-        if module == "template":
+        if module in ("template", "copy"):
+            return await self.written(
+                args, self.content(args, folder, template=module == "template")
+            )
+        return await self.module(module, **args)
+
+    def content(self, args: Mapping[str, Any], folder: Path, *, template: bool) -> bytes:
+        """What a template or a copy is to hold."""
+        if template:
             home = folder if folder.parent.name == "games" else folder.parent
             text = (home / "templates" / args["src"]).read_text()
-            return await self.written(args, str(self.filled(trusted(text))).encode())
-        if module == "copy":
-            own = (folder.parent / "files" / args["src"]).read_bytes() if "src" in args else b""
-            return await self.written(args, own or str(args["content"]).encode())
-        return await self.module(module, **args)
+            return str(self.filled(trusted(text))).encode()
+        own = (folder.parent / "files" / args["src"]).read_bytes() if "src" in args else b""
+        return own or str(args["content"]).encode()
+
+    async def raw(self, words: str) -> Result:
+        """Have the machine's own shell do it."""
+        done = await self.bench.sh(words)
+        told = {"rc": done.code, "stdout": done.out.decode(), "changed": True}
+        return told | {"failed": done.code != 0, "stderr": done.err.decode()}
 
     async def written(self, args: Mapping[str, Any], data: bytes) -> Result:
         """A file of this content, with owner, group and mode."""

@@ -43,8 +43,10 @@ cloud_config_modules: [set-passwords, runcmd]
 cloud_final_modules: [package-update-upgrade-install, scripts-user, final-message, power-state-change]
 END
 
-# --- apt: as little and as quickly as possible; the lists it was built from stay, as most of them
-# hold for weeks, but their folder must look old: to "cache_valid_time" a new image's are fresh
+# --- apt: as little and as quickly as possible: no questions before packages are unpacked, which
+# nobody would answer and for which a large program starts. The lists it was built from stay, as
+# most of them hold for weeks, but their folder must look old: to "cache_valid_time" a new image's
+# are fresh
 write /etc/apt/apt.conf.d/90lab <<'END'
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
@@ -52,6 +54,7 @@ Acquire::Languages "none";
 Acquire::Check-Valid-Until "false";
 Acquire::Check-Date "false";
 Dpkg::Options { "--force-unsafe-io"; };
+#clear DPkg::Pre-Install-Pkgs;
 END
 [ -z "${GUEST_PROXY:-}" ] || echo "Acquire::http::Proxy \"$GUEST_PROXY\";" | write /etc/apt/apt.conf.d/91proxy
 rm -rf "$tree"/var/lib/apt/lists/lock "$tree"/var/lib/apt/lists/partial "$tree"/var/cache/apt/*.bin "$tree"/var/cache/apt/archives/*.deb
@@ -98,6 +101,11 @@ mask apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade
     cloud-init-hotplugd.socket cloud-init-hotplugd.service \
     modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service \
     modprobe@fuse.service modprobe@dm_mod.service modprobe@loop.service
+# systemd asks its generators again at each reload; these have nothing to tell of such a machine
+mkdir -p "$tree/etc/systemd/system-generators"
+for generator in debug gpt-auto hibernate-resume run ssh system-update tpm2; do
+    ln -sf /dev/null "$tree/etc/systemd/system-generators/systemd-$generator-generator"
+done
 touch "$tree/etc/.updated" "$tree/var/.updated" # a first boot has nothing to bring up to date
 
 # --- devices: "input" and evdev carry the power button, without which no shutdown is heard

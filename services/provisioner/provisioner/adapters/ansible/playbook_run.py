@@ -169,6 +169,7 @@ def _environment(job: Job) -> dict[str, str]:
         "ANSIBLE_SSH_COMMON_ARGS": shlex.join(common),
         "ANSIBLE_SSH_ARGS": shlex.join(shared or ("-C",)),
         "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_SSH_USETTY": "False",  # what a raw command complains of stays apart
         "ANSIBLE_SSH_RETRIES": "2",
         "ANSIBLE_TIMEOUT": "20",
         "ANSIBLE_INJECT_FACT_VARS": "False",
