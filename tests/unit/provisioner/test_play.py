@@ -71,6 +71,29 @@ def test_ansible_s_events_become_ours():
 
 
 @pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (
+            {"failed_when_result": False, "msg": "Failed to update apt cache"},
+            "Failed to update apt cache",
+        ),
+        ({"failed_when_result": False, "msg": "non-zero return code", "rc": 1}, ""),
+        ({"failed_when_result": False}, ""),
+        ({"msg": "all is well"}, ""),
+    ],
+)
+def test_what_a_task_failed_of_is_told_though_its_playbook_does_not_mind(
+    result: dict[str, Any], told: str
+):
+    event = {"event": "runner_on_ok", "counter": 1, "event_data": {"task": "Ask", "res": result}}
+
+    forgiven = task_event(event)
+
+    assert forgiven is not None
+    assert (forgiven.kind, forgiven.message) == ("ok", told)
+
+
+@pytest.mark.parametrize(
     ("results", "told"),
     [
         ([{"msg": "good"}, {"failed": True, "msg": "bad checksum"}], "bad checksum"),

@@ -55,7 +55,8 @@ def _changed(event: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
 def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> str:
     if kind == "retrying":
         return f"try {result.get('attempts', '?')} of {result.get('retries', '?')}"
-    if kind not in {"failed", "unreachable"}:
+    # What a task fails of, and its playbook does not mind, is worth a word, too.
+    if kind not in {"failed", "unreachable"} and not _is_forgiven(result):
         return ""
     failed = _culprit(result)
     parts = (
@@ -63,6 +64,13 @@ def _message(kind: Kind, result: Mapping[str, Any], secrets: Sequence[str]) -> s
         failed.get("stderr") or failed.get("module_stderr"),
     )
     return " | ".join(_folded(str(part), secrets) for part in parts if part)[:MESSAGE_LIMIT]
+
+
+def _is_forgiven(result: Mapping[str, Any]) -> bool:
+    """Whether it would have failed but for what ``failed_when`` says; a code alone is no word."""
+    return (
+        result.get("failed_when_result") is False and bool(result.get("msg")) and "rc" not in result
+    )
 
 
 def _culprit(result: Mapping[str, Any]) -> Mapping[str, Any]:

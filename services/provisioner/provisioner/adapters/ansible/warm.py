@@ -31,11 +31,12 @@ MODULES: Final = (
 PLUGINS: Final[Mapping[str, Sequence[str]]] = {
     "inventory": ("yaml",),
     "strategy": ("linear",),
-    "connection": ("ssh",),
-    "shell": ("sh",),
-    "become": ("sudo",),
-    "action": ("normal", "command", "copy", "template", "include_vars", "unarchive"),
+    "action": ("normal", "raw", "command", "copy", "template", "include_vars", "unarchive"),
 }
+# Of these a run looks at all there are, whichever it is going to use.
+KINDS: Final = ("connection", "shell", "become", "cache", "vars", "callback")
+# Has filters and a test in it: each task would load them anew in a process of its own.
+EXPRESSION: Final = "settings.none | default('') | quote is match('.*')"
 PACKED: Final = "SPAWNYARD_MODULES"  # names, in a run's environment, where packed modules are kept
 CACHE: Final = "ansiballz_cache"  # what Ansible calls that place
 CHUNK: Final = 65_536  # bytes read at once of what it says
@@ -51,9 +52,19 @@ def load() -> None:
     for kind, names in PLUGINS.items():
         for name in names:
             getattr(loaders, f"{kind}_loader").get(name, class_only=True)
+    for kind in KINDS:
+        list(getattr(loaders, f"{kind}_loader").all(class_only=True))
+    _evaluate(EXPRESSION)
     constants: Any = importlib.import_module("ansible.constants")
     Path(constants.DEFAULT_LOCAL_TMP).rmdir()  # each run has a place of its own
     gc.freeze()
+
+
+def _evaluate(expression: str) -> None:
+    """Evaluate a condition, for which Ansible loads all of its filters and tests."""
+    template: Any = importlib.import_module("ansible.template")
+    templar = template.Templar(variables={"settings": {}})
+    templar.evaluate_conditional(template.trust_as_template(expression))
 
 
 def packed_in(kept: Path) -> Path:
@@ -104,6 +115,9 @@ def _play(words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 def _begin_anew(words: Sequence[str], environment: Mapping[str, str]) -> None:
     """Forget what belongs to the process forked from, as starting a program would."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    # Ansible forks for each task: memory that is looked through there has to be copied first. What
+    # cycles leave behind in a run is little, and goes with it.
+    gc.disable()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     sys.argv = list(words)
