@@ -71,7 +71,7 @@ def _sealed(task: Task) -> evt.GuestSealed:
 
 
 def _play(task: Task, what: Installation, lock: Lock) -> Play:
-    target = task.target
+    target, manner = task.target, _manner(task, what, lock)
     return Play(
         name=task.run.server_id,
         playbook="bake.yml" if task.run.is_bake else "site.yml",
@@ -82,12 +82,13 @@ def _play(task: Task, what: Installation, lock: Lock) -> Play:
             settings=what.settings,
             lock=installed(lock),
             download_base=task.tools.download_base,
-            manner=_manner(task, what, lock),
+            manner=manner,
         ),
         known_hosts=inventory.known_hosts(target, task.run.host_keys),
         hang=what.game.hang,
         private_key=target.private_key,
         login=inventory.login_name(target, task.run.host_keys),
+        tags=manner.tags,
         secrets=what.secrets,
     )
 

@@ -71,6 +71,7 @@ async def install(
                 manner=manner,
             ),
             known_hosts=known_hosts(site.target(), [site.host_key]),
+            tags=manner.tags,
         ),
         tell=tell,
     )
@@ -126,6 +127,20 @@ async def test_who_wants_the_newest_packages_and_has_them_changes_nothing(site: 
 
     assert (ended.status, ended.output) == ("successful", ())
     assert [event.task for event in told if event.kind == "changed"] == []
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_after_a_run_that_was_cut_off_the_game_is_restarted_in_any_case(
+    site: Site, runs: Path, again: bool
+):
+    await login(site)
+    await install(site, runs, game="luanti", settings={})
+
+    ended, told = await install(site, runs, game="luanti", settings={}, manner=Manner(again=again))
+
+    changed = [event.task for event in told if event.kind == "changed"]
+    assert (ended.status, ended.output) == ("successful", ())
+    assert changed == ["Restart what an interrupted run may have left behind"] * again
 
 
 @pytest.mark.parametrize("game", ["luanti", "teeworlds"])

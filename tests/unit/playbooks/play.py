@@ -21,7 +21,7 @@ PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 BUILTIN = "ansible.builtin."
 WORDS = frozenset(
     {"name", "when", "loop", "loop_control", "register", "until", "retries", "delay", "notify"}
-    | {"changed_when", "failed_when", "vars", "no_log"}
+    | {"changed_when", "failed_when", "vars", "no_log", "tags"}
 )  # fmt: skip
 LOADER = DataLoader()
 init_plugin_loader([])
@@ -42,6 +42,7 @@ class Play:
     variables: dict[str, Any]
     downloads: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     changed: list[str] = field(default_factory=list[str])
+    tags: frozenset[str] = frozenset()
     notified: bool = False
     restarts: int = 0
 
@@ -67,6 +68,9 @@ class Play:
 
     async def task(self, task: Mapping[str, Any], folder: Path) -> None:
         """Play one task, or what it imports."""
+        tags = set(task.get("tags", ()))
+        if "never" in tags and not tags & self.tags:
+            return
         [word] = set(task) - WORDS
         module, given = word.removeprefix(BUILTIN), task[word]
         match module:

@@ -66,6 +66,13 @@ def test_what_ansible_starts_is_counted(playbooks: Path, what: str):
     assert count_tasks(playbooks, playbooks / "games/pong") == 3 + tasks
 
 
+def test_what_only_a_tag_asks_for_does_not_count(playbooks: Path):
+    text = "- {name: a, command: a, tags: [never, again]}\n- {name: b, command: b, tags: [x]}\n"
+    (playbooks / "games/pong/install.yml").write_text(text)
+
+    assert count_tasks(playbooks, playbooks / "games/pong") == 3 + 1
+
+
 def test_gathering_facts_is_a_task(playbooks: Path):
     (playbooks / "games/pong/install.yml").write_text("")
     site = playbooks / "site.yml"

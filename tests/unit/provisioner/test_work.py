@@ -76,7 +76,7 @@ async def test_people_s_values_reach_the_playbook_wrapped(world: FakeProvisioner
         "motd": {"__ansible_unsafe": "{{ hello }}"},
         "password": {"__ansible_unsafe": "hunter2"},
     }
-    assert play.variables["again"] is False
+    assert play.tags == ()
 
 
 async def test_cut_anywhere_it_heals():
@@ -104,7 +104,7 @@ async def test_a_playbook_taken_up_again_restarts_what_may_be_half_done(world: F
 
     await finish(world)
 
-    assert world.playbooks.plays[0].variables["again"] is True
+    assert world.playbooks.plays[0].tags == ("again",)
 
 
 async def test_a_guest_that_comes_up_slowly_is_waited_for(world: FakeProvisioner):
@@ -331,7 +331,7 @@ async def test_every_other_operation_plays(kind: str):
 
     await finish(world)
 
-    assert [play.variables["again"] for play in world.playbooks.plays] == [False]
+    assert [play.tags == ("again",) for play in world.playbooks.plays] == [False]
 
 
 @pytest.mark.parametrize("kind", ["start", "restart"])
@@ -361,7 +361,7 @@ async def test_after_a_playbook_that_was_not_finished_the_next_start_plays_it_al
     await on_event(vm_ready(operation_id="op_7", kind="start"), work=world)
     await finish(world)
 
-    assert [play.variables["again"] for play in world.playbooks.plays] == [False, True]
+    assert [play.tags == ("again",) for play in world.playbooks.plays] == [False, True]
     applied = SPEC.model_copy(update={"lock": world.run.lock})
     assert (world.run.stage, world.run.applied) == (Stage.DONE, applied)
 

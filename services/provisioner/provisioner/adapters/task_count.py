@@ -3,7 +3,8 @@
 What is imported (tasks, roles) is counted in place of the import; what is included as well,
 and the including task too, because Ansible starts that one as a task of its own. Names that
 are known only when the playbook runs count as the one task that includes them. An order to
-Ansible itself (``meta``) is started like any other task.
+Ansible itself (``meta``) is started like any other task. Those that are played only if a tag asks
+for them (``never``) do not count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,6 +65,8 @@ class _Counter:
         return sum(self.of_task(task, folder=folder, depth=depth) for task in tasks)
 
     def of_task(self, task: Entry, *, folder: Path, depth: int) -> int:
+        if "never" in task.get("tags", ()):
+            return 0
         words = {name.removeprefix(BUILTIN): value for name, value in task.items()}
         if "block" in words:
             inner = [one for part in BLOCKS for one in words.get(part, ())]

@@ -135,7 +135,6 @@ def variables(
         "lock": unsafe(dict(lock)),
         "memory_mib": spec.plan.memory_mib,
         "download_base": unsafe(download_base),
-        "again": manner.again,
         "restart": manner.restart,
         "renew": manner.renew,
     }

@@ -40,7 +40,8 @@ class Play:
 
     ``secrets`` are texts that nothing told of the play may hold. ``hang``: so many seconds
     without a sign of life are too many. ``private_key``: the guest's own key, if it has one.
-    ``login`` names the connection that others to the same guest may share.
+    ``login`` names the connection that others to the same guest may share. ``tags``: of tasks that
+    are played only if asked for.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Play:
     hang: float = 900.0
     private_key: str | None = field(default=None, repr=False)
     login: str | None = None
+    tags: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 

@@ -19,6 +19,11 @@ class Manner:
     restart: bool = True
     renew: bool = False
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of tasks that are to be played beyond the usual ones."""
+        return ("again",) if self.again else ()
+
 
 def takes_restart(before: ServerSpec | None, after: ServerSpec, *, quiet: AbstractSet[str]) -> bool:
     """Tell whether a game is restarted if its settings are written: not for ``quiet`` ones alone.

@@ -22,6 +22,7 @@ class Job(BaseModel, frozen=True):
     project: Path
     modules: Path | None = None  # where packed modules are kept from run to run
     playbook: str
+    tags: tuple[str, ...] = ()
     inventory: dict[str, JsonValue]
     variables: dict[str, JsonValue] = Field(repr=False)
     known_hosts: str

@@ -121,6 +121,7 @@ def _play(job: Job, told: TextIO) -> PlayEnded:
         private_data_dir=str(job.directory),
         project_dir=str(job.project),
         playbook=job.playbook,
+        tags=",".join(("all", *job.tags)) if job.tags else None,
         inventory=str(job.directory / "inventory" / "hosts.json"),
         envvars=_environment(job),
         ident="run",

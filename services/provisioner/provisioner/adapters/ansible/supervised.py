@@ -111,6 +111,7 @@ class AnsiblePlaybooks:
             project=self.project.absolute(),
             modules=self._modules(),
             playbook=play.playbook,
+            tags=play.tags,
             inventory=dict(play.inventory),
             variables=dict(play.variables),
             known_hosts=play.known_hosts,
