@@ -150,6 +150,20 @@ def test_what_may_be_stand_ins_is_started_as_either_and_the_doubt_is_kept_until_
         pass
 
 
+def test_a_start_that_fails_notes_nothing(folder: DataFolder):
+    def refuse() -> None:
+        raise Failure("the port is taken")
+
+    with (
+        pytest.raises(Failure, match="taken"),
+        folder.held(ports=Ports(9000), guests="simulated", stand_ins=True, check=refuse),
+    ):
+        pass
+
+    with folder.held(ports=Ports(9000), guests="simulated"):
+        pass
+
+
 def test_where_nothing_was_ever_stood_in_for_the_servers_are_the_vendors(folder: DataFolder):
     held_by_the_former_version(folder, stand_ins=False)
 

@@ -411,6 +411,15 @@ class TestARemoval:
         assert baked.hypervisor.vms == {}
         assert len(baked.memory.facts(VMDeleted)) == 2
 
+    async def test_nobody_is_told_to_destroy_it_whatever_rests_on_it(self, baked: FakeWorld):
+        [vm] = baked.hypervisor.vms.values()
+        vm.lock = "backup"
+
+        await remove(baked, TEMPLATE)
+
+        [blocked] = baked.memory.facts(VMRemovalBlocked)
+        assert blocked.remedy.startswith("if no VM was cloned from it: qm ")
+
     async def test_a_template_is_not_switched_off_before_it_goes(self, baked: FakeWorld):
         baked.hypervisor.calls.clear()
 

@@ -410,7 +410,9 @@ class TestWhatIsOvertaken:
         assert (failed, kept) == (Stage.FAILED, [NAME])
         assert list(vm_of(world).snapshots) == ["yard-op_5"]
 
-    async def test_an_update_that_did_not_begin_lets_go_of_its_own_only(self, world: FakeWorld):
+    async def test_an_update_that_did_not_begin_leaves_all_to_go_when_the_game_has_answered(
+        self, world: FakeWorld
+    ):
         await updated(world)
         await hear(world, self.KILL)
         await run(world)
@@ -422,8 +424,14 @@ class TestWhatIsOvertaken:
 
         await hear(world, release("op_4"))
         await run(world)
+        left = list(vm_of(world).snapshots)
+        again = update("op_5").model_copy(update={"kind": "start"})
+        for event in (again, release("op_5")):
+            await hear(world, event)
+            await run(world)
 
-        assert list(vm_of(world).snapshots) == [NAME]
+        assert left == [NAME, "yard-op_4"]
+        assert not vm_of(world).snapshots
 
     async def test_those_of_others_stay(self, world: FakeWorld):
         await updated(world)

@@ -30,7 +30,7 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
     guests = "qemu" if vm else "simulated"
     folder.make()
     if folder.may_hold_stand_ins() and not stand_ins:
-        show_warning(_doubt(folder))
+        show_warning(_doubt(folder, vm=vm))
     return Site(
         folder=folder,
         ports=Ports(port_base),
@@ -41,12 +41,12 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
     )
 
 
-def _doubt(folder: DataFolder) -> Failure:
+def _doubt(folder: DataFolder, *, vm: bool) -> Failure:
+    safe = f"./yard up{' --vm' * vm} --stand-ins --data {folder.path}"
     return Failure(
         f"the games' servers kept in {folder.path} may be stand-ins: an update would put the"
         " vendor's in their place, its terms accepted by nobody",
-        f"./yard up --stand-ins --data {folder.path}   (if there are none, remove"
-        f" {folder.log(STAND_INS)})",
+        f"{safe}   (if there are none, remove {folder.log(STAND_INS)})",
     )
 
 

@@ -9,7 +9,7 @@ data/
 
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +96,18 @@ class DataFolder:
             ) from error
 
     @contextmanager
-    def held(self, *, ports: Ports, guests: str, stand_ins: bool = False) -> Generator[None]:
-        """Keep every other supervisor out for as long as the block lasts."""
+    def held(
+        self,
+        *,
+        ports: Ports,
+        guests: str,
+        stand_ins: bool = False,
+        check: Callable[[], None] = lambda: None,
+    ) -> Generator[None]:
+        """Keep every other supervisor out for as long as the block lasts.
+
+        ``check`` raises if the stack cannot be started: what the folder holds is noted after it.
+        """
         note = os.open(self.path / "stack.json", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._claim(note)
@@ -106,6 +116,7 @@ class DataFolder:
             )
             before = _read(note)
             self._refuse_another_kind(before, running)
+            check()
             if self._is_doubtful(before) and not stand_ins:
                 running = running.model_copy(update={"stand_ins": None})
             os.ftruncate(note, 0)

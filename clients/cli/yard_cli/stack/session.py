@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from yard_cli.client.api import gateway
@@ -41,9 +42,13 @@ class RunningSite:
 async def running(site: Site, *, tell: Callable[[News], None]) -> AsyncGenerator[RunningSite]:
     """Start the stack and make its first user; stop every process at the end."""
     preflight.check_tools(site)
-    held = site.folder.held(ports=site.ports, guests=site.guests, stand_ins=site.stand_ins)
+    held = site.folder.held(
+        ports=site.ports,
+        guests=site.guests,
+        stand_ins=site.stand_ins,
+        check=partial(preflight.check_place, site),
+    )
     with held:
-        preflight.check_place(site)
         orphans.adopt()
         async with AsyncExitStack() as ends:
             ends.callback(orphans.end_all)

@@ -70,6 +70,11 @@ class Machine:
         return self.kind is Kind.REMOVE and self.stage is not Stage.GONE
 
     @property
+    def is_bake(self) -> bool:
+        """Tell whether it is a template, or was to become one."""
+        return self.spec is not None and self.spec.purpose == "template"
+
+    @property
     def errand(self) -> tuple[Kind, str | None, str]:
         """What is being done, and for whom; a removal is one, whoever asks for it."""
         return self.kind, self.step, "" if self.kind is Kind.REMOVE else self.operation_id

@@ -99,6 +99,10 @@ def standing(sighting: Sighting | None, mark: Mark) -> Standing:
     return Standing.OURS if marked else Standing.FOREIGN
 
 
-def by_hand(node: str, vmid: int) -> str:
-    """Return the command that removes what an API token cannot remove."""
-    return f"qm unlock {vmid} && qm destroy {vmid} (as root on node {node})"
+def by_hand(node: str, vmid: int, *, bake: bool = False) -> str:
+    """Return the command that removes what an API token cannot remove.
+
+    On disks of what was to be a template those of others may rest, and root is not asked.
+    """
+    command = f"qm unlock {vmid} && qm destroy {vmid} (as root on node {node})"
+    return f"if no VM was cloned from it: {command}" if bake else command

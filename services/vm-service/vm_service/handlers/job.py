@@ -195,4 +195,6 @@ class Job:
     def _by_hand(self) -> str | None:
         """Return the command that removes what we cannot remove, if it was ever seen to be ours."""
         machine = self.machine
-        return by_hand(*machine.place) if machine.is_being_removed and machine.owned else None
+        if not (machine.is_being_removed and machine.owned):
+            return None
+        return by_hand(*machine.place, bake=machine.is_bake)
