@@ -86,8 +86,7 @@ async def take_up(record: Record, *, work: UnitOfWork) -> None:
         machine = await tx.machines.find(record.server_id)
         if machine is None or life_of(machine) is not record.life:
             return
-        is_template = machine.spec is not None and machine.spec.purpose == "template"
-        if is_template and await tx.machines.cloned_from(record.vmid):
+        if machine.is_bake and await tx.machines.cloned_from(record.vmid):
             return
         await tx.machines.save(unwanted(machine, operation_id=machine.operation_id))
     log.warning("a removal is taken up again", extra={"vmid": record.vmid, "was": record.life})
