@@ -15,7 +15,7 @@ from yard_cli.render import console, show_warning
 from yard_cli.settings import ROOT, CliSettings
 from yard_cli.show.panel import where_to_go
 from yard_cli.show.plain import PlainShow
-from yard_cli.stack.folder import DataFolder
+from yard_cli.stack.folder import DataFolder, kind_options
 from yard_cli.stack.plan import Site
 from yard_cli.stack.ports import Ports
 from yard_cli.stack.secrets import load_or_make
@@ -30,7 +30,7 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
     guests = "qemu" if vm else "simulated"
     folder.make()
     if folder.may_hold_stand_ins() and not stand_ins:
-        show_warning(_doubt(folder, vm=vm))
+        show_warning(_doubt(folder, guests))
     return Site(
         folder=folder,
         ports=Ports(port_base),
@@ -41,8 +41,8 @@ def site(*, data: Path | None, port_base: int, vm: bool = False, stand_ins: bool
     )
 
 
-def _doubt(folder: DataFolder, *, vm: bool) -> Failure:
-    safe = f"./yard up{' --vm' * vm} --stand-ins --data {folder.path}"
+def _doubt(folder: DataFolder, guests: str) -> Failure:
+    safe = f"./yard up{kind_options(guests=guests, stand_ins=True)} --data {folder.path}"
     return Failure(
         f"the games' servers kept in {folder.path} may be stand-ins: an update would put the"
         " vendor's in their place, its terms accepted by nobody",

@@ -10,6 +10,7 @@ from rich.text import Text
 from yard_cli.client.models import Operation, Server
 from yard_cli.render import printable, seconds
 from yard_cli.settings import ROOT
+from yard_cli.stack.folder import kind_options
 from yard_cli.stack.plan import Site
 from yard_cli.stack.stand_ins import NAME as STAND_INS
 
@@ -24,7 +25,8 @@ def where_to_go(site: Site) -> Panel:
 
 def it_runs(site: Site, server: Server, operation: Operation, *, stays: bool) -> Panel:
     """Tell how to join the server just deployed, and everything else."""
-    again = (("try next", f"./yard up{_kind(site)}{_where(site)}   (the server is still there)"),)
+    kind = kind_options(guests=site.guests, stand_ins=site.stand_ins)
+    again = (("try next", f"./yard up{kind}{_where(site)}   (the server is still there)"),)
     rows = [
         ("server", f"{server.name} ({server.game})"),
         ("address", server.host or "unknown"),
@@ -66,10 +68,6 @@ def _next(site: Site, server: Server) -> Sequence[tuple[str, str]]:
 def _where(site: Site) -> str:
     """Say which data folder is meant, where it is not the usual one."""
     return "" if site.folder.path in USUAL else f" --data {site.folder.path}"
-
-
-def _kind(site: Site) -> str:
-    return (" --vm" if site.guests == "qemu" else "") + (" --stand-ins" * site.stand_ins)
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> Table:

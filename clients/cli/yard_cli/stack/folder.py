@@ -21,6 +21,11 @@ from yard_cli.stack.ports import Ports
 from yard_cli.stack.stand_ins import NAME as STAND_INS
 
 
+def kind_options(*, guests: str, stand_ins: bool) -> str:
+    """Return the options of ``yard up`` that make a stack of this kind, each after a space."""
+    return " --vm" * (guests == "qemu") + " --stand-ins" * stand_ins
+
+
 class RunningStack(BaseModel, frozen=True):
     """What a supervisor says of itself for as long as it holds the folder.
 
@@ -35,8 +40,7 @@ class RunningStack(BaseModel, frozen=True):
     @property
     def command(self) -> str:
         """How the same kind of stack is started."""
-        real, stood_in = " --vm" * (self.guests == "qemu"), " --stand-ins" * bool(self.stand_ins)
-        return f"./yard up{real}{stood_in}"
+        return f"./yard up{kind_options(guests=self.guests, stand_ins=bool(self.stand_ins))}"
 
 
 @dataclass(frozen=True, slots=True)
