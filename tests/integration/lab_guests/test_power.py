@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,10 +222,21 @@ async def test_two_labs_with_the_same_vm_id_do_not_meet(
     await other.guests.close()
 
 
+def occupy(occupant: socket.socket, vmid: int) -> int:
+    """Listen on port 22 of a VM's first address: of this id, or the next whose is free."""
+    # Connections of an earlier guest there may not have faded away yet.
+    occupant.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for candidate in range(vmid, vmid + 100):
+        with contextlib.suppress(OSError):
+            occupant.bind((next(addresses(candidate)), 22))
+            occupant.listen()
+            return candidate
+    return vmid  # port 22 is for root alone: then 2222 is used in any case
+
+
 async def test_ssh_moves_to_2222_where_22_is_not_to_be_had(yard: Yard) -> None:
-    with socket.socket() as occupant, contextlib.suppress(PermissionError):
-        occupant.bind((next(addresses(yard.config.vmid)), 22))
-        occupant.listen()
+    with socket.socket() as occupant:
+        yard.config = replace(yard.config, vmid=occupy(occupant, yard.config.vmid))
         guest = await yard.start()
 
         assert guest.reach().ssh_port == 2222
