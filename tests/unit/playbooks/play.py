@@ -21,7 +21,7 @@ PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 BUILTIN = "ansible.builtin."
 WORDS = frozenset(
     {"name", "when", "loop", "loop_control", "register", "until", "retries", "delay", "notify"}
-    | {"changed_when", "failed_when", "vars", "no_log", "tags"}
+    | {"changed_when", "check_mode", "failed_when", "vars", "no_log", "tags"}
 )  # fmt: skip
 LOADER = DataLoader()
 init_plugin_loader([])
