@@ -139,7 +139,12 @@ class SshGuests:
     def _files(self, target: Target, keys: Sequence[str]) -> Generator[Path]:
         """Lay out what SSH reads, for as long as the block lasts; return the known hosts."""
         with (
-            tempfile.TemporaryDirectory(prefix=LOGIN, dir=self.folder) as folder,
+            tempfile.TemporaryDirectory(
+                prefix=LOGIN,
+                dir=self.folder,
+                # A copy that starts meanwhile looks whether we live; what that leaves, it removes.
+                ignore_cleanup_errors=True,
+            ) as folder,
             free(Path(folder, ALIVE)),
         ):
             file = Path(folder, "known_hosts")
