@@ -250,8 +250,9 @@ async def test_a_life_of_changes_survives_one_fault_in_six(
 
     for number, kind in enumerate(life, start=2):
         spec = BIGGER if number > 4 else SPEC
-        await ask(service, kind, operation=f"op_{number}", spec=spec)
-        await service.go(within=600)  # a hang guard: bad luck costs minutes of pauses
+        # Hang guards both: bad luck costs minutes of pauses.
+        await ask(service, kind, operation=f"op_{number}", spec=spec, minutes=10)
+        await service.go(within=600)
 
     assert await service.said(VMFailed) == [], await told(service)
     kinds = [f.kind for f in await service.said(VMReady)]
