@@ -124,7 +124,7 @@ def _release(event: SnapshotReleased, machine: Machine | None) -> Decision:
     is_up = machine.stage is Stage.READY
     if machine.snapshot_over and not is_up:
         return OVERTAKEN  # they may all go as soon as the game has answered again
-    if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK} and not (is_up and machine.snapshot_over):
+    if machine.kind not in {Kind.UPDATE, Kind.ROLLBACK} and not machine.snapshot_over:
         return OVERTAKEN
     released = turned(machine, Kind.RELEASE, operation_id=event.operation_id)
     return Decision(record=replace(released, snapshot_over=is_up))
