@@ -7,18 +7,22 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 
 from common.contracts.base import Message
 from common.contracts.events import OperationFinished
+from common.contracts.ids import new_id
 from common.contracts.logs import LogBatch
 from common.contracts.servers import Plan, Port
 from gateway.domain.game import Game
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
 from gateway.domain.plan import RECOMMENDED
+from gateway.domain.publicity import Notice, Published
 from gateway.domain.server import Server
 from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Role, Session, User
+from gateway.ports.public_events import Sought
 from gateway.ports.records import Page, RequestKey
 
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -233,6 +237,52 @@ class FakeOutbox:
 
 
 @dataclass
+class FakePublicEvents:
+    rows: list[Published] = field(default_factory=list)
+    numbered: int = 0
+
+    async def add(self, *notices: Notice) -> None:
+        for notice in notices:
+            before = sum(row.subject_id == notice.subject_id for row in self.rows)
+            self.rows.append(
+                Published(
+                    position=0,
+                    id=new_id("event"),
+                    type=notice.type,
+                    owner_id=notice.owner_id,
+                    subject_id=notice.subject_id,
+                    sequence=before + 1,
+                    time=notice.time,
+                    data=notice.data.model_dump(mode="json", exclude_none=True),
+                )
+            )
+
+    async def number(self, *, limit: int) -> Sequence[Published]:
+        first = self.numbered
+        for index in range(first, min(len(self.rows), first + limit)):
+            self.rows[index] = replace(self.rows[index], position=index + 1)
+            self.numbered = index + 1
+        return self.rows[first : self.numbered]
+
+    async def find(self, sought: Sought) -> Sequence[Published]:
+        found = [row for row in self.rows if row.position > sought.after and self._is(row, sought)]
+        return found[: sought.limit]
+
+    def _is(self, row: Published, sought: Sought) -> bool:
+        return (
+            sought.owner_id in (None, row.owner_id)
+            and sought.subject_id in (None, row.subject_id)
+            and (not sought.types or any(fnmatch(row.type, one) for one in sought.types))
+        )
+
+    async def last_position(self) -> int:
+        return self.numbered
+
+    def types(self) -> list[str]:
+        return [row.type for row in self.rows]
+
+
+@dataclass
 class FakeWork:
     """A unit of work that serves one transaction at a time. ``cut`` ends the process once."""
 
@@ -244,6 +294,7 @@ class FakeWork:
     login_failures: FakeLoginFailures = field(default_factory=FakeLoginFailures)
     inbox: FakeInbox = field(default_factory=FakeInbox)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
+    public_events: FakePublicEvents = field(default_factory=FakePublicEvents)
     cut: str | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -31,6 +31,7 @@ from common.security.keys import keys_of_jwks
 from common.security.sealing import read_sealing
 from common.security.tokens import TokenVerifier
 from gateway.adapters.game_catalogue import FolderCatalogue
+from gateway.adapters.numbering import Numbering
 from gateway.adapters.passwords import Argon2Passwords
 from gateway.adapters.questions import BusQuestions
 from gateway.adapters.sql.work import SqlWork
@@ -58,13 +59,14 @@ async def main(settings: Settings) -> None:
             password=settings.nats_password,
         ) as bus,
     ):
-        bell = Bell()
+        bell, told = Bell(), Bell()
         work = UnitOfWork(sessions, bind=SqlWork, bell=bell)
         await run(
-            _app(settings, work=work, sessions=sessions, bus=bus),
+            _app(settings, work=work, sessions=sessions, bus=bus, told=told),
             keep_declared(bus),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
+            Numbering(sessions=sessions, work=work, bell=bell, told=told).run(),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,
@@ -83,7 +85,9 @@ async def _fold(event: events.AnyEvent, *, work: UnitOfWork[SqlWork]) -> None:
     await on_event(event, work=work, at=now())
 
 
-def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus) -> FastAPI:
+def _app(
+    settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus, told: Bell
+) -> FastAPI:
     tokens = SignedTokens(read_or_make_key(settings.token_key_file), issuer=settings.issuer)
     jwks = tokens.issuer.jwks()
     key_file = settings.hypervisor_key_file
@@ -96,6 +100,7 @@ def _app(settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, b
         verifier=TokenVerifier(keys_of_jwks(jwks), issuer=settings.issuer),
         jwks=jwks,
         questions=BusQuestions(bus),
+        told=told,
         hypervisor_seals=read_sealing(key_file) if key_file else None,
         public_log_url=settings.public_log_url,
         setup_token=settings.setup_token.get_secret_value() if settings.setup_token else None,

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 from fastapi import FastAPI
 
+from common.bell import Bell
 from common.contracts.base import now
 from common.health import health_routes
 from common.security.keys import keys_of_jwks, new_private_pem
@@ -51,6 +52,7 @@ def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
         jwks=ISSUER.jwks(),
         questions=questions or FakeQuestions(),
         hypervisor_seals=FakeSeals(),
+        told=Bell(),
         public_log_url="https://logs.test/",
         setup_token="sesame",
     )

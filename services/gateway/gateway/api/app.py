@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from gateway.api import (
     auth,
     deployments,
+    events,
     games,
     lifecycle,
     operations,
@@ -29,6 +30,8 @@ ROUTERS = (
     settings.router,
     orphans.router,
     templates.router,
+    events.router,
+    events.types,
     problems.router,
 )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from common.bell import Bell
 from common.contracts.base import now
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.admission import NotAuthenticated
@@ -21,7 +22,10 @@ from gateway.ports.work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything the routes work with, put together by ``main``."""
+    """Everything the routes work with, put together by ``main``.
+
+    ``told``: rung when there are new public events.
+    """
 
     work: UnitOfWork
     catalogue: GameCatalogue
@@ -31,6 +35,7 @@ class Parts:
     verifier: TokenVerifier
     jwks: dict[str, list[dict[str, str]]]
     questions: Questions
+    told: Bell
     hypervisor_seals: Seals | None
     public_log_url: str
     setup_token: str | None

@@ -42,6 +42,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     admission.BadCredentials: HTTPStatus.UNAUTHORIZED,
     admission.RefreshTokenRefused: HTTPStatus.UNAUTHORIZED,
     admission.SetupRefused: HTTPStatus.FORBIDDEN,
+    errors.EventTypeNotFound: HTTPStatus.NOT_FOUND,
     errors.GameNotFound: HTTPStatus.NOT_FOUND,
     errors.OperationNotFound: HTTPStatus.NOT_FOUND,
     errors.ServerNotFound: HTTPStatus.NOT_FOUND,

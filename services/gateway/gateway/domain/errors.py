@@ -34,6 +34,13 @@ class GameNotFound(Refused):
     title = "No such game"
 
 
+class EventTypeNotFound(Refused):
+    """No event of this type is ever told."""
+
+    code = "event_type_not_found"
+    title = "No such type of event"
+
+
 class UnknownGame(Refused):
     """A deployment that names no game of the catalogue."""
 

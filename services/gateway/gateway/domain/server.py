@@ -36,7 +36,7 @@ class Server:
     """One game in one VM, owned by one user. ``has_vm``: one that can be worked with.
 
     ``half_shaped``: a change of ``spec`` has not come to its end, so the VM may differ from it.
-    ``players``: none while nobody knows who plays.
+    ``players``: none while nobody knows who plays. ``labels``: the owner's own words about it.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Server:
     half_shaped: bool = False
     players: Players | None = None
     baked: Baked | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def actions(server: Server) -> Sequence[Kind]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
-from gateway.domain.consequences import on_accepted
+from gateway.domain import consequences, publicity
 from gateway.domain.errors import KeyReused, ServerBusy, ServerDeleted, ServerNotFound
 from gateway.domain.kind import INSTALL_TIME, Kind, time_given
 from gateway.domain.operation import Operation, takes
@@ -89,9 +89,19 @@ def _same(active: Operation | None, wanted: Operation) -> Operation | None:
 
 
 async def _begin(tx: Work, server: Server, operation: Operation) -> None:
-    await tx.servers.save(begin(server, operation))
+    begun = begin(server, operation)
+    await tx.servers.save(begun)
+    await announce(tx, operation, before=server, server=begun)
+
+
+async def announce(
+    tx: Work, operation: Operation, *, before: Server | None, server: Server
+) -> None:
+    """Add an accepted operation; ask the services for it, and tell the world."""
     await tx.operations.add(operation)
-    await tx.outbox.add(*on_accepted(operation, at=operation.created_at))
+    await tx.outbox.add(*consequences.on_accepted(operation, at=operation.created_at))
+    told = publicity.on_accepted(operation, before=before, server=server)
+    await tx.public_events.add(*told)
 
 
 async def accepted_before(tx: Work, key: RequestKey) -> Operation:

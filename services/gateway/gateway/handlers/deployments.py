@@ -5,7 +5,6 @@ from datetime import datetime
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
-from gateway.domain.consequences import on_accepted
 from gateway.domain.errors import Fault, UnknownGame
 from gateway.domain.game import Game, Settings, checked_settings
 from gateway.domain.kind import Kind, time_given
@@ -14,7 +13,7 @@ from gateway.domain.plan import chosen_plan, ensure_large_enough
 from gateway.domain.secrets import sealed_settings
 from gateway.domain.server import Server
 from gateway.domain.step import planned
-from gateway.handlers.acceptance import accepted_before
+from gateway.handlers.acceptance import accepted_before, announce
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.records import RequestKey
 from gateway.ports.seals import Seals
@@ -60,9 +59,9 @@ async def request_deployment(
     async with work() as tx:
         if key and not await tx.request_keys.claim(key, operation_id=operation.id, at=at):
             return await accepted_before(tx, key)
-        await tx.servers.add(_server(operation))
-        await tx.operations.add(operation)
-        await tx.outbox.add(*on_accepted(operation, at=at))
+        server = _server(operation)
+        await tx.servers.add(server)
+        await announce(tx, operation, before=None, server=server)
     return operation
 
 

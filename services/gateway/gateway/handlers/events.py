@@ -6,7 +6,7 @@ from datetime import datetime
 from common.contracts import events as evt
 from common.contracts.events import AnyEvent
 from common.errors import Rejected
-from gateway.domain import server
+from gateway.domain import publicity, server
 from gateway.handlers.transition import move
 from gateway.ports.work import UnitOfWork, Work
 
@@ -32,4 +32,6 @@ async def _count(tx: Work, fact: evt.PlayersChanged) -> None:
     """Remember who plays: that moves no operation."""
     before = await tx.servers.hold(fact.server_id)
     if before is not None:
-        await tx.servers.save(server.count(before, fact))
+        counted = server.count(before, fact)
+        await tx.servers.save(counted)
+        await tx.public_events.add(*publicity.on_counted(before, counted, at=fact.time))

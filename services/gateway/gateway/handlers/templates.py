@@ -10,7 +10,6 @@ from typing import Final
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
 from common.contracts.templates import QUESTION, ClonesAnswer, ClonesQuestion
-from gateway.domain.consequences import on_accepted
 from gateway.domain.game import Game, default_settings
 from gateway.domain.kind import Kind, time_given
 from gateway.domain.operation import Operation
@@ -18,7 +17,7 @@ from gateway.domain.phase import Phase
 from gateway.domain.server import Server
 from gateway.domain.step import planned
 from gateway.domain.template import TemplateNotFound, check_unused
-from gateway.handlers.acceptance import Asked, accepted_before
+from gateway.handlers.acceptance import Asked, accepted_before, announce
 from gateway.handlers.servers import request
 from gateway.ports.questions import Questions
 from gateway.ports.records import RequestKey
@@ -56,8 +55,7 @@ async def request_bake(
         if key and not await tx.request_keys.claim(key, operation_id=operation.id, at=at):
             return await accepted_before(tx, key)
         await tx.servers.add(template)
-        await tx.operations.add(operation)
-        await tx.outbox.add(*on_accepted(operation, at=at))
+        await announce(tx, operation, before=None, server=template)
     return operation
 
 

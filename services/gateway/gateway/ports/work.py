@@ -5,6 +5,7 @@ from typing import Protocol
 
 from common.contracts.base import Message
 from gateway.ports.accounts import LoginFailures, Sessions, Users
+from gateway.ports.public_events import PublicEvents
 from gateway.ports.records import Operations, RequestKeys, Servers
 
 
@@ -43,6 +44,8 @@ class Work(Protocol):
     def inbox(self) -> Inbox: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def public_events(self) -> PublicEvents: ...
 
 
 class UnitOfWork(Protocol):

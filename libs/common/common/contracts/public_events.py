@@ -1,0 +1,219 @@
+"""What Spawnyard tells the world: public events, in the form of CloudEvents 1.0.
+
+One class is one type of event, a promise to people we do not know. Add optional fields freely. To
+change or drop one, publish a new class whose ``type`` ends in the next version
+(``server.ready.v2``), and keep the old class until nobody reads it. Payloads are thin: ids, names,
+states, and links to the rest. Also what Standard Webhooks 1.0.0 asks of a body (``type``,
+``timestamp``, ``data``).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from common.contracts.servers import PublishedPort
+
+SEQUENCE_DIGITS: Final = 20  # of the extension "sequence", so that it sorts as text
+
+
+class Reference(BaseModel, frozen=True):
+    """A server as it was at that time."""
+
+    id: str
+    name: str
+    game: str
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class OperationReference(BaseModel, frozen=True):
+    """An operation on it: what kind, who asked for it, how far it is."""
+
+    id: str
+    kind: str
+    state: str
+    progress: float = Field(ge=0, le=1)
+    created_by: str
+
+
+class Error(BaseModel, frozen=True):
+    """Why it failed, in which step, and what helps."""
+
+    code: str
+    step: str | None = None
+    detail: str
+    remedy: str
+
+
+class StepReference(BaseModel, frozen=True):
+    """A step of an operation."""
+
+    name: str
+    state: Literal["pending", "running", "succeeded", "failed", "cancelled", "skipped"]
+    attempt: int
+
+
+class Links(BaseModel, frozen=True):
+    """Paths below the gateway's address."""
+
+    server: str | None = None
+    operation: str | None = None
+    webhook: str | None = None
+
+
+class Data(BaseModel, frozen=True):
+    """What every event says of a server."""
+
+    server: Reference
+    links: Links
+
+
+class OperationData(Data, frozen=True):
+    """An operation moved on; ``error`` once it goes back or has failed."""
+
+    operation: OperationReference
+    error: Error | None = None
+
+
+class StepData(OperationData, frozen=True):
+    """A step of an operation began or ended."""
+
+    step: StepReference
+
+
+class PhaseData(Data, frozen=True):
+    """A server passed from one phase of its life to the next, by an operation."""
+
+    phase: str
+    former_phase: str | None = None
+    operation: OperationReference
+    error: Error | None = None
+
+
+class ReadyData(PhaseData, frozen=True):
+    """People can play: where, and on what."""
+
+    host: str | None = None
+    connect: str | None = None
+    ports: tuple[PublishedPort, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class PlayersData(Data, frozen=True):
+    """So many play now."""
+
+    players: int = Field(ge=0)
+    max_players: int | None = Field(default=None, ge=0)
+
+
+class EndpointReference(BaseModel, frozen=True):
+    """A webhook endpoint, without its URL: that may hold a secret."""
+
+    id: str
+    name: str
+
+
+class PingData(BaseModel, frozen=True):
+    """Nothing happened: somebody wants to see an event arrive."""
+
+    webhook: EndpointReference
+    links: Links
+
+
+class EndpointData(BaseModel, frozen=True):
+    """How a webhook endpoint does."""
+
+    webhook: EndpointReference
+    failing_since: AwareDatetime | None = None
+    reason: str | None = None
+    links: Links
+
+
+class DeliveryData(EndpointData, frozen=True):
+    """A delivery that nothing more is tried for; it can be replayed."""
+
+    event_id: str
+    event_type: str
+    attempts: int
+
+
+D = TypeVar("D")
+
+
+class PublicEvent(BaseModel, Generic[D], frozen=True):
+    """The envelope: CloudEvents' attributes, and ``timestamp``, which Standard Webhooks asks for.
+
+    ``source``: path of what it is about. ``sequence``: 1, 2, 3 … without a gap for each
+    ``source``, padded with zeros so that it sorts as text (CloudEvents' extension of that name).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(pattern=r"^evt_[0-9a-z]{26}$")
+    source: str
+    type: str
+    subject: str
+    time: AwareDatetime
+    timestamp: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    sequence: str = Field(pattern=r"^[0-9]{20}$")
+    data: D
+
+
+# Every type, what its data is, and what it says. The order is that of a server's life.
+CATALOGUE: Final[Mapping[str, tuple[type[BaseModel], str]]] = {
+    "operation.accepted": (OperationData, "Somebody asked for something, and it will be done."),
+    "operation.started": (OperationData, "Work on it has begun."),
+    "operation.step_changed": (StepData, "A step of it began or ended."),
+    "operation.failing": (OperationData, "It failed, and is being taken back."),
+    "operation.cancelling": (OperationData, "It was called off, and is being taken back."),
+    "operation.succeeded": (OperationData, "It is done."),
+    "operation.failed": (OperationData, "It has failed; nothing more is done about it."),
+    "operation.cancelled": (OperationData, "It was called off; nothing more is done about it."),
+    "server.provisioning": (PhaseData, "Its VM runs; the game is being installed."),
+    "server.ready": (ReadyData, "The game answers: people can play."),
+    "server.starting": (PhaseData, "It is being started."),
+    "server.stopping": (PhaseData, "It is being stopped; people can play no longer."),
+    "server.stopped": (PhaseData, "Its VM is off."),
+    "server.restarting": (PhaseData, "It is being restarted."),
+    "server.changing": (PhaseData, "Its size, settings or version are being changed."),
+    "server.failed": (PhaseData, "It is not as it should be; ``error`` says why."),
+    "server.deleting": (PhaseData, "It is being removed."),
+    "server.deleted": (PhaseData, "It is gone, its VM too."),
+    "server.removal_blocked": (OperationData, "Its VM could not be removed; a person must help."),
+    "server.players_changed": (PlayersData, "Other people play than before."),
+    "template.ready": (PhaseData, "A template of a game is baked."),
+    "template.deleted": (PhaseData, "A template is gone."),
+    "webhook.ping": (PingData, "A test, asked for by a person."),
+    "webhook.endpoint_failing": (
+        EndpointData,
+        "Deliveries have failed for long; it will be disabled.",
+    ),
+    "webhook.endpoint_disabled": (EndpointData, "Nothing is sent there any more."),
+    "webhook.endpoint_recovered": (EndpointData, "Deliveries arrive again."),
+    "webhook.delivery_exhausted": (DeliveryData, "One event did not arrive, however often tried."),
+}
+
+
+def version(type: str) -> str:
+    """Return which version of itself a type is: ``v1`` unless it says another."""
+    last = type.rpartition(".")[2]
+    return last if last[:1] == "v" and last[1:].isdigit() else "v1"
+
+
+def schema_path(type: str) -> str:
+    """Return where the gateway shows the JSON Schema of a type."""
+    return f"/v1/event-types/{type}/schema"
+
+
+def schema(type: str) -> Mapping[str, Any]:
+    """Return the JSON Schema (2020-12) of a type, envelope and all."""
+    data, meaning = CATALOGUE[type]
+    found = PublicEvent[data].model_json_schema(mode="serialization")
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    found["title"] = type
+    found["description"] = meaning
+    found["properties"]["type"] = {"const": type, "title": "Type", "type": "string"}
+    return found

@@ -1,0 +1,99 @@
+"""Public events, kept in SQL."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts.ids import new_id
+from common.db.upsert import add_if_absent
+from gateway.adapters.sql.event_tables import POSITIONS, counters, events
+from gateway.domain.publicity import Notice, Published
+from gateway.ports.public_events import Sought
+
+ALL_OF: Final = ".*"
+
+
+class SqlPublicEvents:
+    """Public events, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, *notices: Notice) -> None:
+        """Write them; the counter's row keeps others of the same source waiting until commit."""
+        for notice in notices:
+            sequence = await self._count(notice.subject_id, 1)
+            row = {
+                "id": new_id("event"),
+                "type": notice.type,
+                "owner_id": notice.owner_id,
+                "subject_id": notice.subject_id,
+                "sequence": sequence,
+                "time": notice.time,
+                "data": notice.data.model_dump(mode="json", exclude_none=True),
+            }
+            await self._session.execute(insert(events).values(row))
+
+    async def number(self, *, limit: int) -> Sequence[Published]:
+        """Give committed events their positions; a second caller waits for the first's commit."""
+        last = await self._count(POSITIONS, 0)
+        waiting = select(events).where(events.c.position.is_(None)).order_by(events.c.row)
+        found = (await self._session.execute(waiting.limit(limit))).all()
+        if not found:
+            return ()
+        for position, row in enumerate(found, start=last + 1):
+            await self._session.execute(
+                update(events).where(events.c.row == row.row).values(position=position)
+            )
+        await self._count(POSITIONS, len(found))
+        return [_published(row, position=last + n) for n, row in enumerate(found, start=1)]
+
+    async def find(self, sought: Sought) -> Sequence[Published]:
+        """Return events that have a position, in its order."""
+        query = select(events).where(events.c.position > sought.after)
+        if sought.owner_id is not None:
+            query = query.where(events.c.owner_id == sought.owner_id)
+        if sought.subject_id is not None:
+            query = query.where(events.c.subject_id == sought.subject_id)
+        if sought.types:
+            query = query.where(or_(*map(_is_of, sought.types)))
+        rows = await self._session.execute(query.order_by(events.c.position).limit(sought.limit))
+        return [_published(row, position=row.position) for row in rows]
+
+    async def last_position(self) -> int:
+        """Return the position of the newest event."""
+        query = select(counters.c.last).where(counters.c.name == POSITIONS)
+        return await self._session.scalar(query) or 0
+
+    async def _count(self, name: str, more: int) -> int:
+        """Count on, and return how far that is; holds the row until the transaction ends."""
+        await add_if_absent(self._session, counters, name=name, last=0)
+        last = await self._session.scalar(
+            update(counters)
+            .where(counters.c.name == name)
+            .values(last=counters.c.last + more)
+            .returning(counters.c.last)
+        )
+        assert last is not None
+        return last
+
+
+def _is_of(type: str) -> ColumnElement[bool]:
+    if type.endswith(ALL_OF):
+        return events.c.type.startswith(type.removesuffix("*"), autoescape=True)
+    return events.c.type == type
+
+
+def _published(row: Row[Any], *, position: int) -> Published:
+    return Published(
+        position=position,
+        id=row.id,
+        type=row.type,
+        owner_id=row.owner_id,
+        subject_id=row.subject_id,
+        sequence=row.sequence,
+        time=row.time,
+        data=row.data,
+    )

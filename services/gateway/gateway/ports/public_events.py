@@ -1,0 +1,41 @@
+"""Where public events are written and read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.publicity import Notice, Published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which events: after a position, of one owner (none: everybody's), of types, of a server.
+
+    A type may end in ``.*``: all that begin so.
+    """
+
+    after: int
+    limit: int
+    owner_id: str | None
+    types: tuple[str, ...] = ()
+    subject_id: str | None = None
+
+
+class PublicEvents(Protocol):
+    """Public events, for as long as one transaction lasts."""
+
+    async def add(self, *notices: Notice) -> None:
+        """Write them, each with the next number of its source, without a gap."""
+        ...
+
+    async def number(self, *, limit: int) -> Sequence[Published]:
+        """Give committed events their positions, in order; return them. One at a time does this."""
+        ...
+
+    async def find(self, sought: Sought) -> Sequence[Published]:
+        """Return events that have a position, in its order."""
+        ...
+
+    async def last_position(self) -> int:
+        """Return the position of the newest event; 0 before there is one."""
+        ...
