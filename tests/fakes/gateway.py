@@ -254,6 +254,7 @@ class FakePublicEvents:
                     sequence=before + 1,
                     time=notice.time,
                     data=notice.data.model_dump(mode="json", exclude_none=True),
+                    only_for=notice.only_for,
                 )
             )
 
@@ -270,7 +271,8 @@ class FakePublicEvents:
 
     def _is(self, row: Published, sought: Sought) -> bool:
         return (
-            sought.owner_id in (None, row.owner_id)
+            row.only_for is None
+            and sought.owner_id in (None, row.owner_id)
             and sought.subject_id in (None, row.subject_id)
             and (not sought.types or any(fnmatch(row.type, one) for one in sought.types))
         )

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
 # Where each service describes its tables.
 SERVICES = {
-    "gateway": ["gateway.adapters.sql.tables"],
+    "gateway": [
+        f"gateway.adapters.sql.{module}" for module in ("tables", "event_tables", "webhook_tables")
+    ],
     "vm-service": ["vm_service.adapters.tables"],
     "provisioner": [
         f"provisioner.adapters.{module}" for module in ("sql", "keys_sql", "counts_sql")

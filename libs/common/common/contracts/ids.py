@@ -16,6 +16,7 @@ PREFIXES: Final = {
     "instance": "ins",
     "request": "req",
     "token": "tok",
+    "webhook": "whk",
 }
 
 

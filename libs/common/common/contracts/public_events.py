@@ -160,6 +160,9 @@ class PublicEvent(BaseModel, Generic[D], frozen=True):
     dataschema: str
     sequence: str = Field(pattern=r"^[0-9]{20}$")
     data: D
+    example: Literal[True] | None = Field(
+        default=None, description="This did not happen: somebody asked for an example"
+    )
 
 
 # Every type, what its data is, and what it says. The order is that of a server's life.

@@ -19,13 +19,17 @@ from gateway.domain.transitions import State, Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A public event before it has its number. ``subject_id``: what it is about, by its id."""
+    """A public event before it has its number. ``subject_id``: what it is about, by its id.
+
+    ``only_for``: the one webhook endpoint that gets it; what did not happen is told to no other.
+    """
 
     type: str
     subject_id: str
     owner_id: str
     time: datetime
     data: BaseModel
+    only_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Published:
     sequence: int
     time: datetime
     data: Mapping[str, JsonValue]
+    only_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,8 @@ OF_TEMPLATE: Final[Mapping[Phase, str]] = {
     Phase.TEMPLATE: "template.ready",
     Phase.DELETED: "template.deleted",
 }
+
+PING: Final = "webhook.ping"
 
 # Steps are worth telling when they begin and end; how far one is, the log tells.
 _TOLD: Final = frozenset({StepState.RUNNING, StepState.SUCCEEDED, StepState.FAILED})
@@ -218,4 +225,5 @@ def envelope(event: Published) -> public.PublicEvent[Any]:
         dataschema=public.schema_path(event.type),
         sequence=f"{event.sequence:0{public.SEQUENCE_DIGITS}}",
         data=dict(event.data),
+        example=True if event.only_for and event.type != PING else None,
     )

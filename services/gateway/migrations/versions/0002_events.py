@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("time", UTCDateTime, nullable=False, index=True),
         sa.Column("data", sa.JSON, nullable=False),
+        sa.Column("only_for", ID, nullable=True),
         sa.UniqueConstraint("subject_id", "sequence", name="events_by_subject"),
     )
     op.create_index("events_by_owner", "events", ["owner_id", "position"])

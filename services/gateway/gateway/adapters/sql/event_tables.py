@@ -38,6 +38,8 @@ events: Final = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("time", UTCDateTime, nullable=False, index=True),
     Column("data", JSON, nullable=False),
+    # A webhook endpoint's own: a ping, an example. Nobody else gets it.
+    Column("only_for", ID, nullable=True),
     UniqueConstraint("subject_id", "sequence", name="events_by_subject"),
 )
 Index("events_by_owner", events.c.owner_id, events.c.position)

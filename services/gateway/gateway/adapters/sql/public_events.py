@@ -33,6 +33,7 @@ class SqlPublicEvents:
                 "sequence": sequence,
                 "time": notice.time,
                 "data": notice.data.model_dump(mode="json", exclude_none=True),
+                "only_for": notice.only_for,
             }
             await self._session.execute(insert(events).values(row))
 
@@ -52,7 +53,7 @@ class SqlPublicEvents:
 
     async def find(self, sought: Sought) -> Sequence[Published]:
         """Return events that have a position, in its order."""
-        query = select(events).where(events.c.position > sought.after)
+        query = select(events).where(events.c.position > sought.after, events.c.only_for.is_(None))
         if sought.owner_id is not None:
             query = query.where(events.c.owner_id == sought.owner_id)
         if sought.subject_id is not None:
@@ -96,4 +97,5 @@ def _published(row: Row[Any], *, position: int) -> Published:
         sequence=row.sequence,
         time=row.time,
         data=row.data,
+        only_for=row.only_for,
     )
