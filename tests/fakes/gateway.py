@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -96,11 +96,14 @@ class FakeServers:
     async def save(self, server: Server) -> None:
         self.rows[server.id] = server
 
-    async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
+    async def of_owner(
+        self, owner_id: str, *, page: Page, labels: Mapping[str, str]
+    ) -> Sequence[Server]:
         found = [
             s
             for s in self.rows.values()
             if s.owner_id == owner_id and s.phase is not Phase.DELETED
+            and labels.items() <= s.labels.items()
             and s.spec.purpose == "server" and (page.after is None or s.id < page.after)
         ]  # fmt: skip
         return sorted(found, key=lambda s: s.id, reverse=True)[: page.limit]

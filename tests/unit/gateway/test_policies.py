@@ -25,6 +25,8 @@ POLICY: Final = {
     "GET /metrics": PUBLIC,
     "GET /info": PUBLIC,
     "GET /v1/problems": PUBLIC,
+    "GET /v1/event-types": PUBLIC,
+    "GET /v1/event-types/{type}/schema": PUBLIC,
     "GET /.well-known/jwks.json": PUBLIC,
     "POST /v1/setup": PUBLIC,
     "POST /v1/auth/login": PUBLIC,
@@ -37,12 +39,15 @@ POLICY: Final = {
     "POST /v1/deployments": USERS,
     "GET /v1/operations": USERS,
     "GET /v1/servers": USERS,
+    "GET /v1/events": USERS,
+    "GET /v1/events/stream": USERS,
     "GET /v1/operations/{id}": OWNERS,
     "POST /v1/operations/{id}/cancel": OWNERS,
     "POST /v1/operations/{id}/log-tickets": OWNERS,
     "GET /v1/servers/{id}": OWNERS,
     "DELETE /v1/servers/{id}": OWNERS,
     "PATCH /v1/servers/{id}": OWNERS,
+    "PUT /v1/servers/{id}/labels": OWNERS,
     "POST /v1/servers/{id}/start": OWNERS,
     "POST /v1/servers/{id}/stop": OWNERS,
     "POST /v1/servers/{id}/restart": OWNERS,
@@ -84,7 +89,8 @@ async def call(
     door: Door, route: str, headers: dict[str, str], *, id: str = "x"
 ) -> tuple[int, str]:
     method, path = route.split(" ")
-    body: Any = {"json": {"name": "x"}} if method == "PATCH" else {}
+    bodies: Any = {"PATCH": {"name": "x"}, "PUT": {}}
+    body: Any = {"json": bodies[method]} if method in bodies else {}
     response = await door.client.request(method, path.replace("{id}", id), headers=headers, **body)
     body = response.json() if response.content else {}
     return response.status_code, body.get("code", "")

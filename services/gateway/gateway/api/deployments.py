@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, JsonValue
 from common.contracts.base import now
 from gateway.api.dependencies import Caller, Gateway
 from gateway.api.idempotency import IdempotencyKey, request_key
+from gateway.api.labels import Labels
 from gateway.api.views import HOST_LABEL, OperationView, operation_path
 from gateway.handlers import deployments
 
@@ -20,6 +21,7 @@ class DeploymentWish(BaseModel, frozen=True, extra="forbid"):
     plan: str | None = Field(default=None, max_length=64)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     keep_on_failure: bool = False
+    labels: Labels = Field(default_factory=dict)
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED)
@@ -38,6 +40,7 @@ async def request_deployment(
             plan=body.plan,
             settings=body.settings,
             keep_on_failure=body.keep_on_failure,
+            labels=body.labels,
             key=request_key(
                 idempotency_key,
                 body,

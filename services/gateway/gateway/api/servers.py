@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from gateway.api.dependencies import Caller, Gateway, Parts
+from gateway.api.labels import Labels, Sought
 from gateway.api.pages import AfterServer, Limit, ServerId, next_cursor, page
 from gateway.api.views import ServerView
 from gateway.domain.server import Server
@@ -21,11 +22,15 @@ class Servers(BaseModel):
 
 @router.get("")
 async def list_servers(
-    caller: Caller, gateway: Gateway, limit: Limit = 50, after: AfterServer = None
+    caller: Caller,
+    gateway: Gateway,
+    label: Sought,
+    limit: Limit = 50,
+    after: AfterServer = None,
 ) -> Servers:
     """List your servers, newest first, without those that are deleted."""
     found = await servers.servers_of(
-        caller.user_id, page=page(limit=limit, after=after), work=gateway.work
+        caller.user_id, page=page(limit=limit, after=after), labels=label, work=gateway.work
     )
     return Servers(
         items=[_view(server, gateway) for server in found[:limit]],
@@ -39,6 +44,13 @@ async def get_server(id: ServerId, caller: Caller, gateway: Gateway) -> ServerVi
     server = await servers.get_server(
         id, owner_id=caller.user_id, is_admin=caller.is_admin, work=gateway.work
     )
+    return _view(server, gateway)
+
+
+@router.put("/{id}/labels")
+async def label_server(id: ServerId, body: Labels, caller: Caller, gateway: Gateway) -> ServerView:
+    """Give a server these labels, in place of those it had. Nothing is restarted for it."""
+    server = await servers.label(id, body, owner_id=caller.user_id, work=gateway.work)
     return _view(server, gateway)
 
 

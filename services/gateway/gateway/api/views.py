@@ -108,6 +108,7 @@ class ServerView(BaseModel):
     name: str
     game: str
     game_version: str
+    labels: dict[str, str]
     plan: str
     settings: dict[str, JsonValue]
     phase: Phase
@@ -134,6 +135,7 @@ class ServerView(BaseModel):
             name=spec.name,
             game=spec.game,
             game_version=spec.game_version,
+            labels=dict(server.labels),
             plan=spec.plan.name,
             settings=shown_settings(game.settings_schema, spec.settings) if game else {},
             phase=server.phase,

@@ -1,6 +1,7 @@
 """What the gateway does when a server is asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.contracts.ids import new_id
@@ -29,6 +30,7 @@ class Wish:
     name: str | None = None
     plan: str | None = None
     keep_on_failure: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
     key: RequestKey | None = None
 
 
@@ -59,7 +61,7 @@ async def request_deployment(
     async with work() as tx:
         if key and not await tx.request_keys.claim(key, operation_id=operation.id, at=at):
             return await accepted_before(tx, key)
-        server = _server(operation)
+        server = _server(operation, labels=wish.labels)
         await tx.servers.add(server)
         await announce(tx, operation, before=None, server=server)
     return operation
@@ -98,7 +100,7 @@ def _spec(wish: Wish, game: Game, *, server_id: str, seals: Seals) -> ServerSpec
     )
 
 
-def _server(operation: Operation) -> Server:
+def _server(operation: Operation, *, labels: Mapping[str, str]) -> Server:
     return Server(
         id=operation.server_id,
         owner_id=operation.owner_id,
@@ -106,4 +108,5 @@ def _server(operation: Operation) -> Server:
         operation_id=operation.id,
         created_at=operation.created_at,
         updated_at=operation.created_at,
+        labels=labels,
     )

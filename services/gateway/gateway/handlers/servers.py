@@ -1,6 +1,7 @@
 """What the gateway does when a user asks about a server, or asks for it to change or go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.domain.errors import GameNotFound
@@ -16,6 +17,8 @@ from gateway.ports.records import Page
 from gateway.ports.seals import Seals
 from gateway.ports.work import UnitOfWork
 
+Labels = Mapping[str, str]
+
 
 async def get_server(id: str, *, owner_id: str, work: UnitOfWork, is_admin: bool = False) -> Server:
     """Return one of the owner's servers; to an administrator, also a template."""
@@ -26,10 +29,20 @@ async def get_server(id: str, *, owner_id: str, work: UnitOfWork, is_admin: bool
     return own(server, owner_id)
 
 
-async def servers_of(owner_id: str, *, page: Page, work: UnitOfWork) -> Sequence[Server]:
-    """Return the owner's servers, newest first."""
+async def servers_of(
+    owner_id: str, *, page: Page, work: UnitOfWork, labels: Labels | None = None
+) -> Sequence[Server]:
+    """Return the owner's servers that carry these labels, newest first."""
     async with work() as tx:
-        return await tx.servers.of_owner(owner_id, page=page)
+        return await tx.servers.of_owner(owner_id, page=page, labels=labels or {})
+
+
+async def label(id: str, labels: Labels, *, owner_id: str, work: UnitOfWork) -> Server:
+    """Give a server these labels, in place of those it had: that moves no operation."""
+    async with work() as tx:
+        labelled = replace(own(await tx.servers.hold(id), owner_id), labels=labels)
+        await tx.servers.save(labelled)
+    return labelled
 
 
 async def request(

@@ -1,6 +1,6 @@
 """Where operations, servers and accepted requests are remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -88,8 +88,10 @@ class Servers(Protocol):
         """Write back one that is held."""
         ...
 
-    async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
-        """Return an owner's servers, no templates, that are not deleted, newest first."""
+    async def of_owner(
+        self, owner_id: str, *, page: Page, labels: Mapping[str, str]
+    ) -> Sequence[Server]:
+        """Return an owner's servers with these labels: no templates, none deleted, newest first."""
         ...
 
     async def templates(self) -> Sequence[Server]:

@@ -1,6 +1,6 @@
 """Operations, servers and accepted requests, kept in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -112,9 +112,14 @@ class SqlServers:
         statement = update(servers).where(servers.c.id == server.id)
         await self._session.execute(statement.values(_server_row(server)))
 
-    async def of_owner(self, owner_id: str, *, page: Page) -> Sequence[Server]:
-        """Return an owner's servers that are not deleted, newest first."""
-        return await self._living(_page(servers, owner_id, page).where(~IS_TEMPLATE))
+    async def of_owner(
+        self, owner_id: str, *, page: Page, labels: Mapping[str, str]
+    ) -> Sequence[Server]:
+        """Return an owner's servers that carry these labels and are not deleted, newest first."""
+        query = _page(servers, owner_id, page).where(~IS_TEMPLATE)
+        for name, value in labels.items():
+            query = query.where(servers.c.body["labels"][name].as_string() == value)
+        return await self._living(query)
 
     async def templates(self) -> Sequence[Server]:
         """Return everybody's templates that are not deleted, newest first."""
