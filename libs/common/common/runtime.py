@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,9 +23,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run(app: FastAPI, *loops: Coroutine[Any, Any, None], host: str, port: int) -> None:
+async def run(
+    app: FastAPI,
+    *loops: Coroutine[Any, Any, None],
+    host: str,
+    port: int,
+    on_leaving: Callable[[], None] = lambda: None,
+) -> None:
     """Serve ``app`` and run ``loops`` until SIGTERM, then let both finish.
 
+    ``on_leaving``: called first of all then, to end answers that would go on for ever.
     A loop that fails takes all with it: a supervisor restarts a dead service, and
     nothing restarts half of one.
     """
@@ -50,6 +57,7 @@ async def run(app: FastAPI, *loops: Coroutine[Any, Any, None], host: str, port: 
     def stop() -> None:
         log.info("asked to stop, draining")
         server.should_exit = True
+        on_leaving()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)

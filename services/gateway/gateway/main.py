@@ -39,6 +39,7 @@ from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
 from gateway.handlers.events import on_event
+from gateway.handlers.public_events import News
 from gateway.handlers.reconciler import keep_reconciling
 from gateway.settings import Settings
 
@@ -59,14 +60,14 @@ async def main(settings: Settings) -> None:
             password=settings.nats_password,
         ) as bus,
     ):
-        bell, told = Bell(), Bell()
+        bell, news = Bell(), News()
         work = UnitOfWork(sessions, bind=SqlWork, bell=bell)
         await run(
-            _app(settings, work=work, sessions=sessions, bus=bus, told=told),
+            _app(settings, work=work, sessions=sessions, bus=bus, news=news),
             keep_declared(bus),
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
-            Numbering(sessions=sessions, work=work, bell=bell, told=told).run(),
+            Numbering(sessions=sessions, work=work, bell=bell, told=news.bell).run(),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,
@@ -78,6 +79,7 @@ async def main(settings: Settings) -> None:
             ),
             host=settings.host,
             port=settings.port,
+            on_leaving=news.close,
         )
 
 
@@ -86,7 +88,7 @@ async def _fold(event: events.AnyEvent, *, work: UnitOfWork[SqlWork]) -> None:
 
 
 def _app(
-    settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus, told: Bell
+    settings: Settings, *, work: UnitOfWork[SqlWork], sessions: Sessions, bus: Bus, news: News
 ) -> FastAPI:
     tokens = SignedTokens(read_or_make_key(settings.token_key_file), issuer=settings.issuer)
     jwks = tokens.issuer.jwks()
@@ -100,7 +102,7 @@ def _app(
         verifier=TokenVerifier(keys_of_jwks(jwks), issuer=settings.issuer),
         jwks=jwks,
         questions=BusQuestions(bus),
-        told=told,
+        news=news,
         hypervisor_seals=read_sealing(key_file) if key_file else None,
         public_log_url=settings.public_log_url,
         setup_token=settings.setup_token.get_secret_value() if settings.setup_token else None,

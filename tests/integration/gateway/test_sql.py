@@ -199,8 +199,26 @@ class Behaviour:
             assert await ask("usr_1", page=page, state=None, server_id="srv_3") == [
                 one for one in made if one.server_id == "srv_3"
             ]
-            servers = await tx.servers.of_owner("usr_1", page=Page(limit=9))
+            servers = await tx.servers.of_owner("usr_1", page=Page(limit=9), labels={})
             assert [one.id for one in servers] == ["srv_4", "srv_3", "srv_2", "srv_1"]
+
+    async def test_servers_are_found_by_all_of_their_labels(self, work: AnyUnitOfWork) -> None:
+        odd = {"a.b/c-d_e": 'x="1"', "env": "prod"}
+        async with work() as tx:
+            await tx.servers.add(server("srv_1", labels=odd))
+            await tx.servers.add(server("srv_2", labels={"env": "prod"}))
+            await tx.servers.add(server("srv_3"))
+
+        async with work() as tx:
+            for labels, ids in (
+                (odd, ["srv_1"]),
+                ({"env": "prod"}, ["srv_2", "srv_1"]),
+                ({"env": "qa"}, []),
+                ({"none": ""}, []),
+            ):
+                page = Page(limit=9)
+                found = await tx.servers.of_owner("usr_1", page=page, labels=labels)
+                assert [one.id for one in found] == ids
 
     async def test_templates_are_everybodys_and_no_servers(self, work: AnyUnitOfWork) -> None:
         baked = SPEC.model_copy(update={"purpose": "template", "recipe": "abc"})
@@ -211,7 +229,7 @@ class Behaviour:
             await tx.servers.add(server("srv_4", spec=baked, phase=Phase.DELETED))
 
         async with work() as tx:
-            mine = await tx.servers.of_owner("usr_1", page=Page(limit=9))
+            mine = await tx.servers.of_owner("usr_1", page=Page(limit=9), labels={})
             templates = await tx.servers.templates()
 
         assert [one.id for one in mine] == ["srv_1"]

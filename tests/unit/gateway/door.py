@@ -9,7 +9,6 @@ from typing import Any, Final
 import httpx
 from fastapi import FastAPI
 
-from common.bell import Bell
 from common.contracts.base import now
 from common.health import health_routes
 from common.security.keys import keys_of_jwks, new_private_pem
@@ -17,6 +16,7 @@ from common.security.tokens import ACCESS, LOG_TICKET, TokenIssuer, TokenVerifie
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
 from gateway.domain.user import Session, User
+from gateway.handlers.public_events import News
 from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeSeals, FakeTokens, FakeWork
 from tests.fakes.questions import FakeQuestions
 
@@ -52,7 +52,7 @@ def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
         jwks=ISSUER.jwks(),
         questions=questions or FakeQuestions(),
         hypervisor_seals=FakeSeals(),
-        told=Bell(),
+        news=News(),
         public_log_url="https://logs.test/",
         setup_token="sesame",
     )

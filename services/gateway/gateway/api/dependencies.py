@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from common.bell import Bell
 from common.contracts.base import now
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.admission import NotAuthenticated
 from gateway.domain.user import Role, User
 from gateway.handlers import users
 from gateway.handlers.hypervisor import check_admin
+from gateway.handlers.public_events import News
 from gateway.ports.accounts import Passwords, Tokens
 from gateway.ports.catalogue import GameCatalogue
 from gateway.ports.questions import Questions
@@ -24,7 +24,7 @@ from gateway.ports.work import UnitOfWork
 class Parts:
     """Everything the routes work with, put together by ``main``.
 
-    ``told``: rung when there are new public events.
+    ``news``: of public events, for those who follow them.
     """
 
     work: UnitOfWork
@@ -35,7 +35,7 @@ class Parts:
     verifier: TokenVerifier
     jwks: dict[str, list[dict[str, str]]]
     questions: Questions
-    told: Bell
+    news: News
     hypervisor_seals: Seals | None
     public_log_url: str
     setup_token: str | None

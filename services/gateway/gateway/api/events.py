@@ -108,7 +108,7 @@ async def follow_events(
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
 ) -> AsyncIterable[ServerSentEvent]:
     """Tell events as they happen, after a position, for as long as the session lasts."""
-    work, told = here.gateway.work, here.gateway.told
+    work, news = here.gateway.work, here.gateway.news
     since = last_event_id if last_event_id is not None else after
     if since is None:
         since = await public_events.last_position(work=work)
@@ -121,7 +121,7 @@ async def follow_events(
     yield ServerSentEvent(comment=f"events after {since}", retry=2000)
     sought = replace(here.sought, after=since)
     with suppress(NotAuthenticated):  # the answer has begun: all that is left is to end it
-        async for event in public_events.follow(sought, work=work, told=told, check=check):
+        async for event in public_events.follow(sought, work=work, news=news, check=check):
             yield ServerSentEvent(id=str(event.position), event=event.type, data=envelope(event))
 
 
