@@ -15,12 +15,15 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from common.contracts import events, logs, topology
+from common.contracts import events, logs, public_events, topology
 from common.contracts.base import Event
+from gateway.api import asyncapi
+from tools.schema_breaks import breaks
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = ROOT / "docs/reference"
 SCHEMAS: Final = ROOT / "tests/contract/golden/events"
+PUBLIC_SCHEMAS: Final = ROOT / "tests/contract/golden/public_events"
 SERVICES: Final = ("gateway", "vm_service", "provisioner", "log_service")
 WRITTEN: Final = "<!-- Written by tools/reference.py; change the code, not this page. -->\n\n"
 
@@ -37,10 +40,14 @@ def pages() -> Mapping[Path, str]:
     found = {
         PAGES / "settings.md": WRITTEN + "".join(_settings_page()),
         PAGES / "events.md": WRITTEN + "".join(_events_page()),
+        PAGES / "public-events.md": WRITTEN + "".join(_public_events_page()),
+        PAGES / "asyncapi.json": _json(asyncapi.document()),
     }
     for event in event_classes():
         name = event.model_fields["type"].default
         found[SCHEMAS / f"{name}.json"] = _json(event.model_json_schema())
+    for name in public_events.CATALOGUE:
+        found[PUBLIC_SCHEMAS / f"{name}.json"] = _json(public_events.schema(name))
     found[SCHEMAS / "log.batch.json"] = _json(logs.LogBatch.model_json_schema())
     return found
 
@@ -91,12 +98,38 @@ def _events_page() -> Iterator[str]:
         yield f"| {service} | {said} | {heard} |\n"
 
 
+def _public_events_page() -> Iterator[str]:
+    yield "# Public events\n\nWhat the gateway tells the world: in `GET /v1/events`, live in "
+    yield "`GET /v1/events/stream`, and to webhook endpoints. CloudEvents 1.0 in JSON; the schema "
+    yield "of a type is at `GET /v1/event-types/TYPE/schema`, all of it as AsyncAPI 3 at "
+    yield "`GET /v1/asyncapi.json` ([as a file](asyncapi.json)).\n\n"
+    yield "| type | what it says | `data` |\n|---|---|---|\n"
+    for name, (data, meaning) in public_events.CATALOGUE.items():
+        fields = ", ".join(f"`{field}`" for field in data.model_fields)
+        yield f"| `{name}` | {meaning} | {fields} |\n"
+    yield "\n## The envelope\n\n| field | meaning |\n|---|---|\n"
+    for name, field in public_events.PublicEvent.model_fields.items():
+        yield f"| `{name}` | {field.description or ''} |\n"
+
+
+def _broken(path: Path) -> Iterator[str]:
+    """Say what people who read this type of public event rely on, and would lose."""
+    if path.parent != PUBLIC_SCHEMAS or not path.exists():
+        return
+    for place in breaks(json.loads(path.read_text()), json.loads(pages()[path])):
+        yield f"{path.stem}: {place}; publish a new type, which ends in the next version (.v2)"
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` name those that are out of date."""
     check = "--check" in arguments
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]
+    broken = [line for path in stale for line in _broken(path)]
+    if broken and not check:
+        print("\n".join(broken))
+        return 1
     for path in stale:
         print(f"out of date: {path.relative_to(ROOT)}" if check else path.relative_to(ROOT))
         if not check:

@@ -25,6 +25,7 @@ POLICY: Final = {
     "GET /metrics": PUBLIC,
     "GET /info": PUBLIC,
     "GET /v1/problems": PUBLIC,
+    "GET /v1/asyncapi.json": PUBLIC,
     "GET /v1/event-types": PUBLIC,
     "GET /v1/event-types/{type}/schema": PUBLIC,
     "GET /.well-known/jwks.json": PUBLIC,

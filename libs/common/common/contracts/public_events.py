@@ -143,23 +143,27 @@ D = TypeVar("D")
 class PublicEvent(BaseModel, Generic[D], frozen=True):
     """The envelope: CloudEvents' attributes, and ``timestamp``, which Standard Webhooks asks for.
 
-    ``source``: path of what it is about. ``sequence``: 1, 2, 3 … without a gap for each
-    ``source``, padded with zeros so that it sorts as text (CloudEvents' extension of that name).
+    ``sequence`` is CloudEvents' extension of that name; padded, it sorts as text.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    specversion: Literal["1.0"] = "1.0"
-    id: str = Field(pattern=r"^evt_[0-9a-z]{26}$")
-    source: str
-    type: str
-    subject: str
-    time: AwareDatetime
-    timestamp: AwareDatetime
-    datacontenttype: Literal["application/json"] = "application/json"
-    dataschema: str
-    sequence: str = Field(pattern=r"^[0-9]{20}$")
-    data: D
+    specversion: Literal["1.0"] = Field(default="1.0", description="Of CloudEvents")
+    id: str = Field(pattern=r"^evt_[0-9a-z]{26}$", description="The same wherever it is told")
+    source: str = Field(description="Path of what it is about, below the gateway's address")
+    type: str = Field(description="What happened")
+    subject: str = Field(description="Id of what it is about")
+    time: AwareDatetime = Field(description="When it happened")
+    timestamp: AwareDatetime = Field(description="The same; for Standard Webhooks")
+    datacontenttype: Literal["application/json"] = Field(
+        default="application/json", description="Of `data`"
+    )
+    dataschema: str = Field(description="Path of the JSON Schema of this type")
+    sequence: str = Field(
+        pattern=r"^[0-9]{20}$",
+        description="1, 2, 3 … without a gap for each `source`, padded with zeros",
+    )
+    data: D = Field(description="Depends on the type")
     example: Literal[True] | None = Field(
         default=None, description="This did not happen: somebody asked for an example"
     )

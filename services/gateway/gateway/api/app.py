@@ -32,6 +32,7 @@ ROUTERS = (
     templates.router,
     events.router,
     events.types,
+    events.documents,
     problems.router,
 )
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from common.contracts import public_events as public
 from common.contracts.base import now
+from gateway.api import asyncapi
 from gateway.api.dependencies import Authenticated, Caller, Gateway, Parts, only_admins
 from gateway.api.pages import Limit, OfServer
 from gateway.domain.admission import NotAuthenticated
@@ -27,6 +28,7 @@ from gateway.ports.public_events import Sought
 TYPE = r"^[a-z_]+(\.[a-z_]+)*(\.v[0-9]+|\.\*)?$"
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
+documents = APIRouter(tags=["events"])
 types = APIRouter(prefix="/v1/event-types", tags=["events"])
 
 Position = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events after this position")]
@@ -142,3 +144,9 @@ async def get_event_schema(type: Annotated[str, Path(pattern=TYPE, max_length=80
             "There is no event of this type.", remedy="See GET /v1/event-types for the types."
         )
     return JSONResponse(public.schema(type), media_type="application/schema+json")
+
+
+@documents.get("/v1/asyncapi.json")
+async def get_asyncapi() -> JSONResponse:
+    """Return the AsyncAPI 3 document: every event, live and as a webhook."""
+    return JSONResponse(asyncapi.document())
