@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 # A promise about a value that may not change: what else stands beside it is explanation.
 PROMISES: Final = ("type", "const", "format", "pattern", "enum", "additionalProperties")
@@ -33,10 +33,14 @@ def _breaks(old: Any, new: Any, place: str) -> Iterator[str]:  # noqa: ANN401  J
 
 
 def _within(old: Any, new: Any, place: str) -> Iterator[str]:  # noqa: ANN401
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, dict) and isinstance(new, dict):
         yield from _breaks(old, new, place)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for number, (one, other) in enumerate(zip(old, new, strict=True)):
+    elif isinstance(old, list) and isinstance(new, list):
+        before, after = cast("list[Any]", old), cast("list[Any]", new)
+        if len(before) != len(after):
+            yield f"{place}: differs"
+            return
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from _breaks(one, other, f"{place}/{number}")
     elif old != new:
         yield f"{place}: differs"
@@ -45,12 +49,13 @@ def _within(old: Any, new: Any, place: str) -> Iterator[str]:  # noqa: ANN401
 def _inlined(value: Any, whole: Schema) -> Any:  # noqa: ANN401
     """Put definitions where they are referred to: what they are called is nobody's business."""
     if isinstance(value, list):
-        return [_inlined(item, whole) for item in value]
-    if not isinstance(value, Mapping):
+        return [_inlined(item, whole) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
         return value
-    if "$ref" in value:
-        return _inlined(whole["$defs"][value["$ref"].rpartition("/")[2]], whole)
-    return {name: _inlined(item, whole) for name, item in value.items() if name != "$defs"}
+    found = cast("dict[str, Any]", value)
+    if "$ref" in found:
+        return _inlined(whole["$defs"][found["$ref"].rpartition("/")[2]], whole)
+    return {name: _inlined(item, whole) for name, item in found.items() if name != "$defs"}
 
 
 def _text(value: object) -> str:

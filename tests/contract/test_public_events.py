@@ -21,6 +21,8 @@ with warnings.catch_warnings():
 def test_the_document_is_asyncapi_3() -> None:
     found = AsyncAPI3.model_validate(document())
 
+    assert found.components
+    assert found.components.messages
     assert len(found.components.messages) == len(public.CATALOGUE)
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,8 +32,8 @@ def notice(subject: str = "srv_1", *, owner: str = "usr_1", type: str = "x.y", *
     return Notice(type=type, subject_id=subject, owner_id=owner, time=MOMENT, data=data, **more)
 
 
-def sought(**more) -> Sought:
-    return Sought(**{"after": 0, "limit": 999, "owner_id": None, **more})
+def sought(**more: Any) -> Sought:
+    return replace(Sought(after=0, limit=999, owner_id=None), **more)
 
 
 class Behaviour:

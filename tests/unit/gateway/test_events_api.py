@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 import jsonschema
 import pytest
 
 from common.contracts import public_events as public
 from gateway.domain.publicity import Notice
-from gateway.domain.user import Role
+from gateway.domain.user import Role, User
 from gateway.handlers.public_events import News, follow
 from gateway.ports.public_events import Sought
 from tests.fakes.gateway import MOMENT, USER, FakeWork
@@ -26,7 +27,7 @@ async def door() -> AsyncGenerator[Door]:
         yield door
 
 
-async def listed(door: Door, query: str = "", user=USER) -> dict:
+async def listed(door: Door, query: str = "", user: User = USER) -> dict[str, Any]:
     await door.work.public_events.number(limit=999)
     answer = await door.client.get(f"/v1/events{query}", headers=door.bearer(user))
     assert answer.status_code == 200, answer.text
@@ -167,7 +168,9 @@ async def test_who_may_not_listen_any_longer_hears_no_more() -> None:
     "labels",
     [{"Env": "x"}, {"": "x"}, {"a": "x" * 64}, {"a": "b\n"}, {f"a{n}": "" for n in range(17)}],
 )
-async def test_labels_that_cannot_be_are_refused_by_name(door: Door, labels: dict) -> None:
+async def test_labels_that_cannot_be_are_refused_by_name(
+    door: Door, labels: dict[str, str]
+) -> None:
     answer = await door.deploy(labels=labels)
 
     assert answer.status_code == 422

@@ -215,10 +215,12 @@ def schema_path(type: str) -> str:
     return f"/v1/event-types/{type}/schema"
 
 
-def schema(type: str) -> Mapping[str, Any]:
-    """Return the JSON Schema (2020-12) of a type, envelope and all."""
+def schema(type: str, *, at: str = "#") -> Mapping[str, Any]:
+    """Return the JSON Schema (2020-12) of a type, envelope and all; ``at``: within a document."""
     data, meaning = CATALOGUE[type]
-    found = PublicEvent[data].model_json_schema(mode="serialization")
+    found = PublicEvent[data].model_json_schema(
+        mode="serialization", ref_template=f"{at}/$defs/{{model}}"
+    )
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     found["title"] = type
     found["description"] = meaning

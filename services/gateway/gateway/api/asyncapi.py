@@ -81,7 +81,7 @@ def _messages() -> Iterator[tuple[str, Mapping[str, Any]]]:
                         for header, about in HEADERS.items()
                     },
                 },
-                "payload": _bundled(public.schema(name), _key(name)),
+                "payload": public.schema(name, at=f"#/components/messages/{_key(name)}/payload"),
             },
         )
 
@@ -89,19 +89,3 @@ def _messages() -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _key(type: str) -> str:
     """Return a type as a key: AsyncAPI allows dots in few places only."""
     return type.replace(".", "_")
-
-
-def _bundled(schema: Mapping[str, Any], message: str) -> Any:  # noqa: ANN401  JSON of any shape
-    """Point the schema's references at its place within the document."""
-    base = f"#/components/messages/{message}/payload/$defs/"
-
-    def moved(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, Mapping):
-            return {
-                key: item.replace("#/$defs/", base) if key == "$ref" else moved(item)
-                for key, item in value.items()
-                if key != "$schema"
-            }
-        return [moved(item) for item in value] if isinstance(value, list) else value
-
-    return moved(schema)
