@@ -270,7 +270,7 @@ class FakePublicEvents:
 
     async def find(self, sought: Sought) -> Sequence[Published]:
         found = [row for row in self.rows if row.position > sought.after and self._is(row, sought)]
-        return found[: sought.limit]
+        return found[-sought.limit :] if sought.newest else found[: sought.limit]
 
     def _is(self, row: Published, sought: Sought) -> bool:
         return (

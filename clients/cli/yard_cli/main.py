@@ -12,6 +12,7 @@ from yard_cli.commands import (
     bench,
     demo,
     doctor,
+    events,
     games,
     lifecycle,
     operations,
@@ -55,6 +56,7 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
     },
     "What is being done": {
         "operations": operations.operations,
+        "events": events.events,
         "logs": operations.logs,
         "cancel": operations.cancel,
     },

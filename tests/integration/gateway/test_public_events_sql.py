@@ -74,6 +74,8 @@ class Behaviour:
         async with work() as tx:
             for query, positions in (
                 (sought(), [1, 2, 3]),
+                (sought(limit=2), [1, 2]),
+                (sought(limit=2, newest=True), [2, 3]),
                 (sought(owner_id="usr_2"), [3]),
                 (sought(subject_id="srv_1"), [1, 2]),
                 (sought(types=("server.*",)), [1]),

@@ -13,6 +13,7 @@ import pytest
 from yard_cli.client.api import Gateway
 from yard_cli.client.credentials import Account, Credentials, Login
 from yard_cli.client.session import Session
+from yard_cli.client.wire import Wire
 from yard_cli.failure import Failure
 
 URL = "http://gateway"
@@ -74,7 +75,7 @@ def credentials(tmp_path: Path) -> Credentials:
 def client(world: FakeGateway, credentials: Credentials, account: Account | None = None) -> Gateway:
     http = httpx.AsyncClient(transport=httpx.MockTransport(world), base_url=URL)
     session = Session(http, url=URL, credentials=credentials, account=account)
-    return Gateway(http, session=session)
+    return Gateway(Wire(http, session=session))
 
 
 def test_tokens_are_kept_where_only_their_owner_reads(credentials: Credentials):

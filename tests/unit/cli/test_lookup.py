@@ -8,6 +8,7 @@ from yard_cli.client.credentials import Credentials, Login
 from yard_cli.client.lookup import operation_called, server_called
 from yard_cli.client.models import Server
 from yard_cli.client.session import Session
+from yard_cli.client.wire import Wire
 from yard_cli.failure import Failure
 
 URL = "http://127.0.0.1:1"
@@ -36,7 +37,7 @@ def gateway(tmp_path) -> Gateway:
         return httpx.Response(200, json={"items": items, "next_cursor": None})
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url=URL)
-    return Gateway(http, session=Session(http, url=URL, credentials=credentials))
+    return Gateway(Wire(http, session=Session(http, url=URL, credentials=credentials)))
 
 
 @pytest.mark.parametrize(

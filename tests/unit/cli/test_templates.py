@@ -19,6 +19,7 @@ from yard_cli.client.credentials import Credentials
 from yard_cli.client.lookup import template_called
 from yard_cli.client.models import Line, Template
 from yard_cli.client.session import Session
+from yard_cli.client.wire import Wire
 from yard_cli.failure import Failure
 from yard_cli.main import command_line
 
@@ -103,7 +104,7 @@ def test_another_administrator_than_the_one_who_baked_it_follows_its_removal_to_
             credentials = Credentials(tmp_path / "credentials.json")
             credentials.keep(URL, a_login(token=token))
             session = Session(door.client, url=URL, credentials=credentials)
-            yield Gateway(door.client, session=session)
+            yield Gateway(Wire(door.client, session=session))
 
     async def while_the_vm_goes(_: Gateway, operation_id: str) -> AsyncGenerator[Line]:
         work = doors[0].work

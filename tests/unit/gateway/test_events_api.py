@@ -53,6 +53,18 @@ async def test_events_come_a_page_at_a_time_and_validate(door: Door) -> None:
     assert {item["event"]["sequence"] for item in seen} == {"0" * 19 + "1"}
 
 
+async def test_the_newest_events_are_where_a_follower_begins(door: Door) -> None:
+    assert await listed(door, "?newest=true") == {"items": [], "next_after": 0}
+    for name in ("one", "two", "three"):
+        await door.deploy(name=name)
+
+    page = await listed(door, "?newest=true&limit=2")
+    none = await listed(door, "?newest=true&type=server.ready")
+
+    assert ([item["position"] for item in page["items"]], page["next_after"]) == ([2, 3], 3)
+    assert none == {"items": [], "next_after": 3}
+
+
 async def test_others_events_are_for_administrators_who_ask(door: Door) -> None:
     await door.deploy()
     await door.deploy(OTHER)

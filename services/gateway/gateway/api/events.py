@@ -93,13 +93,20 @@ Here = Annotated[Door, Depends(door)]
 
 
 @router.get("")
-async def list_events(here: Here, after: Position = 0, limit: Limit = 50) -> Events:
+async def list_events(
+    here: Here,
+    after: Position = 0,
+    limit: Limit = 50,
+    newest: Annotated[bool, Query(description="The last ones, not the first ones")] = False,
+) -> Events:
     """List events after a position, oldest first. An empty page: nothing has happened since."""
-    sought = replace(here.sought, after=after, limit=limit)
+    sought = replace(here.sought, after=after, limit=limit, newest=newest)
+    if newest:  # whoever goes on from here misses nothing that comes while we look
+        after = await public_events.last_position(work=here.gateway.work)
     found = await public_events.events_after(sought, work=here.gateway.work)
     return Events(
         items=[EventView(position=event.position, event=envelope(event)) for event in found],
-        next_after=found[-1].position if found else after,
+        next_after=max(after, found[-1].position) if found else after,
     )
 
 

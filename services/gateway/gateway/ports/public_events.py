@@ -11,7 +11,8 @@ from gateway.domain.publicity import Notice, Published
 class Sought:
     """Which events: after a position, of one owner (none: everybody's), of types, of a server.
 
-    A type may end in ``.*``: all that begin so.
+    A type may end in ``.*``: all that begin so. ``newest``: where there are more than ``limit``,
+    the last of them, not the first.
     """
 
     after: int
@@ -19,6 +20,7 @@ class Sought:
     owner_id: str | None
     types: tuple[str, ...] = ()
     subject_id: str | None = None
+    newest: bool = False
 
 
 class PublicEvents(Protocol):

@@ -60,8 +60,10 @@ class SqlPublicEvents:
             query = query.where(events.c.subject_id == sought.subject_id)
         if sought.types:
             query = query.where(or_(*map(_is_of, sought.types)))
-        rows = await self._session.execute(query.order_by(events.c.position).limit(sought.limit))
-        return [_published(row, position=row.position) for row in rows]
+        order = events.c.position.desc() if sought.newest else events.c.position
+        rows = (await self._session.execute(query.order_by(order).limit(sought.limit))).all()
+        ascending = reversed(rows) if sought.newest else rows
+        return [_published(row, position=row.position) for row in ascending]
 
     async def last_position(self) -> int:
         """Return the position of the newest event."""
