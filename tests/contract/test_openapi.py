@@ -38,7 +38,7 @@ def test_no_answer_has_a_field_for_secrets() -> None:
     schemas = contract()["components"]["schemas"]
     answers = {name for name in schemas if name not in _REQUESTS}
 
-    for name in answers - _OF_ADMINISTRATORS:
+    for name in answers - _OF_ADMINISTRATORS - _SHOWN_ONCE:
         assert not SECRET_NAMES & set(schemas[name].get("properties", {})), name
 
 
@@ -50,7 +50,12 @@ _REQUESTS: Final = {
     "HypervisorSettingsWish",
     "SweepWish",
     "BakeWish",
+    "WebhookWish",
+    "WebhookChange",
+    "Rotation",
+    "ExampleWish",
 }
+_SHOWN_ONCE: Final = {"KeyedWebhookView"}  # a secret to those who have just had it made
 _OF_ADMINISTRATORS: Final = {"Orphan", "TemplateView"}  # they are about VM ids
 
 

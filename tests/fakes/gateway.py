@@ -24,6 +24,7 @@ from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Role, Session, User
 from gateway.ports.public_events import Sought
 from gateway.ports.records import Page, RequestKey
+from tests.fakes.endpoints import FakeEndpoints
 
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -244,7 +245,7 @@ class FakePublicEvents:
     rows: list[Published] = field(default_factory=list)
     numbered: int = 0
 
-    async def add(self, *notices: Notice) -> None:
+    async def add(self, *notices: Notice) -> Sequence[str]:
         for notice in notices:
             before = sum(row.subject_id == notice.subject_id for row in self.rows)
             self.rows.append(
@@ -260,6 +261,7 @@ class FakePublicEvents:
                     only_for=notice.only_for,
                 )
             )
+        return [row.id for row in self.rows[len(self.rows) - len(notices) :]]
 
     async def number(self, *, limit: int) -> Sequence[Published]:
         first = self.numbered
@@ -300,6 +302,7 @@ class FakeWork:
     inbox: FakeInbox = field(default_factory=FakeInbox)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     public_events: FakePublicEvents = field(default_factory=FakePublicEvents)
+    endpoints: FakeEndpoints = field(default_factory=FakeEndpoints)
     cut: str | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 

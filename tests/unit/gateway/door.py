@@ -15,6 +15,7 @@ from common.security.keys import keys_of_jwks, new_private_pem
 from common.security.tokens import ACCESS, LOG_TICKET, TokenIssuer, TokenVerifier
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
+from gateway.domain.endpoint_checks import PLAIN
 from gateway.domain.user import Session, User
 from gateway.handlers.public_events import News
 from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeSeals, FakeTokens, FakeWork
@@ -53,6 +54,8 @@ def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
         questions=questions or FakeQuestions(),
         hypervisor_seals=FakeSeals(),
         news=News(),
+        told=Bell(),
+        webhook_checks=PLAIN,
         public_log_url="https://logs.test/",
         setup_token="sesame",
     )

@@ -14,6 +14,7 @@ from gateway.api import (
     servers,
     settings,
     templates,
+    webhooks,
 )
 from gateway.api.body import StrictBody
 from gateway.api.dependencies import Parts
@@ -33,6 +34,7 @@ ROUTERS = (
     events.router,
     events.types,
     events.documents,
+    webhooks.router,
     problems.router,
 )
 

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from common.contracts.base import now
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.admission import NotAuthenticated
+from gateway.domain.endpoint_checks import Checks
 from gateway.domain.user import Role, User
 from gateway.handlers import users
 from gateway.handlers.hypervisor import check_admin
@@ -24,7 +25,8 @@ from gateway.ports.work import UnitOfWork
 class Parts:
     """Everything the routes work with, put together by ``main``.
 
-    ``news``: of public events, for those who follow them.
+    ``news``: of public events, for those who follow them. ``webhook_checks``: what a webhook's URL
+    and headers must pass.
     """
 
     work: UnitOfWork
@@ -37,6 +39,7 @@ class Parts:
     questions: Questions
     news: News
     hypervisor_seals: Seals | None
+    webhook_checks: Checks
     public_log_url: str
     setup_token: str | None
 

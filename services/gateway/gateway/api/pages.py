@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from gateway.domain.endpoint import Endpoint
 from gateway.domain.operation import Operation
 from gateway.domain.server import Server
 from gateway.ports.records import Page
@@ -24,6 +25,8 @@ def page(*, limit: int, after: str | None) -> Page:
     return Page(limit=limit + 1, after=after)
 
 
-def next_cursor(found: Sequence[Operation] | Sequence[Server], *, limit: int) -> str | None:
+def next_cursor(
+    found: Sequence[Operation] | Sequence[Server] | Sequence[Endpoint], *, limit: int
+) -> str | None:
     """Return where the next page begins, if there is one."""
     return found[limit - 1].id if len(found) > limit else None

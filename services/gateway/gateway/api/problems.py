@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gateway.domain import administration, admission, errors, template
+from gateway.domain import administration, admission, endpoint_refusals, errors, template
 
 MEDIA_TYPE: Final = "application/problem+json"
 DOCUMENTATION: Final = "/v1/problems"
@@ -67,6 +67,14 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     admission.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     admission.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    endpoint_refusals.EndpointNotFound: HTTPStatus.NOT_FOUND,
+    endpoint_refusals.EndpointDisabled: HTTPStatus.CONFLICT,
+    endpoint_refusals.TooManyEndpoints: HTTPStatus.CONFLICT,
+    endpoint_refusals.TooManyKeys: HTTPStatus.CONFLICT,
+    endpoint_refusals.RevisionStale: HTTPStatus.PRECONDITION_FAILED,
+    endpoint_refusals.EndpointRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    endpoint_refusals.UnknownEventType: HTTPStatus.UNPROCESSABLE_ENTITY,
+    endpoint_refusals.RevisionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     administration.AdminOnly: HTTPStatus.FORBIDDEN,
     administration.HypervisorNotSet: HTTPStatus.CONFLICT,
     administration.HypervisorSettingsChanged: HTTPStatus.CONFLICT,

@@ -39,7 +39,7 @@ class Endpoint:
     id: str
     owner_id: str | None
     name: str
-    url: str
+    url: str = field(repr=False)
     created_at: datetime
     updated_at: datetime
     format: Format = Format.STANDARD

@@ -26,8 +26,8 @@ class Sought:
 class PublicEvents(Protocol):
     """Public events, for as long as one transaction lasts."""
 
-    async def add(self, *notices: Notice) -> None:
-        """Write them, each with the next number of its source, without a gap."""
+    async def add(self, *notices: Notice) -> Sequence[str]:
+        """Write them, each with the next number of its source, without a gap; return their ids."""
         ...
 
     async def number(self, *, limit: int) -> Sequence[Published]:

@@ -21,12 +21,14 @@ class SqlPublicEvents:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, *notices: Notice) -> None:
+    async def add(self, *notices: Notice) -> Sequence[str]:
         """Write them; the counter's row keeps others of the same source waiting until commit."""
+        ids: list[str] = []
         for notice in notices:
+            ids.append(new_id("event"))
             sequence = await self._count(notice.subject_id, 1)
             row = {
-                "id": new_id("event"),
+                "id": ids[-1],
                 "type": notice.type,
                 "owner_id": notice.owner_id,
                 "subject_id": notice.subject_id,
@@ -36,6 +38,7 @@ class SqlPublicEvents:
                 "only_for": notice.only_for,
             }
             await self._session.execute(insert(events).values(row))
+        return ids
 
     async def number(self, *, limit: int) -> Sequence[Published]:
         """Give committed events their positions; a second caller waits for the first's commit."""
