@@ -54,7 +54,6 @@ def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
         questions=questions or FakeQuestions(),
         hypervisor_seals=FakeSeals(),
         news=News(),
-        told=Bell(),
         webhook_checks=PLAIN,
         public_log_url="https://logs.test/",
         setup_token="sesame",

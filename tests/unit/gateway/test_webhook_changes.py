@@ -192,6 +192,16 @@ async def test_a_shorter_overlap_counts_for_all_former_secrets(door: Door) -> No
     )
 
 
+async def test_a_rotation_may_say_which_state_it_means(door: Door) -> None:
+    made = await create(door)
+    path = f"{made.headers['Location']}/secret/rotate"
+
+    stale = await door.client.post(path, headers={**door.bearer(), "If-Match": '"7"'})
+    fresh = await door.client.post(path, headers={**door.bearer(), "If-Match": '"1"'})
+
+    assert (stale.status_code, fresh.status_code) == (412, 200)
+
+
 async def test_five_secrets_at_most_sign_at_once(door: Door) -> None:
     made = await create(door)
     for _ in range(4):

@@ -3,7 +3,7 @@
 A change says which state it changes: ``If-Match``, with the ``ETag`` of what was read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -38,12 +38,20 @@ class Door:
     gateway: Parts
 
 
-def door(id: WebhookId, caller: Caller, gateway: Gateway, if_match: IfMatch = None) -> Door:
+def door(id: WebhookId, caller: Caller, gateway: Gateway) -> Door:
     """Say what is asked for."""
-    return Door(Asked(id=id, user=caller.user, tags=if_match), gateway)
+    return Door(Asked(id=id, user=caller.user), gateway)
 
 
 Here = Annotated[Door, Depends(door)]
+
+
+def changing(here: Here, if_match: IfMatch = None) -> Door:
+    """Say of which state of it something is asked."""
+    return replace(here, asked=replace(here.asked, tags=if_match))
+
+
+Changing = Annotated[Door, Depends(changing)]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -104,7 +112,7 @@ async def get_webhook(here: Here, response: Response) -> WebhookView:
 
 
 @router.patch("/{id}")
-async def change_webhook(here: Here, body: WebhookChange, response: Response) -> WebhookView:
+async def change_webhook(here: Changing, body: WebhookChange, response: Response) -> WebhookView:
     """Change what is sent, where to and how; null goes back to the default. Needs ``If-Match``."""
     if here.asked.tags is None:
         raise RevisionMissing(
@@ -124,14 +132,14 @@ async def change_webhook(here: Here, body: WebhookChange, response: Response) ->
 
 
 @router.delete("/{id}", status_code=status.HTTP_204_NO_CONTENT)
-async def remove_webhook(here: Here) -> None:
+async def remove_webhook(here: Changing) -> None:
     """Remove a webhook: nothing is sent there any more. ``If-Match`` is honoured, not needed."""
     await webhooks.remove(here.asked, work=here.gateway.work)
 
 
 @router.post("/{id}/secret/rotate")
 async def rotate_secret(
-    here: Here, response: Response, body: Rotation | None = None
+    here: Changing, response: Response, body: Rotation | None = None
 ) -> KeyedWebhookView:
     """Sign with a new secret, shown now only; the former ones sign on for a while."""
     said = body or Rotation()
