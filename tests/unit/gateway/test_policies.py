@@ -54,6 +54,14 @@ POLICY: Final = {
     "POST /v1/servers/{id}/restart": OWNERS,
     "POST /v1/servers/{id}/kill": OWNERS,
     "POST /v1/servers/{id}/update": OWNERS,
+    "GET /v1/webhooks": USERS,
+    "POST /v1/webhooks": USERS,
+    "GET /v1/webhooks/{id}": OWNERS,
+    "PATCH /v1/webhooks/{id}": OWNERS,
+    "DELETE /v1/webhooks/{id}": OWNERS,
+    "POST /v1/webhooks/{id}/secret/rotate": OWNERS,
+    "POST /v1/webhooks/{id}/ping": OWNERS,
+    "POST /v1/webhooks/{id}/example": OWNERS,
     "GET /v1/templates": ADMINS,
     "POST /v1/templates": ADMINS,
     "DELETE /v1/templates/{id}": ADMINS,
@@ -91,8 +99,11 @@ async def call(
 ) -> tuple[int, str]:
     method, path = route.split(" ")
     bodies: Any = {"PATCH": {"name": "x"}, "PUT": {}}
-    body: Any = {"json": bodies[method]} if method in bodies else {}
-    response = await door.client.request(method, path.replace("{id}", id), headers=headers, **body)
+    wanted = {"type": "server.ready"} if path.endswith("/example") else bodies.get(method)
+    headers = {**headers, "If-Match": "*"}
+    response = await door.client.request(
+        method, path.replace("{id}", id), headers=headers, json=wanted
+    )
     body = response.json() if response.content else {}
     return response.status_code, body.get("code", "")
 
@@ -135,7 +146,14 @@ async def test_a_token_of_another_purpose_opens_nothing(door: Door, route: str) 
 @pytest.mark.parametrize("route", OWNED)
 async def test_what_belongs_to_another_is_not_there(door: Door, route: str) -> None:
     operation = (await door.deploy()).json()
-    theirs = operation["server_id"] if "/servers/" in route else operation["id"]
+    wish = {"name": "mine", "url": "https://hooks.example/x"}
+    webhook = await door.client.post("/v1/webhooks", json=wish, headers=door.bearer())
+    ids = {
+        "servers": operation["server_id"],
+        "operations": operation["id"],
+        "webhooks": webhook.json()["id"],
+    }
+    theirs = ids[route.split("/")[2]]
     missing = theirs[:-6] + "zzzzzz"
 
     foreign = await call(door, route, door.bearer(OTHER), id=theirs)
@@ -154,8 +172,10 @@ async def test_what_is_for_administrators_is_closed_to_others(door: Door, route:
 
 async def test_lists_show_only_what_is_ones_own(door: Door) -> None:
     await door.deploy()
+    wish = {"name": "mine", "url": "https://hooks.example/x"}
+    await door.client.post("/v1/webhooks", json=wish, headers=door.bearer())
 
-    for path in ("/v1/operations", "/v1/servers"):
+    for path in ("/v1/operations", "/v1/servers", "/v1/webhooks"):
         response = await door.client.get(path, headers=door.bearer(OTHER))
         assert response.json() == {"items": [], "next_cursor": None}
 
