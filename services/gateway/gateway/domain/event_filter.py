@@ -5,144 +5,138 @@
     {"data.players": {"$gte": 1, "$lt": 10}}               several: all must hold
     {"$or": [{…}, {…}]}, {"$and": […]}, {"$not": {…}}
 
-Conditions side by side must all hold. A name with dots leads into the event; nothing is there: only
-``$exist: false`` and ``$ne`` hold. No expression is ever evaluated, and no pattern: operators alone.
+Conditions side by side must all hold; no condition at all holds for every event. A name with dots
+leads into the event (a key that has dots of its own is found too). Where it leads nowhere,
+``$exist: false`` and ``$ne`` hold, and nothing else does. No expression is ever evaluated, and no
+pattern: operators alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from pydantic import JsonValue
 
-MAX_DEPTH: Final = 8
-MAX_CONDITIONS: Final = 64
-MISSING: Final = object()
+from common.contracts.sealed import below
+from gateway.domain.errors import Fault
+from gateway.domain.filter_operators import OPERATORS, Found, Nothing
+
+MAX_DEPTH: Final = 8  # groups within groups
+MAX_VALUES: Final = 64  # that an event is compared with
+MAX_NAME: Final = 200  # characters
+GROUPS: Final = ("$and", "$or", "$not")
 
 Filter = Mapping[str, JsonValue]
 
 
 class FilterRefused(Exception):
-    """Where in the filter (a JSON pointer), and what is wrong there."""
+    """A filter that means nothing, or too much: where (a JSON pointer into it), and why."""
 
-    def __init__(self, pointer: str, detail: str) -> None:
-        super().__init__(detail)
-        self.pointer = pointer
-        self.detail = detail
-
-
-def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Compare numbers with numbers and texts with texts; anything else does not hold."""
-
-    def compared(found: Any, wanted: Any) -> bool:
-        numbers = _is_number(found) and _is_number(wanted)
-        texts = isinstance(found, str) and isinstance(wanted, str)
-        return (numbers or texts) and holds(found, wanted)
-
-    return compared
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _same(found: Any, wanted: Any) -> bool:
-    return (
-        type(found) is type(wanted)
-        and found == wanted
-        or (_is_number(found) and _is_number(wanted) and found == wanted)
-    )
-
-
-OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "$eq": _same,
-    "$ne": lambda found, wanted: not _same(found, wanted),
-    "$gt": _ordered(lambda found, wanted: found > wanted),
-    "$gte": _ordered(lambda found, wanted: found >= wanted),
-    "$lt": _ordered(lambda found, wanted: found < wanted),
-    "$lte": _ordered(lambda found, wanted: found <= wanted),
-    "$in": lambda found, wanted: any(_same(found, one) for one in wanted),
-    "$startsWith": lambda found, wanted: isinstance(found, str) and found.startswith(wanted),
-    "$endsWith": lambda found, wanted: isinstance(found, str) and found.endswith(wanted),
-    "$exist": lambda found, wanted: (found is not MISSING) is wanted,
-}
-# What must stand behind an operator, and how that is said.
-_OPERAND: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
-    "$in": (list, "must be a list"),
-    "$startsWith": (str, "must be a text"),
-    "$endsWith": (str, "must be a text"),
-    "$exist": (bool, "must be true or false"),
-    "$gt": ((int, float, str), "must be a number or a text"),
-    "$gte": ((int, float, str), "must be a number or a text"),
-    "$lt": ((int, float, str), "must be a number or a text"),
-    "$lte": ((int, float, str), "must be a number or a text"),
-}
-GROUPS: Final = ("$and", "$or", "$not")
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.pointer = fault.pointer
+        self.detail = fault.detail
 
 
 def check(filter: Filter) -> None:
-    """Raise ``FilterRefused`` for a filter that means nothing."""
-    if sum(1 for _ in _checked(filter, "", 0)) > MAX_CONDITIONS:
-        raise FilterRefused("", f"has more than {MAX_CONDITIONS} conditions")
+    """Raise ``FilterRefused`` with the first of the ``faults``, if there is one."""
+    for fault in faults(filter):
+        raise FilterRefused(fault)
 
 
-def _checked(filter: object, pointer: str, depth: int) -> Iterator[None]:
-    if not isinstance(filter, Mapping):
-        raise FilterRefused(pointer, "must be an object")
-    if depth > MAX_DEPTH:
-        raise FilterRefused(pointer, f"is nested more than {MAX_DEPTH} deep")
-    for name, condition in filter.items():
-        place = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-        if name in ("$and", "$or"):
-            if not isinstance(condition, list) or not condition:
-                raise FilterRefused(place, "must be a list of conditions")
-            for index, one in enumerate(condition):
-                yield from _checked(one, f"{place}/{index}", depth + 1)
-        elif name == "$not":
-            yield from _checked(condition, place, depth + 1)
-        elif name.startswith("$"):
-            raise FilterRefused(place, "is no group; there are $and, $or and $not")
-        else:
-            yield from _checked_condition(condition, place)
+def faults(filter: Filter) -> Sequence[Fault]:
+    """Return all that keeps a filter from being asked; the pointers lead into it."""
+    found = tuple(_faults(filter, "", 0))
+    if not found and _values(dict(filter)) > MAX_VALUES:
+        return (Fault("", f"compares with more than {MAX_VALUES} values"),)
+    return found
 
 
-def _checked_condition(condition: object, pointer: str) -> Iterator[None]:
-    yield None
-    if not isinstance(condition, Mapping):
-        return
-    for operator, wanted in condition.items():
-        if operator not in OPERATORS:
-            raise FilterRefused(f"{pointer}/{operator}", f"is none of {', '.join(OPERATORS)}")
-        kind, lack = _OPERAND.get(operator, (object, ""))
-        if not isinstance(wanted, kind) or (
-            kind is not bool and kind is not object and isinstance(wanted, bool)
-        ):
-            raise FilterRefused(f"{pointer}/{operator}", lack)
-
-
-def holds(filter: Filter, event: Mapping[str, Any]) -> bool:
-    """Tell whether an event is wanted. The filter has been checked."""
+def holds(filter: Filter, event: Filter) -> bool:
+    """Tell whether an event is wanted; both are JSON. Never raises once the filter is checked."""
     return all(_holds(name, condition, event) for name, condition in filter.items())
 
 
-def _holds(name: str, condition: Any, event: Mapping[str, Any]) -> bool:
+def _holds(name: str, condition: JsonValue, event: Filter) -> bool:
     match name:
         case "$and":
-            return all(holds(one, event) for one in condition)
+            return all(holds(part, event) for part in _parts(condition))
         case "$or":
-            return any(holds(one, event) for one in condition)
+            return any(holds(part, event) for part in _parts(condition))
         case "$not":
-            return not holds(condition, event)
+            return not all(holds(part, event) for part in _parts(condition))
         case _:
             found = _found(event, name)
-            wanted = condition if isinstance(condition, Mapping) else {"$eq": condition}
-            return all(OPERATORS[operator](found, value) for operator, value in wanted.items())
+            asked = condition if isinstance(condition, dict) else {"$eq": condition}
+            return all(OPERATORS[one].holds(found, wanted) for one, wanted in asked.items())
 
 
-def _found(event: Mapping[str, Any], name: str) -> Any:
-    """Follow a dotted name into the event."""
-    found: Any = event
-    for part in name.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            return MISSING
-        found = found[part]
-    return found
+def _parts(condition: JsonValue) -> Sequence[Filter]:
+    """Return the filters in a group: those of a list, or the one that stands alone."""
+    parts = condition if isinstance(condition, list) else [condition]
+    return [part for part in parts if isinstance(part, dict)]
+
+
+def _found(value: JsonValue | Filter, name: str) -> Found:
+    """Follow a dotted name; a key that is the whole rest of it comes first."""
+    if not isinstance(value, Mapping):
+        return Nothing.NOTHING
+    if name in value:
+        return value[name]
+    head, dot, rest = name.partition(".")
+    return _found(value[head], rest) if dot and head in value else Nothing.NOTHING
+
+
+def _faults(filter: Filter, pointer: str, depth: int) -> Iterator[Fault]:
+    if depth > MAX_DEPTH:
+        yield Fault(pointer, f"is nested more than {MAX_DEPTH} deep")
+        return
+    for name, condition in filter.items():
+        if len(name) > MAX_NAME:
+            yield Fault(pointer, f"has a name of more than {MAX_NAME} characters")
+        elif name in GROUPS:
+            yield from _faults_of_group(name, condition, below(pointer, name), depth)
+        elif name.startswith("$"):
+            yield Fault(below(pointer, name), f"is no group; there are {', '.join(GROUPS)}")
+        else:
+            yield from _faults_of_condition(condition, below(pointer, name))
+
+
+def _faults_of_group(name: str, condition: JsonValue, pointer: str, depth: int) -> Iterator[Fault]:
+    if name == "$not":
+        yield from _faults_of_part(condition, pointer, depth)
+    elif not isinstance(condition, list) or not condition:
+        yield Fault(pointer, "must be a list of filters")
+    else:
+        for index, part in enumerate(condition):
+            yield from _faults_of_part(part, below(pointer, index), depth)
+
+
+def _faults_of_part(part: JsonValue, pointer: str, depth: int) -> Iterator[Fault]:
+    if not isinstance(part, dict) or not part:
+        yield Fault(pointer, "must be a filter: an object of conditions")
+    else:
+        yield from _faults(part, pointer, depth + 1)
+
+
+def _faults_of_condition(condition: JsonValue, pointer: str) -> Iterator[Fault]:
+    asked = condition if isinstance(condition, dict) else {"$eq": condition}
+    if not asked:
+        yield Fault(pointer, "holds no operator")
+    for name, wanted in asked.items():
+        place = below(pointer, name) if asked is condition else pointer
+        known = OPERATORS.get(name)
+        if known is None:
+            yield Fault(place, f"is none of {', '.join(OPERATORS)}")
+        elif not known.operand.fits(wanted):
+            yield Fault(place, known.operand.words)
+
+
+def _values(value: JsonValue) -> int:
+    """Count the plain values in what has been checked, which is never deep."""
+    match value:
+        case dict():
+            return sum(map(_values, value.values()))
+        case list():
+            return sum(map(_values, value))
+        case _:
+            return 1
