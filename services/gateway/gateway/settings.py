@@ -1,10 +1,36 @@
 """The gateway's knobs."""
 
+import re
 from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import NoDecode
 
+from common.security.addresses import ANYWHERE, LOOPBACK, Allowance
 from common.settings import ServiceSettings
+
+PLACE: Final = re.compile(r"(?P<host>\*|\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?P<port>[0-9]{1,5})")
+MAX_PORT: Final = 65_535
+PROXMOX: Final = (ANYWHERE, 8006)  # where its API is, and nothing that hears webhooks
+USUAL_PORTS: Final = {"nats": 4222, "tls": 4222, "postgresql+asyncpg": 5432}
+
+
+def _split(text: object) -> object:
+    return re.split(r"[,\s]+", text.strip(", \n\t")) if isinstance(text, str) else text
+
+
+def _place(text: str) -> str:
+    found = PLACE.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) <= MAX_PORT:
+        raise ValueError("write it as HOST:PORT, an IPv6 address in brackets, any host as *")
+    return text
+
+
+SEVERAL: Final = BeforeValidator(_split)
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, SEVERAL]
+Places = Annotated[tuple[Annotated[str, AfterValidator(_place)], ...], NoDecode, SEVERAL]
 
 
 class Settings(ServiceSettings):
@@ -40,3 +66,38 @@ class Settings(ServiceSettings):
     quiet_after: float = Field(
         default=30, gt=0, description="Seconds without a sign after which a request is repeated"
     )
+    webhook_allow_cidrs: Networks = Field(
+        default=(),
+        description="Inner networks that webhooks may be sent to, by http too, separated by "
+        "commas or spaces: `192.168.1.0/24`. Default: public addresses by https alone",
+    )
+    webhook_closed: Places = Field(
+        default=(),
+        description="What no webhook is sent to even if its network is allowed: `host:port` of "
+        "the log-service, Proxmox and so on, separated by commas or spaces; `*:port` is any "
+        "host. The gateway itself, its database, its bus and port 8006 always are",
+    )
+
+    def webhook_allowance(self) -> Allowance:
+        """Return where webhooks may be sent to."""
+        named = (
+            (host, int(port)) for host, _, port in (p.rpartition(":") for p in self.webhook_closed)
+        )
+        own = (self.nats_url, self.database_url.get_secret_value())
+        return Allowance(
+            cidrs=self.webhook_allow_cidrs,
+            closed=(
+                *named,
+                *(place for url in own if (place := _server(url)) is not None),
+                (LOOPBACK, self.port),
+                (self.host, self.port),
+                PROXMOX,
+            ),
+        )
+
+
+def _server(url: str) -> tuple[str, int] | None:
+    """Return the host and port of a URL of ours, if it has one."""
+    parts = urlsplit(url)
+    port = parts.port or USUAL_PORTS.get(parts.scheme)
+    return (parts.hostname, port) if parts.hostname and port else None

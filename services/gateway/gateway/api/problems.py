@@ -11,7 +11,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gateway.domain import administration, admission, endpoint_refusals, errors, template
+from gateway.domain import (
+    administration,
+    admission,
+    endpoint_refusals,
+    errors,
+    target,
+    template,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 DOCUMENTATION: Final = "/v1/problems"
@@ -64,6 +71,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     errors.NeedsNewWorld: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotTogether: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiskCannotShrink: HTTPStatus.UNPROCESSABLE_ENTITY,
+    target.UrlRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     admission.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     admission.Busy: HTTPStatus.SERVICE_UNAVAILABLE,

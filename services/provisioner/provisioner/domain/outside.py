@@ -1,17 +1,17 @@
 """Which addresses of the outside may be asked for a download, and where a mirror has them."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from common.security.addresses import is_public
 from provisioner.domain.errors import StepFailed
 
 HTTPS: Final = "https://"
 # With a letter in it: what has digits alone (127.1, 0) is an address to who connects, and no
 # name server is asked. Foreign signs may become digits on their way there.
 NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._-]{1,253}")
-NAT64: Final = IPv6Network("64:ff9b::/96")
 MIRROR: Final = (
     "Games are fetched by https from public addresses only. For a mirror of your own, set "
     "SPAWNYARD_DOWNLOAD_BASE."
@@ -42,18 +42,8 @@ def is_literal(host: str) -> bool:
 
 def check_public(address: str, *, host: str) -> None:
     """Raise ``StepFailed`` for an address of an inner network."""
-    if not _is_public(ip_address(address.partition("%")[0])):
+    if not is_public(ip_address(address.partition("%")[0])):
         raise StepFailed(f"{host[:120]} is at {address}, within an inner network", remedy=MIRROR)
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64:
-            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return _is_public(inner)
-    return address.is_global and not address.is_multicast
 
 
 def mirrored(url: str, base: str) -> str:

@@ -1,0 +1,184 @@
+"""The way out for webhooks: one POST, where it may go, and no further than its first answer.
+
+No redirects, no cookies, no proxies, nothing decoded; what the environment says about proxies is
+not read. A connection is kept for the next delivery to the same host; it was checked when made.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+import httpcore
+
+from common.security.addresses import Address, Allowance
+from gateway.adapters.guarded_network import GuardedNetwork
+from gateway.adapters.names import Names, SystemNames, is_ours
+from gateway.domain.target import Target, UrlRefused, target_of
+from gateway.ports.sender import Answer, NotSent, Reason
+
+AGENT: Final = "Spawnyard"
+# What we say of the connection and the body ourselves, whatever else is to be sent.
+OUR_HEADERS: Final = frozenset({
+    *("host", "connection", "keep-alive", "content-length", "transfer-encoding", "te", "trailer"),
+    *("upgrade", "expect", "accept-encoding", "proxy-connection", "proxy-authorization", "cookie"),
+})  # fmt: skip
+HINT: Final = 100  # characters of Retry-After
+KEPT: Final = 64  # idle connections
+KEPT_FOR: Final = 4.0  # seconds; many servers let go after 5, and a race with that is a failure
+# What goes wrong on the way: kind of error -> what that is for people. The first that fits.
+KINDS: Final[Mapping[type[Exception], tuple[Reason, str]]] = {
+    TimeoutError: (Reason.TIMEOUT, "No answer came in time."),
+    httpcore.TimeoutException: (Reason.TIMEOUT, "Nobody could be connected to in time."),
+    httpcore.LocalProtocolError: (Reason.CONNECTION, "The headers are none that HTTP can carry."),
+    httpcore.ProtocolError: (Reason.CONNECTION, "No answer came that is one of HTTP."),
+    httpcore.ConnectError: (Reason.CONNECTION, "Nobody could be connected to there."),
+    httpcore.NetworkError: (Reason.CONNECTION, "The connection was cut."),
+    ssl.SSLError: (Reason.TLS, "The host ended TLS, as one does that wants a certificate of ours."),
+    OSError: (Reason.CONNECTION, "The connection was cut."),
+}
+TROUBLES: Final = tuple(KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long is waited, in seconds, and how much is read, in bytes.
+
+    ``head``: from the beginning until the answer's status is there. ``total``: until the last of
+    the body; what has come by then is enough, for the status is known.
+    """
+
+    connect: float = 5.0  # to one address, so that the next one has a chance
+    head: float = 15.0
+    total: float = 20.0
+    body: int = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What the way out stands on; tests put their own in."""
+
+    names: Names
+    network: httpcore.AsyncNetworkBackend = field(default_factory=httpcore.AnyIOBackend)
+    trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    ours: Callable[[Address], bool] = is_ours
+
+
+@asynccontextmanager
+async def open_sender(allowance: Allowance) -> AsyncGenerator["GuardedSender"]:
+    """Give a sender, and close its connections behind it."""
+    names = SystemNames()
+    sender = GuardedSender(allowance, Outside(names=names))
+    try:
+        yield sender
+    finally:
+        await sender.aclose()
+        names.close()
+
+
+class GuardedSender:
+    """Sends webhooks to where the allowance lets them go."""
+
+    def __init__(
+        self, allowance: Allowance, outside: Outside, *, limits: Limits | None = None
+    ) -> None:
+        self._allowance = allowance
+        self._limits = limits or Limits()
+        # Two, for one of them may connect to less than the other.
+        self._pools = {
+            encrypted: httpcore.AsyncConnectionPool(
+                ssl_context=outside.trust,
+                max_connections=None,  # whoever hangs takes no connection from anybody else
+                max_keepalive_connections=KEPT,
+                keepalive_expiry=KEPT_FOR,
+                network_backend=GuardedNetwork(
+                    allowance=allowance,
+                    encrypted=encrypted,
+                    names=outside.names,
+                    network=outside.network,
+                    ours=outside.ours,
+                ),
+            )
+            for encrypted in (True, False)
+        }
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send once, and return whatever is answered. Raises ``NotSent``."""
+        began = monotonic()
+        try:
+            target = target_of(url, self._allowance)
+        except UrlRefused as refusal:
+            raise NotSent(Reason.REFUSED, refusal.detail) from None
+        request = self._request(target, headers, body)
+        response = await self._head(request, encrypted=target.encrypted)
+        try:
+            beginning = await self._beginning(response, until=began + self._limits.total)
+        finally:
+            await response.aclose()  # with the connection, unless the body came to its end
+        return Answer(
+            status=response.status,
+            retry_after=_header(response, b"retry-after"),
+            body=beginning,
+            took=monotonic() - began,
+        )
+
+    def _request(self, target: Target, headers: Mapping[str, str], body: bytes) -> httpcore.Request:
+        given = {name: text for name, text in headers.items() if name.lower() not in OUR_HEADERS}
+        if not any(name.lower() == "user-agent" for name in given):
+            given["User-Agent"] = AGENT
+        whole = {
+            "Host": target.authority,
+            **given,
+            "Accept-Encoding": "identity",
+            "Content-Length": str(len(body)),
+        }
+        url = httpcore.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        return httpcore.Request(
+            "POST",
+            url,
+            headers=[(name.encode(), text.encode()) for name, text in whole.items()],
+            content=body,
+            extensions={"timeout": {"connect": self._limits.connect}},
+        )
+
+    async def _head(self, request: httpcore.Request, *, encrypted: bool) -> httpcore.Response:
+        try:
+            async with asyncio.timeout(self._limits.head):
+                return await self._pools[encrypted].handle_async_request(request)
+        except TROUBLES as error:
+            raise _not_sent(error) from None
+
+    async def _beginning(self, response: httpcore.Response, *, until: float) -> bytes:
+        """Return what comes of the body in time; how it ends does not change the status."""
+        kept = bytearray()
+        with suppress(*TROUBLES):
+            async with (
+                asyncio.timeout(until - monotonic()),
+                aclosing(response.aiter_stream()) as chunks,
+            ):
+                async for chunk in chunks:
+                    kept += chunk
+                    if len(kept) >= self._limits.body:
+                        break
+        return bytes(kept[: self._limits.body])
+
+
+def _not_sent(error: Exception) -> NotSent:
+    return next(NotSent(*KINDS[kind]) for kind in KINDS if isinstance(error, kind))
+
+
+def _header(response: httpcore.Response, wanted: bytes) -> str | None:
+    for name, text in response.headers:
+        if name.lower() == wanted:
+            return text.decode("latin-1")[:HINT]
+    return None

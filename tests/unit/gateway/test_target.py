@@ -1,0 +1,144 @@
+"""What a webhook's URL may be, as it is checked at creation and read at delivery."""
+
+from ipaddress import IPv4Network, IPv6Network
+
+import pytest
+
+from common.security.addresses import Allowance
+from gateway.domain.target import UrlRefused, check_url, target_of
+
+NOTHING = Allowance()
+LAN = Allowance(
+    cidrs=(IPv4Network("192.168.0.0/16"), IPv4Network("127.0.0.0/8"), IPv6Network("fd00::/8")),
+    closed=(("127.0.0.1", 8080), ("pve.lan", 443), ("*", 8006)),
+)
+SECRET = "T0PSECRET"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "path", "authority"),
+    [
+        ("https://hooks.example", "hooks.example", 443, "/", "hooks.example"),
+        ("HTTPS://Hooks.Example:443/a?b=c", "hooks.example", 443, "/a?b=c", "hooks.example"),
+        ("https://hooks.example:8443?x", "hooks.example", 8443, "/?x", "hooks.example:8443"),
+        ("https://1.1.1.1/@x", "1.1.1.1", 443, "/@x", "1.1.1.1"),
+        ("https://[2606:4700:0::1]:1234/", "2606:4700::1", 1234, "/", "[2606:4700::1]:1234"),
+        ("https://xn--bcher-kva.eu/", "xn--bcher-kva.eu", 443, "/", "xn--bcher-kva.eu"),
+        ("https://my_host.example/", "my_host.example", 443, "/", "my_host.example"),
+    ],
+)  # fmt: skip
+def test_a_plain_url_is_read_once_for_all(
+    url: str, host: str, port: int, path: str, authority: str
+):
+    target = target_of(url, NOTHING)
+
+    assert (target.host, target.port, target.path, target.authority) == (
+        host,
+        port,
+        path,
+        authority,
+    )
+    assert target.encrypted
+
+
+ODD = [
+    *("", "hooks.example/x", "ftp://hooks.example/", "file:///etc/passwd", "https:///x"),
+    *("https:hooks.example", "//hooks.example/", "gopher://hooks.example/", "https://:443/"),
+    *("https://me:secret@hooks.example/", "https://1.1.1.1@10.0.0.1/", "https://@hooks.example/"),
+    *("https://hooks.example/#x", "https://hooks.example#@1.1.1.1/", "https://hooks.example/a b"),
+    *("https://hooks.example/\r\nX: y", " https://hooks.example/", "https://hooks.example/\t"),
+    *("https://127.0.0.1\\@1.1.1.1/", "https://hooks.example\\x", "https://hooks.example/\x00"),
+    *("https://bücher.example/", "https://hooks.example/ü", "https://hooks。example/"),
+    *("https://hooks.example:0/", "https://hooks.example:65536/", "https://hooks.example:/"),
+    *("https://hooks.example:+443/", "https://hooks.example:443:443/", "https://hooks.example:x/"),
+    *("https://hooks.example:22/", "https://hooks.example:25/", "https://hooks.example:6379/"),
+    *("https://hooks.example./", "https://hooks..example/", "https://-a.example/", "https://a-/"),
+    *("https://[::1/", "https://[fe80::1%25eth0]/", "https://[1.1.1.1]/", "https://[::g]/"),
+    *("https://%31%32%37.0.0.1/", "https://a%2eb/", f"https://{'a' * 64}.example/"),
+    *(f"https://{'a.' * 130}b/", "https://hooks.example/" + "x" * 2048, "https://a,b/"),
+]
+INNER = [
+    *("127.0.0.1", "127.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "0177.0.0.1"),
+    *("0", "0.0.0.0", "00", "0x", "127.0.0.1.", "127.0.0.0x1", "\u2460\u2461\u2466.\u2460"),
+    *("\uff11\uff12\uff17.\uff10.\uff10.\uff11", "127\u30020\u30020\u30021", "10.0.0.1"),
+    *("172.16.0.1", "169.254.169.254", "0xa9fea9fe", "100.64.0.1", "224.0.0.1", "255.255.255.255"),
+    *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[fd00::1]"),
+    *("[2002:7f00:1::]", "[::127.0.0.1]", "[fe80::1]", "[fec0::1]", "[3fff::1]", "[5f00::1]"),
+    *("[ff02::1]", "localhost", "LocalHost", "metadata.localhost"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("allowance", [NOTHING, LAN])
+@pytest.mark.parametrize("url", ODD)
+def test_s86_a_url_that_two_parsers_may_read_differently_is_refused(url: str, allowance: Allowance):
+    with pytest.raises(UrlRefused):
+        check_url(url, allowance)
+
+
+@pytest.mark.parametrize("host", INNER)
+def test_s86_an_inner_address_is_refused_in_every_spelling(host: str):
+    with pytest.raises(UrlRefused) as refused:
+        check_url(f"https://{host}/{SECRET}", NOTHING)
+
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example/", "http://1.1.1.1/", "http://10.0.0.1/"])
+def test_nothing_is_sent_in_the_clear_unless_to_opened_networks(url: str):
+    with pytest.raises(UrlRefused):
+        check_url(url, NOTHING)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://192.168.1.9/", "https://192.168.1.9:8080/", "http://127.0.0.1:9000/", "http://a.lan/"),
+        *("http://localhost:9000/", "http://[::ffff:192.168.1.9]/", "http://[fd00::1]:81/"),
+    ],
+)  # fmt: skip
+def test_an_opened_network_is_reached_by_http_too(url: str):
+    check_url(url, LAN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:8080/", "http://localhost:8080/", "http://[::ffff:127.0.0.1]:8080/"),
+        *("https://pve.lan/", "https://PVE.lan:443/", "https://192.168.1.2:8006/"),
+        *("https://any.example:8006/", "http://1.1.1.1/", "https://10.0.0.1/", "http://[::1]/"),
+    ],
+)
+def test_what_is_closed_stays_closed_whatever_is_opened(url: str):
+    with pytest.raises(UrlRefused):
+        check_url(url, LAN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://me:{SECRET}@hooks.example/",
+        f"https://10.0.0.1/{SECRET}",
+        f"ftp://hooks.example/{SECRET}",
+        f"https://hooks.example/{SECRET}#",
+        f"https://hooks.example:0/{SECRET}",
+    ],
+)
+def test_a_refusal_names_the_field_and_the_remedy_and_nothing_of_the_url(url: str):
+    with pytest.raises(UrlRefused) as refused:
+        check_url(url, NOTHING)
+
+    assert [fault.pointer for fault in refused.value.faults] == ["/url"]
+    assert refused.value.detail.startswith("url ")
+    assert refused.value.remedy
+    assert SECRET not in repr((refused.value.detail, refused.value.remedy, refused.value.faults))
+
+
+def test_unicode_hosts_are_told_of_punycode():
+    with pytest.raises(UrlRefused) as refused:
+        check_url("https://bücher.example/", NOTHING)
+
+    assert "xn--" in (refused.value.remedy or "")
+
+
+def test_a_target_does_not_show_its_path():
+    assert SECRET not in repr(target_of(f"https://hooks.example/{SECRET}", NOTHING))
