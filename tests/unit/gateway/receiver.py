@@ -11,6 +11,7 @@ import httpcore
 import pytest
 
 from common.security.addresses import Address, Allowance
+from gateway.adapters.guarded_network import direct_network
 from gateway.adapters.names import Names, is_ours
 from gateway.adapters.outgoing import GuardedSender, Limits, Outside
 from gateway.ports.sender import NotSent, Reason
@@ -107,7 +108,7 @@ class RecordedNetwork(httpcore.AsyncNetworkBackend):
             host, port = "127.0.0.1", self.leads[host]
         if not ip_address(host).is_loopback:
             raise httpcore.ConnectError("tests stay on this machine")
-        return await httpcore.AnyIOBackend().connect_tcp(
+        return await direct_network().connect_tcp(
             host, port, timeout, local_address, socket_options
         )
 

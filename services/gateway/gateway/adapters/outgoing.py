@@ -7,7 +7,7 @@ not read. A connection is kept for the next delivery to the same host; it was ch
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 import httpcore
 
 from common.security.addresses import Address, Allowance
-from gateway.adapters.guarded_network import GuardedNetwork
+from gateway.adapters.guarded_network import GuardedNetwork, direct_network
 from gateway.adapters.names import Names, SystemNames, is_ours
 from gateway.domain.target import Target, UrlRefused, target_of
 from gateway.ports.sender import Answer, NotSent, Reason
@@ -62,7 +62,7 @@ class Outside:
     """What the way out stands on; tests put their own in."""
 
     names: Names
-    network: httpcore.AsyncNetworkBackend = field(default_factory=httpcore.AnyIOBackend)
+    network: httpcore.AsyncNetworkBackend = field(default_factory=direct_network)
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     ours: Callable[[Address], bool] = is_ours
 
@@ -162,11 +162,8 @@ class GuardedSender:
         """Return what comes of the body in time; how it ends does not change the status."""
         kept = bytearray()
         with suppress(*TROUBLES):
-            async with (
-                asyncio.timeout(until - monotonic()),
-                aclosing(response.aiter_stream()) as chunks,
-            ):
-                async for chunk in chunks:
+            async with asyncio.timeout(until - monotonic()):
+                async for chunk in response.aiter_stream():
                     kept += chunk
                     if len(kept) >= self._limits.body:
                         break
