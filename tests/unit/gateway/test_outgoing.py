@@ -37,7 +37,7 @@ async def test_an_answer_tells_its_status_its_hint_and_its_beginning():
 
 
 @pytest.mark.parametrize("status", ["200 OK", "301 Moved", "410 Gone", "500 Oops"])
-async def test_every_status_is_an_answer(status: str):
+async def test_f60_every_status_is_an_answer(status: str):
     async with receiving(answer(status)) as receiver, sending() as sender:
         found = await sender.post(receiver.url, headers={}, body=BODY)
 
@@ -102,16 +102,16 @@ async def another_protocol(reader: asyncio.StreamReader, writer: asyncio.StreamW
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "reason", "limits"),
     [
-        (quiet, Reason.TIMEOUT),
-        (dripping_head, Reason.TIMEOUT),
-        (reset, Reason.CONNECTION),
-        (another_protocol, Reason.CONNECTION),
+        (quiet, Reason.TIMEOUT, QUICK),
+        (dripping_head, Reason.TIMEOUT, QUICK),
+        (reset, Reason.CONNECTION, None),
+        (another_protocol, Reason.CONNECTION, None),
     ],
 )
-async def test_no_answer_has_a_reason(script, reason: Reason):
-    async with receiving(script) as receiver, sending(limits=QUICK) as sender:
+async def test_f60_no_answer_has_a_reason(script, reason: Reason, limits: Limits | None):
+    async with receiving(script) as receiver, sending(limits=limits) as sender:
         with pytest.raises(NotSent) as caught:
             await sender.post(f"{receiver.url}/T0PSECRET", headers={}, body=BODY)
 
@@ -153,11 +153,7 @@ async def test_a_name_server_that_hangs_is_not_waited_for():
 async def test_an_address_that_does_not_answer_leaves_a_chance_to_the_next():
     names = ScriptedNames(two_lan=[["127.0.0.9", "127.0.0.1"]])
     network = RecordedNetwork(silent=frozenset({"127.0.0.9"}))
-    limits = Limits(connect=0.1)
-    async with (
-        receiving(FINE) as receiver,
-        sending(names=names, network=network, limits=limits) as sender,
-    ):
+    async with receiving(FINE) as receiver, sending(names=names, network=network) as sender:
         found = await sender.post(f"http://two.lan:{receiver.port}/", headers={}, body=BODY)
 
     assert found.status == 204

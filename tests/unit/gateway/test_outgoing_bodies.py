@@ -5,7 +5,6 @@ import gzip
 
 from tests.unit.gateway.receiver import (
     BODY,
-    QUICK,
     answer,
     receiving,
     sending,
@@ -19,7 +18,7 @@ async def test_nothing_is_decoded():
         assert (await sender.post(receiver.url, headers={}, body=BODY)).body == bomb
 
 
-async def test_a_body_without_an_end_is_read_as_far_as_it_is_wanted_and_the_connection_dropped():
+async def test_f60_a_body_without_an_end_is_read_as_far_as_it_is_wanted_and_the_connection_dropped():
     cut = asyncio.Event()
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +37,9 @@ async def test_a_body_without_an_end_is_read_as_far_as_it_is_wanted_and_the_conn
     assert (found.status, len(found.body)) == (200, 65_536)
 
 
-async def test_a_body_that_drips_is_not_waited_for_and_its_status_counts():
+async def test_f60_a_body_that_drips_is_not_waited_for_and_its_status_counts():
+    limits = Limits(total=0.8)
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         while True:
@@ -46,12 +47,12 @@ async def test_a_body_that_drips_is_not_waited_for_and_its_status_counts():
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    async with receiving(drip) as receiver, sending(limits=QUICK) as sender:
+    async with receiving(drip) as receiver, sending(limits=limits) as sender:
         found = await sender.post(receiver.url, headers={}, body=BODY)
 
     assert found.status == 200
-    assert 0 < len(found.body) < 100_000
-    assert found.took >= QUICK.total
+    assert len(found.body) < 100_000
+    assert found.took >= limits.total
 
 
 async def test_a_body_that_is_cut_off_does_not_change_the_status():
