@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 
+from gateway.adapters.outgoing import Limits
 from tests.unit.gateway.receiver import (
     BODY,
     answer,
@@ -18,7 +19,7 @@ async def test_nothing_is_decoded():
         assert (await sender.post(receiver.url, headers={}, body=BODY)).body == bomb
 
 
-async def test_f60_a_body_without_an_end_is_read_as_far_as_it_is_wanted_and_the_connection_dropped():
+async def test_f60_of_a_body_without_an_end_the_beginning_is_read_and_the_connection_dropped():
     cut = asyncio.Event()
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
