@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from common.security.addresses import Allowance
-from gateway.domain.target import UrlRefused, check_url, target_of
+from gateway.domain.target import UrlRefused, check_url, complaint, target_of
 from tests.unit.gateway.urls import INNER, ODD
 
 NOTHING = Allowance()
@@ -116,3 +116,11 @@ def test_unicode_hosts_are_told_of_punycode():
 
 def test_a_target_does_not_show_its_path():
     assert SECRET not in repr(target_of(f"https://hooks.example/{SECRET}", NOTHING))
+
+
+def test_a_complaint_says_what_is_wrong_and_what_helps():
+    assert complaint("https://hooks.example/", allowance=NOTHING) is None
+    assert complaint("https://10.0.0.1/", allowance=NOTHING) == (
+        "leads to an address that is of an inner network. Give a public host, or have the operator "
+        "open its network: WEBHOOK_ALLOW_CIDRS."
+    )

@@ -82,6 +82,15 @@ def check_url(url: str, allowance: Allowance) -> None:
     target_of(url, allowance)
 
 
+def complaint(url: str, *, allowance: Allowance) -> str | None:
+    """Return what is wrong with a URL and what to do, for a list of faults; ``None``: nothing."""
+    try:
+        check_url(url, allowance)
+    except UrlRefused as refused:
+        return f"{refused.faults[0].detail}. {refused.remedy}"
+    return None
+
+
 def target_of(url: str, allowance: Allowance) -> Target:
     """Return what a URL means. Raises ``UrlRefused``; never repeats the URL, it may be a secret."""
     target = _read(url)
