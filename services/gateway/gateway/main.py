@@ -38,7 +38,6 @@ from gateway.adapters.sql.work import SqlWork
 from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
-from gateway.domain.endpoint_checks import PLAIN
 from gateway.handlers.events import on_event
 from gateway.handlers.public_events import News
 from gateway.handlers.reconciler import keep_reconciling
@@ -105,7 +104,7 @@ def _app(
         questions=BusQuestions(bus),
         news=news,
         hypervisor_seals=read_sealing(key_file) if key_file else None,
-        webhook_checks=PLAIN,
+        allowance=settings.webhook_allowance(),
         public_log_url=settings.public_log_url,
         setup_token=settings.setup_token.get_secret_value() if settings.setup_token else None,
     )

@@ -14,10 +14,10 @@ from common.contracts.ids import new_id
 from common.db.engine import database
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
+from common.security.addresses import Allowance
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.chat_formats import Format
 from gateway.domain.endpoint import Endpoint, KeptKey
-from gateway.domain.endpoint_checks import PLAIN
 from gateway.domain.endpoint_refusals import RevisionStale, TooManyEndpoints
 from gateway.domain.endpoint_terms import Terms
 from gateway.domain.signing import Scheme
@@ -70,7 +70,7 @@ def endpoint(**more: Any) -> Endpoint:
 async def created(work: AnyUnitOfWork, **more: Any) -> Endpoint:
     wish = Wish(terms=TERMS, owner_id="usr_1", **more)
     made = await webhook_creation.create(
-        wish, checks=PLAIN, seals=FakeSeals(), work=work, at=MOMENT
+        wish, allowance=Allowance(), seals=FakeSeals(), work=work, at=MOMENT
     )
     return made.endpoint
 
@@ -156,7 +156,7 @@ class Behaviour:
                 webhooks.change(
                     asked,
                     lambda terms, name=name: replace(terms, name=name),
-                    checks=PLAIN,
+                    allowance=Allowance(),
                     seals=FakeSeals(),
                     work=work,
                     at=MOMENT,

@@ -11,11 +11,11 @@ from fastapi import FastAPI
 
 from common.contracts.base import now
 from common.health import health_routes
+from common.security.addresses import Allowance
 from common.security.keys import keys_of_jwks, new_private_pem
 from common.security.tokens import ACCESS, LOG_TICKET, TokenIssuer, TokenVerifier
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
-from gateway.domain.endpoint_checks import PLAIN
 from gateway.domain.user import Session, User
 from gateway.handlers.public_events import News
 from tests.fakes.gateway import USER, FakeCatalogue, FakePasswords, FakeSeals, FakeTokens, FakeWork
@@ -54,7 +54,7 @@ def app_over(work: FakeWork, questions: FakeQuestions | None = None) -> FastAPI:
         questions=questions or FakeQuestions(),
         hypervisor_seals=FakeSeals(),
         news=News(),
-        webhook_checks=PLAIN,
+        allowance=Allowance(),
         public_log_url="https://logs.test/",
         setup_token="sesame",
     )

@@ -11,13 +11,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from standardwebhooks.webhooks import WebhookVerificationError
+from standardwebhooks.webhooks import WebhookVerificationError as NotByTheStandard
+from svix.webhooks import WebhookVerificationError as NotBySvix
 
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
 
 ID = "evt_01j0000000000000000000000a"
 BODY = '{"type":"server.ready","data":{"server":{"name":"bücher ✓"}}}'.encode()
 VERIFIERS = [standardwebhooks.Webhook, svix.webhooks.Webhook]
+REFUSALS = (NotByTheStandard, NotBySvix)
 
 
 def signed(*keys: SigningKey, at: datetime | None = None) -> dict[str, str]:
@@ -63,11 +65,11 @@ def test_s84_others_verify_a_delivery_with_the_secret_that_was_shown(verifier):
 def test_s84_others_refuse_what_was_changed_on_its_way(verifier, change):
     key = hmac_key()
 
-    with pytest.raises(WebhookVerificationError):
+    with pytest.raises(REFUSALS):
         verifier(key.shown).verify(BODY, signed(key) | change)
-    with pytest.raises(WebhookVerificationError):
+    with pytest.raises(REFUSALS):
         verifier(key.shown).verify(BODY + b" ", signed(key))
-    with pytest.raises(WebhookVerificationError):
+    with pytest.raises(REFUSALS):
         verifier(hmac_key().shown).verify(BODY, signed(key))
 
 
@@ -97,7 +99,7 @@ def test_s84_who_knows_one_scheme_is_not_disturbed_by_the_other(verifier):
 def test_s84_others_refuse_an_attempt_of_long_ago(verifier, off):
     key = hmac_key()
 
-    with pytest.raises(WebhookVerificationError):
+    with pytest.raises(REFUSALS):
         verifier(key.shown).verify(BODY, signed(key, at=datetime.now(UTC) + off))
 
 

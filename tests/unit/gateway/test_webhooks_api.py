@@ -110,8 +110,8 @@ async def test_an_asymmetric_webhook_shows_its_public_key(door: Door) -> None:
     [
         ({"name": ""}, "/name", ""),
         ({"url": "ftp://hooks.example"}, "/url", "https://"),
-        ({"url": "https://user:pw@hooks.example"}, "/url", "no user name"),
-        ({"url": "https://[::1"}, "/url", "URL"),
+        ({"url": "https://user:pw@hooks.example"}, "/url", "holds a user or password"),
+        ({"url": "https://[::1"}, "/url", "no plain host"),
         ({"url": "https://hooks.example/a\nb"}, "/url", ""),
         ({"types": ["server.*", "server.redy"]}, "/types/1", "server.ready"),
         ({"types": ["*"]}, "/types/0", "event-types"),

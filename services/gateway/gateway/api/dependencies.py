@@ -7,9 +7,9 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from common.contracts.base import now
+from common.security.addresses import Allowance
 from common.security.tokens import ACCESS, InvalidToken, TokenVerifier
 from gateway.domain.admission import NotAuthenticated
-from gateway.domain.endpoint_checks import Checks
 from gateway.domain.user import Role, User
 from gateway.handlers import users
 from gateway.handlers.hypervisor import check_admin
@@ -25,8 +25,8 @@ from gateway.ports.work import UnitOfWork
 class Parts:
     """Everything the routes work with, put together by ``main``.
 
-    ``news``: of public events, for those who follow them. ``webhook_checks``: what a webhook's URL
-    and headers must pass.
+    ``news``: of public events, for those who follow them. ``allowance``: where webhooks may
+    be sent to.
     """
 
     work: UnitOfWork
@@ -39,7 +39,7 @@ class Parts:
     questions: Questions
     news: News
     hypervisor_seals: Seals | None
-    webhook_checks: Checks
+    allowance: Allowance
     public_log_url: str
     setup_token: str | None
 

@@ -71,7 +71,7 @@ async def create_webhook(
         key=request_key(idempotency_key, body, route=route, caller=caller, gateway=gateway),
     )
     keyed = await webhook_creation.create(
-        wish, checks=gateway.webhook_checks, seals=gateway.seals, work=gateway.work, at=now()
+        wish, allowance=gateway.allowance, seals=gateway.seals, work=gateway.work, at=now()
     )
     response.headers["Location"] = f"{router.prefix}/{keyed.endpoint.id}"
     response.headers["ETag"] = tag_of(keyed.endpoint)
@@ -122,7 +122,7 @@ async def change_webhook(here: Changing, body: WebhookChange, response: Response
     endpoint = await webhooks.change(
         here.asked,
         body.onto,
-        checks=here.gateway.webhook_checks,
+        allowance=here.gateway.allowance,
         seals=here.gateway.seals,
         work=here.gateway.work,
         at=now(),

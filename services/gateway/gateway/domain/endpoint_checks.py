@@ -5,19 +5,18 @@ that is connected to.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
-from urllib.parse import urlsplit
 
 from common.contracts.public_events import CATALOGUE
+from common.security.addresses import Allowance
+from gateway.domain import custom_headers, event_filter
 from gateway.domain.chat_formats import OPTIONS
 from gateway.domain.endpoint_refusals import EndpointRefused
 from gateway.domain.endpoint_terms import Terms
 from gateway.domain.errors import Fault
-from gateway.domain.event_filter import FilterRefused
-from gateway.domain.event_filter import check as check_filter
+from gateway.domain.target import complaint
 
 ALL_OF: Final = ".*"
 LONGEST_FILTER: Final = 8192  # characters of its JSON
@@ -25,20 +24,9 @@ LONGEST_OPTION: Final = 200
 _GROUPS: Final = tuple(dict.fromkeys(f"{name.rpartition('.')[0]}{ALL_OF}" for name in CATALOGUE))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """What is held against lists of others. ``url``: what is wrong with one, if anything is.
-
-    ``headers``: what is wrong with custom headers; the pointers lead into them (``/X-Name``).
-    """
-
-    url: Callable[[str], str | None]
-    headers: Callable[[Mapping[str, str]], Sequence[Fault]]
-
-
-def check_terms(terms: Terms, *, checks: Checks, former: Terms | None = None) -> None:
+def check_terms(terms: Terms, *, allowance: Allowance, former: Terms | None = None) -> None:
     """Raise ``EndpointRefused`` with all that is wrong. What is as in ``former`` passed before."""
-    wrong = list(_faults(terms, checks, former))
+    wrong = list(_faults(terms, allowance, former))
     if wrong:
         raise EndpointRefused(
             "Some parts of the webhook are not as they must be.",
@@ -47,14 +35,14 @@ def check_terms(terms: Terms, *, checks: Checks, former: Terms | None = None) ->
         )
 
 
-def _faults(terms: Terms, checks: Checks, former: Terms | None) -> Iterator[Fault]:
-    complaint = checks.url(terms.url) if former is None or terms.url != former.url else None
-    if complaint:
-        yield Fault("/url", complaint)
+def _faults(terms: Terms, allowance: Allowance, former: Terms | None) -> Iterator[Fault]:
+    is_new = former is None or terms.url != former.url
+    if is_new and (lack := complaint(terms.url, allowance=allowance)):
+        yield Fault("/url", lack)
     yield from _types(terms.types)
     yield from _filter(terms)
     yield from _options(terms)
-    for fault in checks.headers(terms.headers or {}):
+    for fault in custom_headers.faults(terms.headers or {}):
         yield Fault(f"/headers{fault.pointer}", fault.detail)
 
 
@@ -75,10 +63,8 @@ def _filter(terms: Terms) -> Iterator[Fault]:
     if len(json.dumps(terms.filter)) > LONGEST_FILTER:
         yield Fault("/filter", f"has more than {LONGEST_FILTER} characters")
         return
-    try:
-        check_filter(terms.filter)
-    except FilterRefused as refusal:
-        yield Fault(f"/filter{refusal.pointer}", refusal.detail)
+    for fault in event_filter.faults(terms.filter):
+        yield Fault(f"/filter{fault.pointer}", fault.detail)
 
 
 def _options(terms: Terms) -> Iterator[Fault]:
@@ -96,26 +82,3 @@ def _options(terms: Terms) -> Iterator[Fault]:
 def _printable(name: str) -> str:
     shown = "".join(letter if letter.isprintable() else "?" for letter in name[:80])
     return shown.replace("~", "~0").replace("/", "~1")
-
-
-def _plain_url(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "is no URL"
-    if parts.scheme not in ("http", "https") or not host:
-        return "must begin with https:// and name a host"
-    if "@" in parts.netloc:
-        return "must hold no user name or password; a custom header can"
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "#" in url:
-        return "must be plain ASCII without spaces, backslashes and a fragment"
-    return None
-
-
-def _no_faults(_headers: Mapping[str, str]) -> Sequence[Fault]:
-    return ()
-
-
-# What can be said without anybody's lists.
-PLAIN: Final = Checks(url=_plain_url, headers=_no_faults)

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from common.contracts.ids import new_id
+from common.security.addresses import Allowance
 from gateway.domain import examples
 from gateway.domain.endpoint import Endpoint
-from gateway.domain.endpoint_checks import Checks, check_terms
+from gateway.domain.endpoint_checks import check_terms
 from gateway.domain.endpoint_refusals import EndpointNotFound, TooManyEndpoints
 from gateway.domain.endpoint_terms import Terms, applied
 from gateway.domain.errors import KeyReused
@@ -39,10 +40,10 @@ class Keyed:
 
 
 async def create(
-    wish: Wish, *, checks: Checks, seals: Seals, work: UnitOfWork, at: datetime
+    wish: Wish, *, allowance: Allowance, seals: Seals, work: UnitOfWork, at: datetime
 ) -> Keyed:
     """Set an endpoint up and ping it. Asked again under the same key, it is the same endpoint."""
-    check_terms(wish.terms, checks=checks)
+    check_terms(wish.terms, allowance=allowance)
     key = SigningKey.fresh(wish.scheme)
     endpoint = _endpoint(wish, key, seals=seals, at=at)
     async with work() as tx:

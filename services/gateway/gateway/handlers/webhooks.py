@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from common.security.addresses import Allowance
 from gateway.domain.endpoint import Endpoint
-from gateway.domain.endpoint_checks import Checks, check_terms
+from gateway.domain.endpoint_checks import check_terms
 from gateway.domain.endpoint_keys import rotated
 from gateway.domain.endpoint_refusals import EndpointNotFound, EndpointRefused, RevisionStale
 from gateway.domain.endpoint_terms import Terms, applied, strays, terms_of
@@ -44,7 +45,7 @@ async def change(
     asked: Asked,
     alter: Callable[[Terms], Terms],
     *,
-    checks: Checks,
+    allowance: Allowance,
     seals: Seals,
     work: UnitOfWork,
     at: datetime,
@@ -56,7 +57,7 @@ async def change(
         terms = alter(former)
         if terms == former:
             return endpoint
-        check_terms(terms, checks=checks, former=former)
+        check_terms(terms, allowance=allowance, former=former)
         if strays(endpoint, terms):
             raise EndpointRefused(
                 "The custom headers were meant for another address.",
