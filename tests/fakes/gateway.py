@@ -24,6 +24,7 @@ from gateway.domain.transitions import State
 from gateway.domain.user import RefreshToken, Role, Session, User
 from gateway.ports.public_events import Sought
 from gateway.ports.records import Page, RequestKey
+from tests.fakes.deliveries import FakeDeliveries
 from tests.fakes.endpoints import FakeEndpoints
 
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -282,6 +283,14 @@ class FakePublicEvents:
             and (not sought.types or any(fnmatch(row.type, one) for one in sought.types))
         )
 
+    async def among(self, ids: Sequence[str]) -> Sequence[Published]:
+        return [row for row in self.rows if row.position and row.id in ids]
+
+    async def position_at(self, time: datetime) -> int:
+        older = [row for row in self.rows if row.position and row.time <= time]
+        newest = max(older, key=lambda row: (row.time, row.position), default=None)
+        return newest.position if newest else 0
+
     async def last_position(self) -> int:
         return self.numbered
 
@@ -303,6 +312,7 @@ class FakeWork:
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     public_events: FakePublicEvents = field(default_factory=FakePublicEvents)
     endpoints: FakeEndpoints = field(default_factory=FakeEndpoints)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     cut: str | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 

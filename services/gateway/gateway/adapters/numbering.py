@@ -1,4 +1,4 @@
-"""Gives public events their positions as soon as they are committed, and says so."""
+"""Gives public events their positions, and endpoints their deliveries, once they are committed."""
 
 import asyncio
 import logging
@@ -8,9 +8,11 @@ from typing import Final
 from sqlalchemy import select
 
 from common.bell import Bell
+from common.contracts.base import now
 from common.db.engine import Sessions
 from common.db.outage import DatabaseAway, outages_named
 from gateway.adapters.sql.event_tables import events
+from gateway.handlers.fan_out import fan_out
 from gateway.ports.work import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -50,5 +52,6 @@ class Numbering:
     async def _number(self) -> None:
         async with self.work() as tx:
             found = await tx.public_events.number(limit=BATCH)
+            await fan_out(tx, found, at=now())
         if found:
             self.told.ring()

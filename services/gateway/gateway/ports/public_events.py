@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.publicity import Notice, Published
@@ -36,6 +37,17 @@ class PublicEvents(Protocol):
 
     async def find(self, sought: Sought) -> Sequence[Published]:
         """Return events that have a position, in its order."""
+        ...
+
+    async def among(self, ids: Sequence[str]) -> Sequence[Published]:
+        """Return those of the given events that have a position, in its order."""
+        ...
+
+    async def position_at(self, time: datetime) -> int:
+        """Return the position of the newest event that is not newer than a time; 0: there is none.
+
+        Times and positions go together but for moments: an event has its time before its position.
+        """
         ...
 
     async def last_position(self) -> int:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from common.contracts.base import Message
 from gateway.ports.accounts import LoginFailures, Sessions, Users
+from gateway.ports.deliveries import Deliveries
 from gateway.ports.endpoints import Endpoints
 from gateway.ports.public_events import PublicEvents
 from gateway.ports.records import Operations, RequestKeys, Servers
@@ -49,6 +50,8 @@ class Work(Protocol):
     def public_events(self) -> PublicEvents: ...
     @property
     def endpoints(self) -> Endpoints: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
 
 
 class UnitOfWork(Protocol):

@@ -52,11 +52,13 @@ def _deliveries() -> None:
         sa.Column("done_at", UTCDateTime, nullable=True, index=True),
     )
     pending = table.c.state == "pending"
-    for name, columns in (
-        ("webhook_deliveries_due", ["endpoint_id", "next_at"]),
-        ("webhook_deliveries_order", ["endpoint_id", "subject_id", "position"]),
+    tried = pending & (table.c.tries > 0)
+    for name, columns, which in (
+        ("webhook_deliveries_due", ["endpoint_id", "next_at"], pending),
+        ("webhook_deliveries_order", ["endpoint_id", "subject_id", "position"], pending),
+        ("webhook_deliveries_tried", ["endpoint_id", "next_at"], tried),
     ):
         op.create_index(
-            name, "webhook_deliveries", columns, sqlite_where=pending, postgresql_where=pending
+            name, "webhook_deliveries", columns, sqlite_where=which, postgresql_where=which
         )
     op.create_index("webhook_deliveries_listed", "webhook_deliveries", ["endpoint_id", "position"])

@@ -1,6 +1,7 @@
 """Public events, kept in SQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, insert, or_, select, update
@@ -67,6 +68,20 @@ class SqlPublicEvents:
         rows = (await self._session.execute(query.order_by(order).limit(sought.limit))).all()
         ascending = reversed(rows) if sought.newest else rows
         return [_published(row, position=row.position) for row in ascending]
+
+    async def among(self, ids: Sequence[str]) -> Sequence[Published]:
+        """Return those of the given events that have a position, in its order."""
+        query = select(events).where(events.c.id.in_(ids), events.c.position.is_not(None))
+        rows = await self._session.execute(query.order_by(events.c.position))
+        return [_published(row, position=row.position) for row in rows]
+
+    async def position_at(self, time: datetime) -> int:
+        """Return the position of the newest event that is not newer than a time; 0: none is."""
+        query = select(events.c.position).where(
+            events.c.time <= time, events.c.position.is_not(None)
+        )
+        newest = query.order_by(events.c.time.desc(), events.c.position.desc()).limit(1)
+        return await self._session.scalar(newest) or 0
 
     async def last_position(self) -> int:
         """Return the position of the newest event."""

@@ -67,6 +67,14 @@ Index(
     sqlite_where=_PENDING,
     postgresql_where=_PENDING,
 )
+# Of an endpoint in order: what was tried, and may hold up others no longer.
+Index(
+    "webhook_deliveries_tried",
+    deliveries.c.endpoint_id,
+    deliveries.c.next_at,
+    sqlite_where=_PENDING & (deliveries.c.tries > 0),
+    postgresql_where=_PENDING & (deliveries.c.tries > 0),
+)
 Index("webhook_deliveries_listed", deliveries.c.endpoint_id, deliveries.c.position)
 
 attempts: Final = Table(

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.mailbox import SqlInbox, SqlOutbox
 from gateway.adapters.sql.accounts import SqlLoginFailures, SqlSessions, SqlUsers
+from gateway.adapters.sql.deliveries import SqlDeliveries
 from gateway.adapters.sql.endpoints import SqlEndpoints
 from gateway.adapters.sql.public_events import SqlPublicEvents
 from gateway.adapters.sql.records import SqlOperations, SqlRequestKeys, SqlServers
@@ -23,3 +24,4 @@ class SqlWork:
         self.outbox = SqlOutbox(session)
         self.public_events = SqlPublicEvents(session)
         self.endpoints = SqlEndpoints(session)
+        self.deliveries = SqlDeliveries(session)

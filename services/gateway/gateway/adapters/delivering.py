@@ -1,0 +1,111 @@
+"""The worker that delivers: one lease an endpoint, so that none keeps another waiting."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from common import logging as bound
+from common.bell import Bell
+from common.contracts.base import now
+from common.db.engine import Sessions
+from common.db.leases import Lease, SqlLeases
+from common.db.outage import DatabaseAway, outages_named
+from common.worker import Worker
+from gateway.adapters.sql.due import endpoints_due
+from gateway.adapters.sql.work import SqlWork
+from gateway.handlers.courier import deliver
+from gateway.handlers.depot import Depot
+from gateway.ports.deliveries import Rooms
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 500  # endpoints in hand; how many attempts are made at a time, the depot says
+KEPT: Final = timedelta(days=30)
+FORGETTING: Final = 3600.0  # seconds between two rounds
+BATCH: Final = 500
+BREATH: Final = 0.2  # seconds between two batches: others want the database too
+
+
+@dataclass(frozen=True, slots=True)
+class _Fenced:
+    """Transactions that fail when the lease is somebody else's by now, and ring no bell."""
+
+    sessions: Sessions
+    lease: Lease
+
+    def __call__(self) -> AbstractAsyncContextManager[SqlWork]:
+        """Open one. Raises ``LeaseLost``, ``DatabaseAway``."""
+        return self._open()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[SqlWork]:
+        with outages_named():
+            async with self.sessions.begin() as session:
+                await SqlLeases(session).check(self.lease)
+                yield SqlWork(session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivering:
+    """Delivers for ever. ``told`` rings when there are new events to deliver."""
+
+    owner: str
+    sessions: Sessions
+    told: Bell
+    depot: Depot
+    # Of its own: the worker rings it too, and nobody who follows events wants to hear of that.
+    bell: Bell = field(default_factory=Bell)
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._pass_on())
+            loops.create_task(self._worker().run())
+
+    def _worker(self) -> Worker:
+        return Worker(
+            name="webhooks",
+            owner=self.owner,
+            sessions=self.sessions,
+            bell=self.bell,
+            find_due=self.find_due,
+            work=self._deliver,
+            concurrency=AT_ONCE,
+        )
+
+    async def _pass_on(self) -> None:
+        listener = self.told.listener()
+        while True:
+            await listener.wait(60)
+            self.bell.ring()
+
+    async def find_due(self, limit: int) -> Sequence[str]:
+        """Return endpoints with something due, but those that are to be left alone for now."""
+        resting = sum(1 for one in self.depot.pauses if self.depot.pause_left(one))
+        async with self.sessions() as session:
+            found = await session.scalars(endpoints_due(now(), limit=limit + resting))
+        return [one for one in found if not self.depot.pause_left(one)][:limit]
+
+    async def _deliver(self, endpoint_id: str, lease: Lease) -> None:
+        with bound.bind(endpoint_id=endpoint_id):
+            await deliver(endpoint_id, rooms=_Fenced(self.sessions, lease), depot=self.depot)
+
+
+async def keep_forgetting_deliveries(*, rooms: Rooms) -> None:
+    """Drop attempts and deliveries that are 30 days old, a few at a time, for ever."""
+    while True:
+        try:
+            left = await _forget(rooms)
+        except DatabaseAway as outage:
+            log.warning("old deliveries are dropped later", extra={"error": str(outage)})
+            left = 0
+        await asyncio.sleep(BREATH if left else FORGETTING)
+
+
+async def _forget(rooms: Rooms) -> int:
+    async with rooms() as room:
+        return await room.deliveries.forget(before=now() - KEPT, limit=BATCH)

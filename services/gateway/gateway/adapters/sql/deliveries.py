@@ -1,0 +1,191 @@
+"""Deliveries and their attempts, kept in SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    RowMapping,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.db.upsert import add_all_if_absent
+from gateway.adapters.sql.due import due_in_order, due_in_time, is_pending
+from gateway.adapters.sql.webhook_tables import attempts, deliveries
+from gateway.domain.delivery import Attempt, Delivery, DeliveryState
+from gateway.ports.deliveries import Due, Listed, ListedAttempts
+
+MOVING: Final = ("state", "tries", "attempts", "created_at", "next_at", "done_at")
+
+
+class SqlDeliveries:
+    """Deliveries and attempts, for as long as one transaction lasts."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, *rows: Delivery) -> None:
+        """Add those that are not there yet."""
+        await add_all_if_absent(self._session, deliveries, [asdict(row) for row in rows])
+
+    async def due(self, due: Due) -> Sequence[Delivery]:
+        """Return what is due: the longest due first, or in order of positions."""
+        queries = due_in_order(due) if due.in_order else [due_in_time(due)]
+        found = {row.event_id: row for query in queries for row in await self._all(query)}
+        waiting = [row for row in found.values() if row.event_id not in due.but]
+        return waiting[: due.limit]
+
+    async def hold(self, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[Delivery]:
+        """Read those that are there, and lock them; always in the same order."""
+        query = (
+            select(deliveries)
+            .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.event_id.in_(event_ids))
+            .order_by(deliveries.c.event_id)
+        )
+        return await self._all(query.with_for_update())
+
+    async def save(self, *rows: Delivery) -> None:
+        """Write back what is held."""
+        if not rows:
+            return
+        key = (
+            deliveries.c.endpoint_id == bindparam("in_endpoint"),
+            deliveries.c.event_id == bindparam("of_event"),
+        )
+        statement = (
+            update(deliveries).where(*key).values({name: bindparam(name) for name in MOVING})
+        )
+        connection = await self._session.connection()
+        await connection.execute(statement, [_moved(row) for row in rows])
+
+    async def record(self, *rows: Attempt) -> None:
+        """Remember attempts."""
+        await add_all_if_absent(self._session, attempts, [asdict(row) for row in rows])
+
+    async def count_attempts(self, endpoint_id: str, *, since: datetime) -> int:
+        """Count attempts that began since."""
+        query = select(func.count()).select_from(attempts)
+        mine = query.where(attempts.c.endpoint_id == endpoint_id, attempts.c.at >= since)
+        return await self._session.scalar(mine) or 0
+
+    async def find_attempt(self, endpoint_id: str, event_id: str, number: int) -> Attempt | None:
+        """Read one attempt: where a page goes on."""
+        key = (endpoint_id, event_id, number)
+        found = await self._session.execute(
+            select(attempts).where(*(c == part for c, part in zip(_KEY, key, strict=True)))
+        )
+        row = found.mappings().first()
+        return None if row is None else _attempt(row)
+
+    async def cancel(self, endpoint_id: str, *, at: datetime) -> None:
+        """Call off all that is pending of an endpoint."""
+        await self._session.execute(
+            update(deliveries)
+            .where(deliveries.c.endpoint_id == endpoint_id, is_pending(deliveries))
+            .values(state=DeliveryState.CANCELLED, done_at=at)
+        )
+
+    async def forget_endpoint(self, endpoint_id: str) -> None:
+        """Drop all there is of an endpoint that is being removed."""
+        for table in (attempts, deliveries):
+            await self._session.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
+
+    async def listed(self, page: Listed) -> Sequence[Delivery]:
+        """Return a page of deliveries."""
+        query = select(deliveries).where(deliveries.c.endpoint_id == page.endpoint_id)
+        if page.before is not None:
+            query = query.where(deliveries.c.position < page.before)
+        if page.state is not None:
+            query = query.where(deliveries.c.state == page.state)
+        return await self._all(query.order_by(deliveries.c.position.desc()).limit(page.limit))
+
+    async def listed_attempts(self, page: ListedAttempts) -> Sequence[Attempt]:
+        """Return a page of attempts."""
+        query = select(attempts).where(attempts.c.endpoint_id == page.endpoint_id)
+        if page.event_id is not None:
+            query = query.where(attempts.c.event_id == page.event_id)
+        if page.after is not None:
+            last = (page.after.at, page.after.event_id, page.after.number)
+            query = query.where(tuple_(*_LISTED) < tuple_(*map(_bound, _LISTED, last)))
+        rows = await self._session.execute(
+            query.order_by(*(column.desc() for column in _LISTED)).limit(page.limit)
+        )
+        return [_attempt(row) for row in rows.mappings()]
+
+    async def failed(
+        self, endpoint_id: str, *, since: datetime, until: datetime, limit: int
+    ) -> Sequence[Delivery]:
+        """Hold some that failed in that time; both ends belong to it."""
+        query = select(deliveries).where(
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.state == DeliveryState.FAILED,
+            deliveries.c.done_at.between(since, until),
+        )
+        return await self._all(query.order_by(deliveries.c.event_id).limit(limit).with_for_update())
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Drop some of what is over since before; attempts first, whose numbers come back else."""
+        for statement in _forgotten(before, limit):
+            result = await self._session.execute(statement.returning(*_key_of(statement)))
+            if dropped := len(result.all()):
+                return dropped
+        return 0
+
+    async def _all(self, query: Select[Any]) -> Sequence[Delivery]:
+        rows = await self._session.execute(query)
+        return [_delivery(row) for row in rows.mappings()]
+
+
+_KEY: Final = tuple(attempts.primary_key.columns)
+_LISTED: Final = (attempts.c.at, attempts.c.event_id, attempts.c.number)
+
+
+def _bound(column: ColumnElement[Any], value: object) -> ColumnElement[Any]:
+    return bindparam(None, value, type_=column.type)
+
+
+def _forgotten(before: datetime, limit: int) -> Sequence[Delete]:
+    old = (
+        (attempts, attempts.c.at < before),
+        (deliveries, deliveries.c.done_at < before),
+        (deliveries, is_pending(deliveries) & (deliveries.c.next_at < before)),
+    )
+    return [
+        delete(table).where(
+            tuple_(*table.primary_key.columns).in_(
+                select(*table.primary_key.columns).where(which).limit(limit)
+            )
+        )
+        for table, which in old
+    ]
+
+
+def _key_of(statement: Delete) -> Sequence[Any]:
+    return list(statement.table.primary_key)
+
+
+def _moved(row: Delivery) -> Mapping[str, Any]:
+    return {
+        "in_endpoint": row.endpoint_id,
+        "of_event": row.event_id,
+        **{name: getattr(row, name) for name in MOVING},
+    }
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    told: dict[str, Any] = {**row, "state": DeliveryState(row["state"])}
+    return Delivery(**told)
+
+
+def _attempt(row: RowMapping) -> Attempt:
+    return Attempt(**row)

@@ -1,0 +1,104 @@
+"""One attempt at a delivery: what is sent, and what came of it, in words."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from common.security.sealing import CannotOpen
+from gateway.domain.chat_formats import body_of
+from gateway.domain.delivering import Outcome
+from gateway.domain.delivery import Delivery
+from gateway.domain.endpoint import Endpoint
+from gateway.domain.publicity import Published
+from gateway.domain.signing import SigningKey, signed_headers
+from gateway.domain.subscription import as_told
+from gateway.ports.deliveries import Opener
+from gateway.ports.sender import NotSent, Sender
+
+log = logging.getLogger(__name__)
+
+KEYS: Final = "/keys"  # where in an endpoint its signing keys are sealed
+HEADERS: Final = "/headers"
+AGENT: Final = "Spawnyard-Webhooks/1"
+HANG: Final = 60.0  # seconds; the sender gives up long before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A delivery that is due, with its event."""
+
+    delivery: Delivery
+    event: Published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempting:
+    """What an attempt needs."""
+
+    sender: Sender
+    opener: Opener
+    clock: Callable[[], datetime]
+
+    async def attempt(self, endpoint: Endpoint, parcel: Parcel) -> Outcome:
+        """Send once. Whatever goes wrong is an outcome: nothing is raised but cancellation."""
+        event_id, at, began = parcel.event.id, self.clock(), time.monotonic()
+        try:
+            body = body_of(endpoint.format, as_told(parcel.event), endpoint.options)
+            headers = self._headers(endpoint, parcel, body, at=at)
+            async with asyncio.timeout(HANG):
+                answer = await self.sender.post(endpoint.url, headers=headers, body=body)
+        except Exception as error:  # noqa: BLE001  it is an outcome, told and logged
+            took = time.monotonic() - began
+            return Outcome(event_id=event_id, at=at, took=took, error=_in_words(error))
+        return Outcome(
+            event_id=event_id,
+            at=at,
+            took=answer.took,
+            status=answer.status,
+            retry_after=answer.retry_after,
+            answer=answer.body,
+        )
+
+    def _headers(
+        self, endpoint: Endpoint, parcel: Parcel, body: bytes, *, at: datetime
+    ) -> dict[str, str]:
+        """Return all headers; the endpoint's own cannot take the place of ours."""
+        return {
+            **self._own_headers(endpoint),
+            "content-type": "application/json",
+            "user-agent": AGENT,
+            "webhook-attempt": str(parcel.delivery.attempts + 1),
+            **signed_headers(body, id=parcel.event.id, at=at, keys=self._keys(endpoint, at=at)),
+        }
+
+    def _own_headers(self, endpoint: Endpoint) -> dict[str, str]:
+        if endpoint.headers is None:
+            return {}
+        found = self.opener.open(endpoint.headers, server_id=endpoint.id, pointer=HEADERS)
+        return {name.lower(): value for name, value in json.loads(found).items()}
+
+    def _keys(self, endpoint: Endpoint, *, at: datetime) -> list[SigningKey]:
+        """Return the keys alive at the time of the attempt: two of them after a rotation."""
+        alive = [key for key in endpoint.keys if key.expires_at is None or key.expires_at > at]
+        opened = [
+            self.opener.open(key.sealed, server_id=endpoint.id, pointer=KEYS) for key in alive
+        ]
+        return [SigningKey.of(text.decode()) for text in opened]
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case NotSent():
+            return error.detail
+        case TimeoutError():
+            return f"nothing came back within {HANG:.0f} s"
+        case CannotOpen():
+            return f"its keys or headers could not be opened here: {error}"
+        case _:
+            log.error("an attempt failed in a way nobody thought of", exc_info=error)
+            return f"the gateway failed at it ({type(error).__name__}); its log says more"

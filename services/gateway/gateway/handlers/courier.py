@@ -1,0 +1,182 @@
+"""Takes one endpoint's deliveries out, as many at a time as it bears, until nothing is due.
+
+What is sent and not yet written down when the process dies is sent again, under the same
+``webhook-id``: at least once.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.domain.delivering import HELD_UP, MOST_IN_FLIGHT, Outcome
+from gateway.domain.delivery import Delivery, DeliveryState
+from gateway.domain.endpoint import Endpoint
+from gateway.handlers.attempts import Parcel
+from gateway.handlers.depot import Depot
+from gateway.handlers.outcomes import record
+from gateway.ports.deliveries import Due, Room, Rooms
+
+BATCH: Final = 50  # deliveries read at a time
+FRESH: Final = timedelta(seconds=1)  # what was read is believed so long: an endpoint may be gone
+SHORT: Final = timedelta(seconds=1)  # a pause that is waited for here; longer ones elsewhere
+
+
+async def deliver(endpoint_id: str, *, rooms: Rooms, depot: Depot) -> None:
+    """Deliver what is due to an endpoint; ``rooms`` open under its lease."""
+    await _Courier(endpoint_id, depot, rooms).run()
+
+
+@dataclass(slots=True)
+class _Courier:
+    """One endpoint's deliveries, from the first look until nothing is due. ``saw_all``: in it."""
+
+    id: str
+    depot: Depot
+    rooms: Rooms
+    endpoint: Endpoint | None = None
+    parcels: deque[Parcel] = field(default_factory=deque[Parcel])
+    read_at: datetime | None = None
+    saw_all: bool = False
+    went: bool = False
+    running: dict[asyncio.Task[Outcome | None], str] = field(
+        default_factory=dict[asyncio.Task[Outcome | None], str]
+    )
+    ended: list[Outcome] = field(default_factory=list[Outcome])
+
+    async def run(self) -> None:
+        try:
+            while await self._step():
+                pass
+        finally:
+            for task in self.running:
+                task.cancel()
+            await asyncio.gather(*self.running, return_exceptions=True)
+        if not self.went:  # all that is due waits for a former one: look again, but not at once
+            self.depot.pause(self.id, until=self.depot.clock() + SHORT)
+
+    async def _step(self) -> bool:
+        """Look, begin what may begin, wait for some, write it down; false: nothing is left."""
+        if self._has_a_hand() and self._is_to_look():
+            await self._look()
+        self._begin()
+        if not self.running:
+            return await self._rest()
+        await self._wait()
+        self._begin()  # before writing down: no hand shall wait for the database
+        await self._record()
+        return True
+
+    def _has_a_hand(self) -> bool:
+        most = min(self.endpoint.max_in_flight, MOST_IN_FLIGHT) if self.endpoint else 1
+        return len(self.running) < most and not self.depot.pause_left(self.id)
+
+    def _is_to_look(self) -> bool:
+        return not self._is_fresh() or (not self.parcels and not self.saw_all)
+
+    def _is_fresh(self) -> bool:
+        return self.read_at is not None and self.depot.clock() - self.read_at < FRESH
+
+    async def _look(self) -> None:
+        """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
+        self.parcels.clear()
+        async with self.rooms() as room:
+            self.endpoint = await room.endpoints.find(self.id)
+            self.saw_all = True
+            if self.endpoint is not None and self.endpoint.enabled:
+                await self._read(room, self.endpoint)
+        self.read_at = self.depot.clock()
+
+    async def _read(self, room: Room, endpoint: Endpoint) -> None:
+        at = self.depot.clock()
+        due = await room.deliveries.due(
+            Due(
+                endpoint_id=endpoint.id,
+                at=at,
+                limit=BATCH,
+                but=frozenset(self.running.values()),
+                in_order=endpoint.in_order,
+                held_since=at - HELD_UP,
+            )
+        )
+        self.saw_all = len(due) < BATCH and not endpoint.in_order
+        found = await room.public_events.among([row.event_id for row in due])
+        events = {event.id: event for event in found}
+        self.parcels.extend(
+            Parcel(delivery=row, event=events[row.event_id])
+            for row in due
+            if row.event_id in events
+        )
+        await _call_off(room, [row for row in due if row.event_id not in events], at=at)
+
+    def _begin(self) -> None:
+        """Begin attempts, as many as the endpoint bears and the time allows."""
+        while (
+            self.endpoint is not None and self.parcels and self._is_fresh() and self._has_a_hand()
+        ):
+            parcel = self.parcels.popleft()
+            self.running[asyncio.create_task(self._attempt(parcel))] = parcel.event.id
+            self.went = True
+            if self.endpoint.rate:
+                gap = timedelta(seconds=1 / self.endpoint.rate)
+                self.depot.pause(self.id, until=self.depot.clock() + gap)
+
+    async def _attempt(self, parcel: Parcel) -> Outcome | None:
+        """Wait for a place, and send; unless the endpoint is gone by then."""
+        if self.endpoint is None:
+            return None
+        async with self.depot.places_for(self.endpoint):
+            endpoint = self.endpoint if self._is_fresh() else await self._endpoint_now()
+            if endpoint is None or not endpoint.enabled:
+                return None
+            return await self.depot.attempting.attempt(endpoint, parcel)
+
+    async def _endpoint_now(self) -> Endpoint | None:
+        async with self.rooms() as room:
+            return await room.endpoints.find(self.id)
+
+    async def _wait(self) -> None:
+        """Wait until an attempt is over, or there may be something else to do."""
+        left = self.depot.pause_left(self.id) or FRESH
+        done, _ = await asyncio.wait(
+            self.running,
+            timeout=min(left, FRESH).total_seconds(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for task in done:
+            del self.running[task]
+            outcome = task.result()
+            if outcome is not None:
+                self.ended.append(outcome)
+                self.depot.pause(self.id, until=outcome.ended + outcome.pause)
+
+    async def _record(self) -> None:
+        """Write down what is over; nobody looks before, or it would be due again."""
+        if self.ended:
+            async with self.rooms() as room:
+                self.endpoint = await record(
+                    room,
+                    self.id,
+                    self.ended,
+                    schedule=self.depot.schedule,
+                    chance=self.depot.chance,
+                )
+            self.ended.clear()
+        if self.endpoint is None or not self.endpoint.enabled:
+            self.parcels.clear()
+
+    async def _rest(self) -> bool:
+        """Wait for a short pause to end, where there is more to do; false: come back later."""
+        left = self.depot.pause_left(self.id)
+        if not left or left > SHORT or (self.saw_all and not self.parcels):
+            return False
+        await self.depot.sleep(left.total_seconds())
+        return True
+
+
+async def _call_off(room: Room, lost: list[Delivery], *, at: datetime) -> None:
+    """Call off deliveries of events that were forgotten: there is nothing left to send."""
+    await room.deliveries.save(
+        *(replace(row, state=DeliveryState.CANCELLED, done_at=at) for row in lost)
+    )

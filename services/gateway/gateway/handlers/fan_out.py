@@ -1,0 +1,27 @@
+"""Puts events that just got their positions on their way to the endpoints that want them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.domain.publicity import Published
+from gateway.domain.subscription import as_told, delivery_of, wants
+from gateway.ports.deliveries import Room
+
+
+async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> None:
+    """Add one delivery for each event and endpoint that wants it; twice is once.
+
+    Within the transaction that gives the positions: an event that can be read is on its way.
+    """
+    endpoints = await room.endpoints.enabled() if events else ()
+    if not endpoints:
+        return
+    told = [(event, as_told(event)) for event in events]
+    await room.deliveries.add(
+        *(
+            delivery_of(event, endpoint, at=at)
+            for event, as_json in told
+            for endpoint in endpoints
+            if wants(endpoint, event, as_json)
+        )
+    )

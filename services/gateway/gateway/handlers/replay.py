@@ -1,0 +1,80 @@
+"""Sends events again: one, all that failed since a time, or a whole range.
+
+Again means under the same ``webhook-id``, with all tries before it. One that is under way as it is
+asked for again may arrive twice; that is what the id is for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from gateway.domain.delivering import replayed
+from gateway.domain.endpoint import Endpoint
+from gateway.domain.publicity import Published
+from gateway.domain.subscription import as_told, delivery_of, may_have, wants
+from gateway.ports.deliveries import Room, Rooms
+from gateway.ports.public_events import Sought
+
+BATCH: Final = 200
+MOST: Final = 10_000  # events that one call reads at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """How many go out again. ``reached``: the position up to which a range was gone through."""
+
+    count: int
+    reached: int = 0
+
+
+async def replay_one(endpoint: Endpoint, event_id: str, *, rooms: Rooms, at: datetime) -> bool:
+    """Send one event again, or for the first time; false: there is none that it may have."""
+    async with rooms() as room:
+        found = await room.public_events.among([event_id])
+        mine = [event for event in found if may_have(endpoint, event)]
+        await _send_again(room, endpoint, mine, at=at)
+    return bool(mine)
+
+
+async def replay_failed(
+    endpoint: Endpoint, *, since: datetime, rooms: Rooms, at: datetime
+) -> Replayed:
+    """Send again what has failed since a time and until now."""
+    count = 0
+    while True:
+        async with rooms() as room:
+            found = await room.deliveries.failed(endpoint.id, since=since, until=at, limit=BATCH)
+            await room.deliveries.save(*(replayed(row, at=at) for row in found))
+        count += len(found)
+        if len(found) < BATCH:
+            return Replayed(count=count)
+
+
+async def replay_range(
+    endpoint: Endpoint, *, after: int, before: int, rooms: Rooms, at: datetime
+) -> Replayed:
+    """Send all that it wants between two positions, whether or not it was sent before.
+
+    Neither position belongs to the range. A long one is gone through in parts: the next call goes
+    on after the position that was ``reached``, which is ``before - 1`` at the end.
+    """
+    count, last = 0, min(before - 1, after + MOST)
+    while after < last:
+        async with rooms() as room:
+            sought = Sought(after=after, limit=BATCH, owner_id=endpoint.owner_id)
+            found = [e for e in await room.public_events.find(sought) if e.position <= last]
+            wanted = [event for event in found if wants(endpoint, event, as_told(event))]
+            await _send_again(room, endpoint, wanted, at=at)
+        count += len(wanted)
+        after = found[-1].position if len(found) == BATCH else last
+    return Replayed(count=count, reached=last)
+
+
+async def _send_again(
+    room: Room, endpoint: Endpoint, events: Sequence[Published], *, at: datetime
+) -> None:
+    """Make new deliveries of what was never on its way, and begin the others anew."""
+    known = await room.deliveries.hold(endpoint.id, [event.id for event in events])
+    await room.deliveries.save(*(replayed(row, at=at) for row in known))
+    await room.deliveries.add(*(delivery_of(event, endpoint, at=at) for event in events))
