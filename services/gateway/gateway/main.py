@@ -2,6 +2,7 @@
 
 requests ---------------> operations ---> deployment.requested, removal.requested
 facts of the services --> folded in ----> operation.finished
+both -------------------> public events -> streams, webhooks
 """
 
 import asyncio
@@ -30,17 +31,22 @@ from common.runtime import run
 from common.security.keys import keys_of_jwks
 from common.security.sealing import read_sealing
 from common.security.tokens import TokenVerifier
+from gateway.adapters.delivering import Delivering, keep_forgetting_deliveries
 from gateway.adapters.game_catalogue import FolderCatalogue
 from gateway.adapters.numbering import Numbering
+from gateway.adapters.outgoing import open_sender
 from gateway.adapters.passwords import Argon2Passwords
 from gateway.adapters.questions import BusQuestions
 from gateway.adapters.sql.work import SqlWork
 from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
+from gateway.handlers.attempts import Attempting
+from gateway.handlers.depot import Depot
 from gateway.handlers.events import on_event
 from gateway.handlers.public_events import News
 from gateway.handlers.reconciler import keep_reconciling
+from gateway.ports.sender import Sender
 from gateway.settings import Settings
 
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
@@ -59,6 +65,7 @@ async def main(settings: Settings) -> None:
             user=settings.nats_user,
             password=settings.nats_password,
         ) as bus,
+        open_sender(settings.webhook_allowance()) as sender,
     ):
         bell, news = Bell(), News()
         work = UnitOfWork(sessions, bind=SqlWork, bell=bell)
@@ -68,6 +75,8 @@ async def main(settings: Settings) -> None:
             Relay(sessions, bus, bell).run(),
             keep_forgetting(sessions),
             Numbering(sessions=sessions, work=work, bell=bell, told=news.bell).run(),
+            _delivering(settings, sessions=sessions, sender=sender, news=news).run(),
+            keep_forgetting_deliveries(rooms=work),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,
@@ -85,6 +94,14 @@ async def main(settings: Settings) -> None:
 
 async def _fold(event: events.AnyEvent, *, work: UnitOfWork[SqlWork]) -> None:
     await on_event(event, work=work, at=now())
+
+
+def _delivering(
+    settings: Settings, *, sessions: Sessions, sender: Sender, news: News
+) -> Delivering:
+    seals = read_sealing(settings.sealing_key_file)
+    depot = Depot(attempting=Attempting(sender=sender, opener=seals, clock=now), clock=now)
+    return Delivering(owner=settings.instance_id, sessions=sessions, told=news.bell, depot=depot)
 
 
 def _app(

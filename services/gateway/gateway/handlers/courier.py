@@ -20,6 +20,8 @@ from gateway.ports.deliveries import Due, Room, Rooms
 
 BATCH: Final = 50  # deliveries read at a time
 FRESH: Final = timedelta(seconds=1)  # what was read is believed so long: an endpoint may be gone
+WRITTEN: Final = 20  # successes written down at once, at most …
+SOON: Final = timedelta(milliseconds=100)  # … and how long the first of them waits for it
 SHORT: Final = timedelta(seconds=1)  # a pause that is waited for here; longer ones elsewhere
 
 
@@ -62,10 +64,12 @@ class _Courier:
             await self._look()
         self._begin()
         if not self.running:
+            await self._record()
             return await self._rest()
         await self._wait()
         self._begin()  # before writing down: no hand shall wait for the database
-        await self._record()
+        if self._is_to_record():
+            await self._record()
         return True
 
     def _has_a_hand(self) -> bool:
@@ -95,7 +99,7 @@ class _Courier:
                 endpoint_id=endpoint.id,
                 at=at,
                 limit=BATCH,
-                but=frozenset(self.running.values()),
+                but=frozenset([*self.running.values(), *(one.event_id for one in self.ended)]),
                 in_order=endpoint.in_order,
                 held_since=at - HELD_UP,
             )
@@ -138,11 +142,9 @@ class _Courier:
 
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
-        left = self.depot.pause_left(self.id) or FRESH
+        left = min(self.depot.pause_left(self.id) or FRESH, SOON if self.ended else FRESH)
         done, _ = await asyncio.wait(
-            self.running,
-            timeout=min(left, FRESH).total_seconds(),
-            return_when=asyncio.FIRST_COMPLETED,
+            self.running, timeout=left.total_seconds(), return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
             del self.running[task]
@@ -151,8 +153,18 @@ class _Courier:
                 self.ended.append(outcome)
                 self.depot.pause(self.id, until=outcome.ended + outcome.pause)
 
+    def _is_to_record(self) -> bool:
+        """Tell whether to write down now: successes may wait a little, for others to join them."""
+        return bool(self.ended) and (
+            len(self.ended) >= WRITTEN
+            or self.endpoint is None
+            or self.endpoint.in_order
+            or not all(one.succeeded for one in self.ended)
+            or self.depot.clock() - self.ended[0].ended >= SOON
+        )
+
     async def _record(self) -> None:
-        """Write down what is over; nobody looks before, or it would be due again."""
+        """Write down what is over, and learn what became of the endpoint meanwhile."""
         if self.ended:
             async with self.rooms() as room:
                 self.endpoint = await record(

@@ -1,11 +1,16 @@
 """Puts events that just got their positions on their way to the endpoints that want them."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
 from gateway.domain.subscription import as_told, delivery_of, wants
 from gateway.ports.deliveries import Room
+
+log = logging.getLogger(__name__)
 
 
 async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> None:
@@ -22,6 +27,15 @@ async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> N
             delivery_of(event, endpoint, at=at)
             for event, as_json in told
             for endpoint in endpoints
-            if wants(endpoint, event, as_json)
+            if _is_wanted(endpoint, event, as_json)
         )
     )
+
+
+def _is_wanted(endpoint: Endpoint, event: Published, told: Mapping[str, Any]) -> bool:
+    """Tell whether it gets the event; a filter that fails keeps it from no other endpoint."""
+    try:
+        return wants(endpoint, event, told)
+    except Exception:
+        log.exception("a filter failed: it gets nothing", extra={"endpoint_id": endpoint.id})
+        return False

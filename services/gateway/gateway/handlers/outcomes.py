@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.domain.delivering import Outcome, Schedule, attempt_of, moved_on
-from gateway.domain.delivery import Delivery
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.endpoint_health import counted_from, exhausted, judged
 from gateway.ports.deliveries import Room
@@ -28,34 +27,31 @@ async def record(
     ordered = sorted(outcomes, key=lambda outcome: outcome.ended)
     held = await room.deliveries.hold(endpoint_id, [outcome.event_id for outcome in ordered])
     rows = {row.event_id: row for row in held}
-    for outcome in ordered:
-        row = rows.get(outcome.event_id)
-        if row is not None:
-            await room.deliveries.record(attempt_of(row, outcome))
-            after = moved_on(row, outcome, schedule=schedule, chance=chance())
-            await room.deliveries.save(after)
-            await _tell_end(room, endpoint, row, after, outcome)
-        endpoint = await _judge(room, endpoint, outcome)
-    return endpoint
+    known = [(rows[one.event_id], one) for one in ordered if one.event_id in rows]
+    moved = [
+        (row, moved_on(row, outcome, schedule=schedule, chance=chance()), outcome)
+        for row, outcome in known
+    ]
+    await room.deliveries.record(*(attempt_of(row, outcome) for row, outcome in known))
+    await room.deliveries.save(*(after for _, after, _ in moved))
+    for before, after, outcome in moved:
+        if after.state is not before.state and not outcome.is_gone:  # of 410, the end is told
+            await room.public_events.add(*exhausted(endpoint, after, at=outcome.ended))
+    return await _judge(room, endpoint, ordered)
 
 
-async def _tell_end(
-    room: Room, endpoint: Endpoint, before: Delivery, after: Delivery, outcome: Outcome
-) -> None:
-    """Tell that a delivery has just failed for good; of 410, the endpoint's own end is told."""
-    if after.state is not before.state and not outcome.is_gone:
-        await room.public_events.add(*exhausted(endpoint, after, at=outcome.ended))
-
-
-async def _judge(room: Room, endpoint: Endpoint, outcome: Outcome) -> Endpoint:
-    failures = await _failures(room, endpoint, counted_from(endpoint, outcome))
-    found = judged(endpoint, outcome, failures=failures)
-    if found.endpoint != endpoint:
-        await room.endpoints.save(found.endpoint)
-    await room.public_events.add(*found.notices)
-    if outcome.is_gone:
-        await room.deliveries.cancel(endpoint.id, at=outcome.ended)
-    return found.endpoint
+async def _judge(room: Room, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Endpoint:
+    found = endpoint
+    for outcome in outcomes:
+        failures = await _failures(room, found, counted_from(found, outcome))
+        after = judged(found, outcome, failures=failures)
+        await room.public_events.add(*after.notices)
+        found = after.endpoint
+        if outcome.is_gone:
+            await room.deliveries.cancel(endpoint.id, at=outcome.ended)
+    if found != endpoint:
+        await room.endpoints.save(found)
+    return found
 
 
 async def _failures(room: Room, endpoint: Endpoint, since: datetime | None) -> int:
