@@ -71,9 +71,10 @@ async def change(
 
 
 async def remove(asked: Asked, *, work: UnitOfWork) -> None:
-    """Remove one: nothing is sent there any more."""
+    """Remove one, and what was on its way: nothing is sent there any more."""
     async with work() as tx:
         endpoint = await _held(tx, asked)
+        await tx.deliveries.forget_endpoint(endpoint.id)
         await tx.endpoints.remove(endpoint.id)
 
 
