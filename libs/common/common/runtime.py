@@ -36,23 +36,7 @@ async def run(
     A loop that fails takes all with it: a supervisor restarts a dead service, and
     nothing restarts half of one.
     """
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # anybody may send X-Forwarded-For
-            ws="websockets-sansio",
-            ws_max_size=65_536,
-            ws_per_message_deflate=False,
-            limit_concurrency=2048,
-            timeout_graceful_shutdown=DRAIN,
-            h11_max_incomplete_event_size=16_384,
-        )
-    )
+    server = _server(app, host=host, port=port)
 
     def stop() -> None:
         log.info("asked to stop, draining")
@@ -71,3 +55,23 @@ async def run(
         for task in running:
             task.cancel()
     log.info("stopped")
+
+
+def _server(app: FastAPI, *, host: str, port: int) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # anybody may send X-Forwarded-For
+            ws="websockets-sansio",
+            ws_max_size=65_536,
+            ws_per_message_deflate=False,
+            limit_concurrency=2048,
+            timeout_graceful_shutdown=DRAIN,
+            h11_max_incomplete_event_size=16_384,
+        )
+    )

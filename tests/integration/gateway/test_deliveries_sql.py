@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Select, insert, text
@@ -36,8 +37,8 @@ pytestmark = pytest.mark.integration
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
 
-def delivery(number: int, **more: object) -> Delivery:
-    made: dict[str, object] = {
+def delivery(number: int, **more: Any) -> Delivery:
+    made: dict[str, Any] = {
         "endpoint_id": "whk_1",
         "event_id": f"evt_{number}",
         "event_type": "server.ready",
@@ -48,17 +49,17 @@ def delivery(number: int, **more: object) -> Delivery:
     return Delivery(position=number, **{**made, **more})
 
 
-def attempt(number: int, **more: object) -> Attempt:
-    made: dict[str, object] = {"event_id": "evt_1", "at": MOMENT + number * SECOND, "took": 0.25}
+def attempt(number: int, **more: Any) -> Attempt:
+    made: dict[str, Any] = {"event_id": "evt_1", "at": MOMENT + number * SECOND, "took": 0.25}
     return Attempt(endpoint_id="whk_1", number=number, **{**made, **more})
 
 
-def due(**more: object) -> Due:
-    made: dict[str, object] = {"at": MOMENT, "limit": 10, "held_since": MOMENT - HELD_UP}
+def due(**more: Any) -> Due:
+    made: dict[str, Any] = {"at": MOMENT, "limit": 10, "held_since": MOMENT - HELD_UP}
     return Due(endpoint_id="whk_1", **{**made, **more})
 
 
-async def ids_due(rooms: Rooms, **more: object) -> list[str]:
+async def ids_due(rooms: Rooms, **more: Any) -> list[str]:
     async with rooms() as room:
         return [row.event_id for row in await room.deliveries.due(due(**more))]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.bell import Bell
-from common.contracts import public_events as public
+from common.contracts import public_data as public
 from common.db.engine import Sessions, database
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from common.contracts import public_events as public
+from common.contracts import public_data as public
 from gateway.domain.delivering import Schedule
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint, KeptKey
@@ -33,8 +34,8 @@ def players_changed(
     )
 
 
-def endpoint(id: str = "whk_1", **more: object) -> Endpoint:
-    made: dict[str, object] = {
+def endpoint(id: str = "whk_1", **more: Any) -> Endpoint:
+    made: dict[str, Any] = {
         "owner_id": OWNER,
         "name": id,
         "url": f"https://{id}.example/hook",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
+from common.contracts import public_data
 from common.contracts import public_events as public
 from gateway.domain.chat_formats import OPTIONS, Format, body_of
 from gateway.domain.chat_text import cut_bytes, escaped, fenced
@@ -29,15 +30,16 @@ HOSTILE = [
     *(part * 5000 for part in ("x", "👾", "@", "<", '"\\', "&", "`", "日", "\n")),
 ]  # fmt: skip
 
+STEP = {"name": "ssh", "state": "failed", "attempt": 2}
 DATA: Mapping[type[BaseModel], Callable[[dict[str, Any]], dict[str, Any]]] = {
-    public.OperationData: lambda of: of,
-    public.StepData: lambda of: of | {"step": {"name": "ssh", "state": "failed", "attempt": 2}},
-    public.PhaseData: lambda of: of | {"phase": "running"},
-    public.ReadyData: lambda of: of | {"phase": "running", "connect": "192.0.2.1:25565"},
-    public.PlayersData: lambda of: of | {"players": 3, "max_players": 20},
-    public.PingData: lambda of: of,
-    public.EndpointData: lambda of: of | {"reason": "410 Gone"},
-    public.DeliveryData: lambda of: of | {"event_id": "e", "event_type": "t", "attempts": 8},
+    public_data.OperationData: lambda of: of,
+    public_data.StepData: lambda of: of | {"step": STEP},
+    public_data.PhaseData: lambda of: of | {"phase": "running"},
+    public_data.ReadyData: lambda of: of | {"phase": "running", "connect": "192.0.2.1:25565"},
+    public_data.PlayersData: lambda of: of | {"players": 3, "max_players": 20},
+    public_data.PingData: lambda of: of,
+    public_data.EndpointData: lambda of: of | {"reason": "410 Gone"},
+    public_data.DeliveryData: lambda of: of | {"event_id": "e", "event_type": "t", "attempts": 8},
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -318,7 +318,7 @@ class Cutting:
     world: World
     power: Power
 
-    async def post(self, url: str, *, headers: dict[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         self.power.tick()
         found = await self.world.sender.post(url, headers=headers, body=body)
         self.power.tick()
@@ -382,7 +382,7 @@ class RealTime:
     most_at_once: int = 0
     at_once: int = 0
 
-    async def post(self, url: str, *, headers: dict[str, str], body: bytes) -> Answer:
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

@@ -1,6 +1,7 @@
 """When deliveries are tried, and what every answer means: F60 and F62."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ def world() -> World:
     return World()
 
 
-def outcome(**more: object) -> Outcome:
-    made = {"event_id": "evt_1", "at": MOMENT, "took": 0.0, "status": 503}
+def outcome(**more: Any) -> Outcome:
+    made: dict[str, Any] = {"event_id": "evt_1", "at": MOMENT, "took": 0.0, "status": 503}
     return Outcome(**{**made, **more})
 
 

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from common.contracts import public_events as public
+from common.contracts.public_data import EndpointReference, Links, PingData
 from gateway.domain.publicity import Notice
 from gateway.domain.user import Role, User
 from gateway.handlers.public_events import News, follow
@@ -103,8 +104,8 @@ async def test_what_is_for_one_endpoint_is_in_nobodys_events(door: Door) -> None
     await door.work.public_events.add(
         Notice(
             type="webhook.ping", subject_id="whk_1", owner_id=USER.id, time=MOMENT,
-            data=public.PingData(
-                webhook=public.EndpointReference(id="whk_1", name="x"), links=public.Links()
+            data=PingData(
+                webhook=EndpointReference(id="whk_1", name="x"), links=Links()
             ),
             only_for="whk_1",
         )
@@ -134,8 +135,9 @@ async def _followed(work: FakeWork, news: News, *, checks: list[None] | None = N
 
 
 def ping(number: int) -> Notice:
-    data = public.PingData(
-        webhook=public.EndpointReference(id="whk_1", name=str(number)), links=public.Links()
+    data = PingData(
+        webhook=EndpointReference(id="whk_1", name=str(number)),
+        links=Links(),
     )
     return Notice(
         type="webhook.endpoint_disabled", subject_id="whk_1", owner_id=USER.id, time=MOMENT,

@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import jsonschema
 import pytest
 
 from common.contracts import events as evt
 from common.contracts import public_events as public
+from gateway.domain.announcements import OF_SERVER, OF_STATE, OF_TEMPLATE
 from gateway.domain.phase import Phase
-from gateway.domain.publicity import OF_SERVER, OF_STATE, OF_TEMPLATE, envelope
+from gateway.domain.publicity import envelope
 from gateway.domain.transitions import State
 from gateway.handlers.events import on_event
 from tests.fakes.gateway import MOMENT, FakeWork
@@ -74,8 +76,9 @@ async def test_a_failure_says_why_and_what_helps() -> None:
         "operation.failed",
     ]
     for row in work.public_events.rows[-3:]:
-        assert row.data["error"]["detail"]
-        assert row.data["error"]["remedy"]
+        error: Any = row.data["error"]
+        assert error["detail"]
+        assert error["remedy"]
 
 
 async def test_what_is_called_off_and_removed_is_told() -> None:

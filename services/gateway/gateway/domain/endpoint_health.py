@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from common.contracts import public_events as public
+from common.contracts import public_data as public
 from gateway.domain.delivering import Outcome
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint

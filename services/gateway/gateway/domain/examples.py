@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from common.contracts import public_events as public
+from common.contracts import public_data as public
+from common.contracts.public_events import CATALOGUE
 from common.contracts.servers import PublishedPort
+from gateway.domain.announcements import OF_SERVER, OF_STATE, OF_TEMPLATE
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.kind import Kind
 from gateway.domain.phase import Phase
-from gateway.domain.publicity import OF_SERVER, OF_STATE, OF_TEMPLATE, PING, Notice
+from gateway.domain.publicity import PING, Notice
 from gateway.domain.transitions import State
 
 HOST: Final = "games.example"
@@ -78,7 +80,7 @@ def example(type: str, *, endpoint: Endpoint, at: datetime) -> Notice:
     Its server's id is the endpoint's with another prefix, so that its numbers have no gaps either.
     """
     setting = Setting(type=type, key=endpoint.id.partition("_")[2], endpoint=endpoint, at=at)
-    kind, _ = public.CATALOGUE[type]
+    kind, _ = CATALOGUE[type]
     return Notice(
         type=type,
         subject_id=setting.server_id if setting.is_of_server else endpoint.id,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from common.contracts.ids import new_id
 from common.contracts.servers import ServerSpec
-from gateway.domain import consequences, publicity
+from gateway.domain import announcements, consequences
 from gateway.domain.errors import KeyReused, ServerBusy, ServerDeleted, ServerNotFound
 from gateway.domain.kind import INSTALL_TIME, Kind, time_given
 from gateway.domain.operation import Operation, takes
@@ -100,7 +100,7 @@ async def announce(
     """Add an accepted operation; ask the services for it, and tell the world."""
     await tx.operations.add(operation)
     await tx.outbox.add(*consequences.on_accepted(operation, at=operation.created_at))
-    told = publicity.on_accepted(operation, before=before, server=server)
+    told = announcements.on_accepted(operation, before=before, server=server)
     await tx.public_events.add(*told)
 
 

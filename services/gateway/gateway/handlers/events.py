@@ -6,7 +6,7 @@ from datetime import datetime
 from common.contracts import events as evt
 from common.contracts.events import AnyEvent
 from common.errors import Rejected
-from gateway.domain import publicity, server
+from gateway.domain import announcements, server
 from gateway.handlers.transition import move
 from gateway.ports.work import UnitOfWork, Work
 
@@ -34,4 +34,4 @@ async def _count(tx: Work, fact: evt.PlayersChanged) -> None:
     if before is not None:
         counted = server.count(before, fact)
         await tx.servers.save(counted)
-        await tx.public_events.add(*publicity.on_counted(before, counted, at=fact.time))
+        await tx.public_events.add(*announcements.on_counted(before, counted, at=fact.time))

@@ -6,12 +6,12 @@ from datetime import datetime
 from common.contracts import events as evt
 from common.contracts.base import Event
 from common.errors import Rejected
-from gateway.domain import consequences, publicity
+from gateway.domain import announcements, consequences
 from gateway.domain import server as servers
+from gateway.domain.announcements import Moved
 from gateway.domain.kind import Kind
 from gateway.domain.operation import Operation, advance, takes
 from gateway.domain.phase import HEARD
-from gateway.domain.publicity import Moved
 from gateway.domain.server import Server
 from gateway.domain.transitions import Trigger
 from gateway.ports.work import Work
@@ -31,7 +31,7 @@ async def move(tx: Work, operation: Operation, trigger: Trigger, *, at: datetime
         before = server = _there(await tx.servers.find(after.server_id), operation)
     await tx.outbox.add(*consequences.on_moved(operation, after, trigger, at=at))
     moved = Moved(before=operation, after=after, server_before=before, server=server)
-    await tx.public_events.add(*publicity.on_moved(moved, trigger, at=at))
+    await tx.public_events.add(*announcements.on_moved(moved, trigger, at=at))
     return after
 
 
@@ -45,7 +45,7 @@ async def _gone_after_all(
     gone = replace(servers.advance(before, fact, at=at), failure=None)
     await tx.servers.save(gone)
     moved = Moved(before=operation, after=operation, server_before=before, server=gone)
-    await tx.public_events.add(*publicity.on_moved(moved, fact, at=at))
+    await tx.public_events.add(*announcements.on_moved(moved, fact, at=at))
 
 
 async def _move_server(

@@ -5,16 +5,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Table, delete, false, insert, select, update
+from sqlalchemy import Select, Table, false, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.db.upsert import add_if_absent
-from gateway.adapters.sql.tables import IS_TEMPLATE, operations, request_keys, servers
+from gateway.adapters.sql.tables import IS_TEMPLATE, operations, servers
 from gateway.domain.operation import Operation
 from gateway.domain.phase import Phase
 from gateway.domain.server import Server
 from gateway.domain.transitions import State
-from gateway.ports.records import Page, RequestKey
+from gateway.ports.records import Page
 
 _operation: Final = TypeAdapter(Operation)
 _server: Final = TypeAdapter(Server)
@@ -133,37 +132,6 @@ class SqlServers:
     async def _first(self, query: Select[Any]) -> Server | None:
         body = await self._session.scalar(query)
         return None if body is None else _server.validate_python(body)
-
-
-class SqlRequestKeys:
-    """Which requests were accepted under which key."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def claim(self, key: RequestKey, *, operation_id: str, at: datetime) -> bool:
-        """Take the key; who comes second waits for the first to commit."""
-        return await add_if_absent(
-            self._session,
-            request_keys,
-            scope=key.scope,
-            key=key.key,
-            body_hash=key.body_hash,
-            operation_id=operation_id,
-            created_at=at,
-        )
-
-    async def find(self, key: RequestKey) -> tuple[str, str] | None:
-        """Return the body hash and the operation a key was used for."""
-        query = select(request_keys.c.body_hash, request_keys.c.operation_id).where(
-            request_keys.c.scope == key.scope, request_keys.c.key == key.key
-        )
-        row = (await self._session.execute(query)).first()
-        return None if row is None else (row.body_hash, row.operation_id)
-
-    async def forget(self, *, before: datetime) -> None:
-        """Drop keys older than this."""
-        await self._session.execute(delete(request_keys).where(request_keys.c.created_at < before))
 
 
 def _one(table: Table, id: str) -> Select[Any]:

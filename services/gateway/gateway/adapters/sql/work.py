@@ -7,7 +7,8 @@ from gateway.adapters.sql.accounts import SqlLoginFailures, SqlSessions, SqlUser
 from gateway.adapters.sql.deliveries import SqlDeliveries
 from gateway.adapters.sql.endpoints import SqlEndpoints
 from gateway.adapters.sql.public_events import SqlPublicEvents
-from gateway.adapters.sql.records import SqlOperations, SqlRequestKeys, SqlServers
+from gateway.adapters.sql.records import SqlOperations, SqlServers
+from gateway.adapters.sql.request_keys import SqlRequestKeys
 
 
 class SqlWork:
