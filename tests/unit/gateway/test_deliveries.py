@@ -12,6 +12,7 @@ import pytest
 from common.contracts.base import now
 from gateway.domain.chat_formats import Format
 from gateway.domain.delivery import DeliveryState
+from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
 from gateway.handlers.attempts import HEADERS, Attempting
@@ -292,6 +293,16 @@ class TestReplay:
 
         assert not await replay_one(endpoint(), event.id, rooms=world.work, at=MOMENT)
         assert not await replay_one(endpoint(), "evt_none", rooms=world.work, at=MOMENT)
+        assert world.work.deliveries.rows == {}
+
+    async def test_nothing_is_replayed_to_an_endpoint_removed_meanwhile(self, world: World):
+        [event] = await world.tell(players_changed())
+
+        with pytest.raises(EndpointNotFound):
+            await replay_one(endpoint(), event.id, rooms=world.work, at=MOMENT)
+        with pytest.raises(EndpointNotFound):
+            await replay_range(endpoint(), after=0, before=9, rooms=world.work, at=MOMENT)
+
         assert world.work.deliveries.rows == {}
 
 

@@ -62,6 +62,9 @@ POLICY: Final = {
     "POST /v1/webhooks/{id}/secret/rotate": OWNERS,
     "POST /v1/webhooks/{id}/ping": OWNERS,
     "POST /v1/webhooks/{id}/example": OWNERS,
+    "GET /v1/webhooks/{id}/deliveries": OWNERS,
+    "GET /v1/webhooks/{id}/attempts": OWNERS,
+    "POST /v1/webhooks/{id}/replay": OWNERS,
     "GET /v1/templates": ADMINS,
     "POST /v1/templates": ADMINS,
     "DELETE /v1/templates/{id}": ADMINS,
@@ -99,7 +102,8 @@ async def call(
 ) -> tuple[int, str]:
     method, path = route.split(" ")
     bodies: Any = {"PATCH": {"name": "x"}, "PUT": {}}
-    wanted = {"type": "server.ready"} if path.endswith("/example") else bodies.get(method)
+    of_path: Any = {"example": {"type": "server.ready"}, "replay": {"after": 0}}
+    wanted = of_path.get(path.rpartition("/")[2], bodies.get(method))
     headers = {**headers, "If-Match": "*"}
     response = await door.client.request(
         method, path.replace("{id}", id), headers=headers, json=wanted

@@ -14,6 +14,7 @@ from gateway.api import (
     servers,
     settings,
     templates,
+    webhook_history,
     webhooks,
 )
 from gateway.api.body import StrictBody
@@ -35,6 +36,7 @@ ROUTERS = (
     events.types,
     events.documents,
     webhooks.router,
+    webhook_history.history,
     problems.router,
 )
 

@@ -11,6 +11,7 @@ from gateway.domain.server import Server
 from gateway.ports.records import Page
 
 ULID = "[0-9a-hjkmnp-tv-z]{26}"
+EVENT = f"evt_{ULID}"
 
 OperationId = Annotated[str, Path(pattern=f"^op_{ULID}$")]
 ServerId = Annotated[str, Path(pattern=f"^srv_{ULID}$")]

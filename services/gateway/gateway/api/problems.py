@@ -81,6 +81,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     endpoint_refusals.TooManyKeys: HTTPStatus.CONFLICT,
     endpoint_refusals.RevisionStale: HTTPStatus.PRECONDITION_FAILED,
     endpoint_refusals.EndpointRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    endpoint_refusals.ReplayRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     endpoint_refusals.UnknownEventType: HTTPStatus.UNPROCESSABLE_ENTITY,
     endpoint_refusals.RevisionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     administration.AdminOnly: HTTPStatus.FORBIDDEN,

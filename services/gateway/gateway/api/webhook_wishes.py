@@ -1,14 +1,27 @@
 """Webhooks as people send them."""
 
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, JsonValue, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
+from gateway.api.pages import EVENT
 from gateway.domain.chat_formats import Format
 from gateway.domain.endpoint_keys import LONGEST_OVERLAP, OVERLAP
 from gateway.domain.endpoint_terms import Terms
 from gateway.domain.signing import Scheme
+from gateway.handlers.webhook_history import Again
 
 HOURS: Final = 3600
 
@@ -19,6 +32,19 @@ Options = Annotated[dict[str, str], Field(max_length=10)]
 Headers = Annotated[dict[str, str], Field(max_length=20)]
 Rate = Annotated[float, Field(ge=0.01, le=1000)]
 MaxInFlight = Annotated[int, Field(ge=1, le=10)]
+
+
+def _marked(value: object, handler: ValidatorFunctionWrapHandler) -> int | datetime:
+    """A number is always a position, never seconds since 1970."""
+    is_time = isinstance(value, str) and not value.strip("+-").isdecimal()
+    with suppress(ValidationError):
+        found = handler(value)
+        if isinstance(found, datetime) == is_time:
+            return found
+    raise ValueError("must be a position, or a time with its zone (2026-11-21T10:00Z)")
+
+
+Mark = Annotated[Annotated[int, Field(ge=0, lt=2**63)] | AwareDatetime, WrapValidator(_marked)]
 
 
 class WebhookWish(BaseModel, frozen=True, extra="forbid"):
@@ -105,3 +131,22 @@ class ExampleWish(BaseModel, frozen=True, extra="forbid"):
     """An example of which type."""
 
     type: str = Field(max_length=80)
+
+
+class ReplayWish(BaseModel, frozen=True, extra="forbid"):
+    """What is to be sent again: ``event_id``, ``failed_since``, or a range.
+
+    ``event_id``: this event, even if it was not wanted. ``failed_since``: what failed since then.
+    ``after``, ``before``: all wanted events between the two, whether they were sent or not. Each is
+    a position, which does not belong to the range, or a time with its zone; without ``after``
+    it is all from the first event on, without ``before`` all up to now.
+    """
+
+    event_id: Annotated[str, Field(pattern=f"^{EVENT}$")] | None = None
+    failed_since: AwareDatetime | None = None
+    after: Mark | None = None
+    before: Mark | None = None
+
+    def again(self) -> Again:
+        """Return what is asked for."""
+        return Again(**dict(self))

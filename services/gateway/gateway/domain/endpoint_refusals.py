@@ -38,6 +38,13 @@ class EndpointDisabled(Refused):
     title = "This webhook is disabled"
 
 
+class ReplayRefused(Refused):
+    """Something to be sent again that is not said clearly, or is not there."""
+
+    code = "replay_refused"
+    title = "This cannot be sent again"
+
+
 class UnknownEventType(Refused):
     """An example was asked for of an event that is never told."""
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.domain.delivering import replayed
 from gateway.domain.endpoint import Endpoint
+from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Published
 from gateway.domain.subscription import as_told, delivery_of, may_have, wants
 from gateway.ports.deliveries import Room, Rooms
@@ -44,6 +45,7 @@ async def replay_failed(
     count = 0
     while True:
         async with rooms() as room:
+            await _hold(room, endpoint)
             found = await room.deliveries.failed(endpoint.id, since=since, until=at, limit=BATCH)
             await room.deliveries.save(*(replayed(row, at=at) for row in found))
         count += len(found)
@@ -75,6 +77,15 @@ async def _send_again(
     room: Room, endpoint: Endpoint, events: Sequence[Published], *, at: datetime
 ) -> None:
     """Make new deliveries of what was never on its way, and begin the others anew."""
+    if not events:
+        return
+    await _hold(room, endpoint)
     known = await room.deliveries.hold(endpoint.id, [event.id for event in events])
     await room.deliveries.save(*(replayed(row, at=at) for row in known))
     await room.deliveries.add(*(delivery_of(event, endpoint, at=at) for event in events))
+
+
+async def _hold(room: Room, endpoint: Endpoint) -> None:
+    """Keep it from being removed until the transaction ends: nothing is left to nobody."""
+    if await room.endpoints.hold(endpoint.id) is None:
+        raise EndpointNotFound("This webhook was removed meanwhile.", remedy="Set up another.")
