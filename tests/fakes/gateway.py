@@ -245,10 +245,11 @@ class FakeOutbox:
 class FakePublicEvents:
     rows: list[Published] = field(default_factory=list)
     numbered: int = 0
+    sequences: dict[str, int] = field(default_factory=dict)
 
     async def add(self, *notices: Notice) -> Sequence[str]:
         for notice in notices:
-            before = sum(row.subject_id == notice.subject_id for row in self.rows)
+            self.sequences[notice.subject_id] = self.sequences.get(notice.subject_id, 0) + 1
             self.rows.append(
                 Published(
                     position=0,
@@ -256,7 +257,7 @@ class FakePublicEvents:
                     type=notice.type,
                     owner_id=notice.owner_id,
                     subject_id=notice.subject_id,
-                    sequence=before + 1,
+                    sequence=self.sequences[notice.subject_id],
                     time=notice.time,
                     data=notice.data.model_dump(mode="json", exclude_none=True),
                     only_for=notice.only_for,
@@ -265,11 +266,11 @@ class FakePublicEvents:
         return [row.id for row in self.rows[len(self.rows) - len(notices) :]]
 
     async def number(self, *, limit: int) -> Sequence[Published]:
-        first = self.numbered
-        for index in range(first, min(len(self.rows), first + limit)):
-            self.rows[index] = replace(self.rows[index], position=index + 1)
-            self.numbered = index + 1
-        return self.rows[first : self.numbered]
+        waiting = [index for index, row in enumerate(self.rows) if not row.position][:limit]
+        for index in waiting:
+            self.numbered += 1
+            self.rows[index] = replace(self.rows[index], position=self.numbered)
+        return [self.rows[index] for index in waiting]
 
     async def find(self, sought: Sought) -> Sequence[Published]:
         found = [row for row in self.rows if row.position > sought.after and self._is(row, sought)]
@@ -293,6 +294,11 @@ class FakePublicEvents:
 
     async def last_position(self) -> int:
         return self.numbered
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        old = [row for row in self.rows if row.position and row.time < before][:limit]
+        self.rows = [row for row in self.rows if row not in old]
+        return len(old)
 
     def types(self) -> list[str]:
         return [row.type for row in self.rows]

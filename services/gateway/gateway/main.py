@@ -31,7 +31,7 @@ from common.runtime import run
 from common.security.keys import keys_of_jwks
 from common.security.sealing import read_sealing
 from common.security.tokens import TokenVerifier
-from gateway.adapters.delivering import Delivering, keep_forgetting_deliveries
+from gateway.adapters.delivering import Delivering, keep_forgetting_events
 from gateway.adapters.game_catalogue import FolderCatalogue
 from gateway.adapters.numbering import Numbering
 from gateway.adapters.outgoing import open_sender
@@ -76,7 +76,7 @@ async def main(settings: Settings) -> None:
             keep_forgetting(sessions),
             Numbering(sessions=sessions, work=work, bell=bell, told=news.bell).run(),
             _delivering(settings, sessions=sessions, sender=sender, news=news).run(),
-            keep_forgetting_deliveries(rooms=work),
+            keep_forgetting_events(rooms=work),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,

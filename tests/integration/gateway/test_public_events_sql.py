@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,26 @@ class Behaviour:
         for subject in ("srv_0", "srv_1"):
             sequences = [event.sequence for event in found if event.subject_id == subject]
             assert sequences == list(range(1, 21))
+
+    async def test_what_is_old_is_forgotten_and_its_numbers_are_not_given_again(
+        self, work: AnyUnitOfWork
+    ) -> None:
+        old = [replace(notice(), time=MOMENT - timedelta(days=day)) for day in (33, 32, 31)]
+        async with work() as tx:
+            await tx.public_events.add(*old, notice())
+            await tx.public_events.number(limit=9)
+            await tx.public_events.add(*old)  # without a position yet: nobody has heard of it
+
+        before = MOMENT - timedelta(days=30)
+        async with work() as tx:
+            assert await tx.public_events.forget(before=before, limit=2) == 2
+            assert await tx.public_events.forget(before=before, limit=2) == 1
+            assert await tx.public_events.forget(before=before, limit=2) == 0
+            await tx.public_events.number(limit=9)
+            found = await tx.public_events.find(sought())
+            assert [(event.position, event.sequence) for event in found] == [
+                (4, 4), (5, 5), (6, 6), (7, 7),
+            ]  # fmt: skip
 
     async def test_what_is_rolled_back_takes_no_number(self, work: AnyUnitOfWork) -> None:
         async with work() as tx:

@@ -95,17 +95,19 @@ class Delivering:
             await deliver(endpoint_id, rooms=_Fenced(self.sessions, lease), depot=self.depot)
 
 
-async def keep_forgetting_deliveries(*, rooms: Rooms) -> None:
-    """Drop attempts and deliveries that are 30 days old, a few at a time, for ever."""
+async def keep_forgetting_events(*, rooms: Rooms) -> None:
+    """Drop attempts, deliveries and events that are 30 days old, a few at a time, for ever."""
     while True:
         try:
             left = await _forget(rooms)
         except DatabaseAway as outage:
-            log.warning("old deliveries are dropped later", extra={"error": str(outage)})
+            log.warning("old events are dropped later", extra={"error": str(outage)})
             left = 0
         await asyncio.sleep(BREATH if left else FORGETTING)
 
 
 async def _forget(rooms: Rooms) -> int:
+    before = now() - KEPT
     async with rooms() as room:
-        return await room.deliveries.forget(before=now() - KEPT, limit=BATCH)
+        dropped = await room.deliveries.forget(before=before, limit=BATCH)
+        return dropped or await room.public_events.forget(before=before, limit=BATCH)

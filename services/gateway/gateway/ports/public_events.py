@@ -53,3 +53,7 @@ class PublicEvents(Protocol):
     async def last_position(self) -> int:
         """Return the position of the newest event; 0 before there is one."""
         ...
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Drop some of those told before; return how many. Their numbers are not given again."""
+        ...

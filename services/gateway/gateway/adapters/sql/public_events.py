@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.ids import new_id
@@ -87,6 +87,13 @@ class SqlPublicEvents:
         """Return the position of the newest event."""
         query = select(counters.c.last).where(counters.c.name == POSITIONS)
         return await self._session.scalar(query) or 0
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        """Drop some of those told before; the counters stay."""
+        old = select(events.c.row).where(events.c.time < before, events.c.position.is_not(None))
+        statement = delete(events).where(events.c.row.in_(old.limit(limit)))
+        dropped = await self._session.execute(statement.returning(events.c.row))
+        return len(dropped.all())
 
     async def _count(self, name: str, more: int) -> int:
         """Count on, and return how far that is; holds the row until the transaction ends."""
