@@ -232,6 +232,26 @@ def test_the_keys_are_made_once_and_the_services_can_use_them(tmp_path: Path):
         assert sealing.open(sealed, server_id="srv_1", pointer="/p") == b"x"
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("", ""), ("192.168.1.0/24 fd00::/8", "192.168.1.0/24")]
+)
+def test_webhooks_reach_none_of_our_own_parts_whatever_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, typed: str, expected: str
+):
+    known = environment_file() | {"WEBHOOK_ALLOW_CIDRS": typed, "WEBHOOK_CLOSED": "nas.lan:5000"}
+    for name, value in services()["gateway"]["environment"].items():
+        monkeypatch.setenv(name, interpolated(str(value), known))
+    parts = {name.removesuffix("-lab"): environment_of(name) for name in SETTINGS}
+
+    allowance = Gateway().webhook_allowance()  # pyright: ignore[reportCallIssue]  the environment fills it
+
+    for name, told in parts.items():
+        assert allowance.closes(name, int(told["SPAWNYARD_PORT"])), name
+    for host, port in (("nats", 4222), ("postgres", 5432), ("lab", 8006), ("nas.lan", 5000)):
+        assert allowance.closes(host, port)
+    assert [str(network) for network in allowance.cidrs][:1] == [expected] * bool(expected)
+
+
 def test_no_two_parts_on_one_network_want_the_same_port():
     ports = [environment_of(name)["SPAWNYARD_PORT"] for name in SETTINGS if "-lab" not in name]
 

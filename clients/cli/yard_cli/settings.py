@@ -25,6 +25,15 @@ class CliSettings(BaseSettings):
         default=ROOT / "playbooks", description="Games and playbooks of the embedded stack"
     )
     url: str | None = Field(default=None, description="Address of a gateway elsewhere")
+    webhook_allow_cidrs: str | None = Field(
+        default=None,
+        description="Inner networks that the embedded stack's webhooks may be sent to, in the "
+        "place of 127.0.0.0/8; empty: none",
+    )
+    webhook_closed: str = Field(
+        default="",
+        description="host:port that no webhook of the embedded stack is sent to, besides its own",
+    )
     config: Path = Field(
         default_factory=lambda: Path.home() / ".config" / "spawnyard",
         description="Folder that keeps the tokens for gateways elsewhere",

@@ -10,6 +10,7 @@ from rich.text import Text
 from yard_cli.client.models import Operation, Server
 from yard_cli.render import printable, seconds
 from yard_cli.settings import ROOT
+from yard_cli.stack import webhooks
 from yard_cli.stack.folder import kind_options
 from yard_cli.stack.plan import Site
 from yard_cli.stack.stand_ins import NAME as STAND_INS
@@ -52,7 +53,12 @@ def _places(site: Site) -> Sequence[tuple[str, str]]:
         ("user", site.secrets.username),
         ("password", site.secrets.password),
         ("data, logs", str(site.folder.path)),
+        ("webhooks", f"may go to {_inner_networks(site)}   (./yard webhooks listen --register)"),
     )
+
+
+def _inner_networks(site: Site) -> str:
+    return webhooks.told(site.ports)["WEBHOOK_ALLOW_CIDRS"] or "no inner network"
 
 
 def _next(site: Site, server: Server) -> Sequence[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from yard_cli.private_file import write_private
 from yard_cli.settings import ROOT, inherited
-from yard_cli.stack import nats_conf, stand_ins
+from yard_cli.stack import nats_conf, stand_ins, webhooks
 from yard_cli.stack.folder import DataFolder
 from yard_cli.stack.ports import HOST, Ports
 from yard_cli.stack.process import ProcessSpec
@@ -147,6 +147,7 @@ def _settings(site: Site) -> Mapping[str, Mapping[str, str]]:
             "GAMES_DIR": str(site.playbooks / "games"),
             "PUBLIC_LOG_URL": site.ports.url("log-service"),
             "ISSUER": issuer,
+            **webhooks.told(site.ports),
         },
         "vm-service": {
             "PROXMOX_URL": site.ports.url("lab"),
