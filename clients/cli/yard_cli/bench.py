@@ -16,6 +16,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "vm": "the same in a real machine, step by step",
     "memory": "what each process of the stack holds",
     "lab": "how many requests the lab answers with 2,000 machines",
+    "webhooks": "how fast events reach endpoints, and what those that hang do to others",
 }
 
 
@@ -45,6 +46,7 @@ class Options(BaseModel, frozen=True):
     port_base: int = 18_080
     at_once: tuple[int, ...] = (50, 200)
     vm: bool = False
+    postgresql: bool = False
 
 
 Measure = Callable[[Options], Awaitable[Sequence[Figure]]]

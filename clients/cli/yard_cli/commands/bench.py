@@ -33,13 +33,16 @@ def bench(  # noqa: PLR0913, PLR0917  each is an option of the command
     vm: Annotated[
         bool, typer.Option("--vm", help="For ready: real virtual machines, by QEMU.")
     ] = False,
+    postgresql: Annotated[
+        bool, typer.Option("--postgresql", help="For webhooks: on PostgreSQL, not SQLite.")
+    ] = False,
     port_base: options.PortBase = 18_080,
     as_json: options.Json = False,
 ) -> None:
     """Measure one thing; every figure comes with its goal and what it was compared with."""
 
     async def measure() -> list[Figure]:
-        wanted = Options(cold=cold, runs=runs, port_base=port_base, vm=vm)
+        wanted = Options(cold=cold, runs=runs, port_base=port_base, vm=vm, postgresql=postgresql)
         if at_once:
             wanted = wanted.model_copy(update={"at_once": tuple(at_once)})
         return list(await find(name)(wanted))
