@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
@@ -70,8 +70,10 @@ def _settings_page() -> Iterator[str]:
 def _default(value: object) -> str:
     if value is PydanticUndefined:
         return "required, or made at start"
-    if value is None or isinstance(value, SecretStr):
+    if value is None or value == () or isinstance(value, SecretStr):
         return "none"
+    if isinstance(value, tuple):
+        return f"`{', '.join(f'{one:g}' for one in cast('tuple[float, ...]', value))}`"
     return f"`{value}`"
 
 

@@ -100,7 +100,8 @@ def _delivering(
     settings: Settings, *, sessions: Sessions, sender: Sender, news: News
 ) -> Delivering:
     seals = read_sealing(settings.sealing_key_file)
-    depot = Depot(attempting=Attempting(sender=sender, opener=seals, clock=now), clock=now)
+    attempting = Attempting(sender=sender, opener=seals, clock=now)
+    depot = Depot(attempting=attempting, clock=now, schedule=settings.webhook_schedule())
     return Delivering(owner=settings.instance_id, sessions=sessions, told=news.bell, depot=depot)
 
 

@@ -10,9 +10,11 @@ from pydantic_settings import NoDecode
 
 from common.security.addresses import ANYWHERE, LOOPBACK, Allowance
 from common.settings import ServiceSettings
+from gateway.domain.delivering import RETRIES, Schedule
 
 PLACE: Final = re.compile(r"(?P<host>\*|\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?P<port>[0-9]{1,5})")
 MAX_PORT: Final = 65_535
+DAY: Final = 86_400  # seconds
 PROXMOX: Final = (ANYWHERE, 8006)  # where its API is, and nothing that hears webhooks
 USUAL_PORTS: Final = {"nats": 4222, "tls": 4222, "postgresql+asyncpg": 5432}
 
@@ -31,6 +33,8 @@ def _place(text: str) -> str:
 SEVERAL: Final = BeforeValidator(_split)
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, SEVERAL]
 Places = Annotated[tuple[Annotated[str, AfterValidator(_place)], ...], NoDecode, SEVERAL]
+Wait = Annotated[float, Field(gt=0, le=DAY, allow_inf_nan=False)]
+Waits = Annotated[tuple[Wait, ...], NoDecode, SEVERAL, Field(min_length=1, max_length=50)]
 
 
 class Settings(ServiceSettings):
@@ -77,6 +81,16 @@ class Settings(ServiceSettings):
         "the log-service, Proxmox and so on, separated by commas or spaces; `*:port` is any "
         "host. The gateway itself, its database, its bus and port 8006 always are",
     )
+
+    webhook_retry_waits: Waits = Field(
+        default=RETRIES,
+        description="Seconds that a webhook which did not arrive waits before each further "
+        "attempt, give or take a fifth, separated by commas; after the last one it has failed",
+    )
+
+    def webhook_schedule(self) -> Schedule:
+        """Return when a webhook is tried: at once, and then after each wait."""
+        return Schedule(waits=(0, *self.webhook_retry_waits))
 
     def webhook_allowance(self) -> Allowance:
         """Return where webhooks may be sent to."""

@@ -78,3 +78,29 @@ def test_a_database_in_a_file_has_no_port(monkeypatch: pytest.MonkeyPatch, tmp_p
     found = settings(monkeypatch, DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/a.db")
 
     assert {port for _, port in found.webhook_allowance().closed} == {4999, 8006, 8080}
+
+
+def test_what_did_not_arrive_is_tried_by_the_schedule_unless_it_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    minute, hour = 60, 3600
+
+    found = settings(monkeypatch).webhook_schedule()
+    own = settings(monkeypatch, WEBHOOK_RETRY_WAITS="0.5, 10 60,").webhook_schedule()
+
+    assert found.waits == (
+        *(0, 5, 5 * minute, 30 * minute),
+        *(2 * hour, 5 * hour, 10 * hour, 10 * hour),
+    )
+    assert own.waits == (0, 0.5, 10, 60)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5;300", "5 min", "0", "-1", "nan", "inf", "86401", ",", ",".join(["5"] * 51), "[5, 300]"],
+)
+def test_bad_waits_are_refused_by_the_name_of_their_setting(
+    monkeypatch: pytest.MonkeyPatch, text: str
+):
+    with pytest.raises(ValidationError, match="webhook_retry_waits"):
+        settings(monkeypatch, WEBHOOK_RETRY_WAITS=text)

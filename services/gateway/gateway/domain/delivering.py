@@ -17,6 +17,7 @@ from typing import Final
 
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 
+RETRIES: Final = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0)  # seconds before each
 KEPT_OF_ANSWER: Final = 1024  # bytes
 LONGEST_WISH: Final = timedelta(hours=1)  # what an endpoint may ask us to wait at most
 HELD_UP: Final = timedelta(minutes=15)  # what an event waits for the former at most, in order
@@ -29,7 +30,7 @@ BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAI
 class Schedule:
     """When attempts are made. ``waits``: before each, in seconds; ``jitter``: part of a wait."""
 
-    waits: Sequence[float] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
+    waits: Sequence[float] = (0, *RETRIES)
     jitter: float = 0.2
 
     def wait(self, tries: int, *, chance: float) -> timedelta | None:
