@@ -1,7 +1,7 @@
 """The gateway that tests of whole processes share."""
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,14 @@ from tests.servers import NatsServer
 
 
 @pytest.fixture
+def more_settings() -> Mapping[str, str]:
+    """What a module wants to be different."""
+    return {}
+
+
+@pytest.fixture
 async def gateway(
-    nats_server: NatsServer, database_url: str, tmp_path: Path
+    nats_server: NatsServer, database_url: str, tmp_path: Path, more_settings: Mapping[str, str]
 ) -> AsyncGenerator[Gateway]:
     games = tmp_path / "games" / "blocks"
     games.mkdir(parents=True)
@@ -36,6 +42,7 @@ async def gateway(
             "SPAWNYARD_GAMES_DIR": str(games.parent),
             "SPAWNYARD_RECONCILE_EVERY": "0.5",
             "SPAWNYARD_QUIET_AFTER": "2",
+            **more_settings,
         },
         port=port,
         log=tmp_path / "gateway.log",

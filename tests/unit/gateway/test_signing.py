@@ -1,25 +1,17 @@
 """Signatures: those of Standard Webhooks 1.0.0, as verifiers of other hands understand them."""
 
 import base64
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import standardwebhooks
-import svix.webhooks
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from standardwebhooks.webhooks import WebhookVerificationError as NotByTheStandard
-from svix.webhooks import WebhookVerificationError as NotBySvix
 
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
+from tests.signatures import REFUSALS, VERIFIERS, verified_by_ed25519
 
 ID = "evt_01j0000000000000000000000a"
 BODY = '{"type":"server.ready","data":{"server":{"name":"bücher ✓"}}}'.encode()
-VERIFIERS = [standardwebhooks.Webhook, svix.webhooks.Webhook]
-REFUSALS = (NotByTheStandard, NotBySvix)
 
 
 def signed(*keys: SigningKey, at: datetime | None = None) -> dict[str, str]:
@@ -28,22 +20,6 @@ def signed(*keys: SigningKey, at: datetime | None = None) -> dict[str, str]:
 
 def hmac_key() -> SigningKey:
     return SigningKey.fresh(Scheme.HMAC)
-
-
-def verified_by_ed25519(shown: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Verify as a receiver would who knows the specification and the public key alone."""
-    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
-    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    for signature in headers["webhook-signature"].split(" "):
-        scheme, _, text = signature.partition(",")
-        if scheme != "v1a":
-            continue
-        try:
-            public.verify(base64.b64decode(text), content)
-        except InvalidSignature:
-            continue
-        return True
-    return False
 
 
 @pytest.mark.parametrize("verifier", VERIFIERS)

@@ -22,6 +22,7 @@ from gateway.api.pages import Limit, OfServer
 from gateway.domain.admission import NotAuthenticated
 from gateway.domain.errors import EventTypeNotFound
 from gateway.domain.publicity import envelope
+from gateway.domain.subscription import as_told
 from gateway.handlers import public_events, users
 from gateway.ports.public_events import Sought
 
@@ -92,7 +93,7 @@ def door(
 Here = Annotated[Door, Depends(door)]
 
 
-@router.get("")
+@router.get("", response_model_exclude_none=True)  # what is told looks the same everywhere
 async def list_events(
     here: Here,
     after: Position = 0,
@@ -131,7 +132,7 @@ async def follow_events(
     sought = replace(here.sought, after=since)
     with suppress(NotAuthenticated):  # the answer has begun: all that is left is to end it
         async for event in public_events.follow(sought, work=work, news=news, check=check):
-            yield ServerSentEvent(id=str(event.position), event=event.type, data=envelope(event))
+            yield ServerSentEvent(id=str(event.position), event=event.type, data=as_told(event))
 
 
 @types.get("")
