@@ -79,8 +79,8 @@ class Inbox:
     def at(self, path: str = "/hook") -> list[Post]:
         return [post for post in self.posts if post.path == path]
 
-    async def has(self, count: int, path: str = "/hook") -> bool:
-        return len(self.at(path)) >= count
+    async def has(self, count: int, path: str | None = None) -> bool:
+        return len(self.at(path) if path else self.posts) >= count
 
     async def has_all(self, ids: Iterable[str], path: str = "/hook") -> bool:
         return set(ids) <= self.times(path).keys()
