@@ -19,7 +19,7 @@ from typing import Final
 from sqlalchemy import exists, or_, select
 
 from common.bell import Bell
-from common.contracts import public_events as public
+from common.contracts import public_data as public
 from common.contracts.base import now
 from common.db.engine import Sessions, database
 from common.db.migrate import migrate
