@@ -16,7 +16,9 @@ import httpcore
 
 from common.security.addresses import Address, Allowance
 from gateway.adapters.guarded_network import GuardedNetwork, direct_network
+from gateway.adapters.kept_connections import KEPT_FOR, KeptConnections
 from gateway.adapters.names import Names, SystemNames, is_ours
+from gateway.domain.delivering import MOST_IN_FLIGHT
 from gateway.domain.target import Target, UrlRefused, target_of
 from gateway.ports.sender import Answer, NotSent, Reason
 
@@ -27,8 +29,6 @@ OUR_HEADERS: Final = frozenset({
     *("upgrade", "expect", "accept-encoding", "proxy-connection", "proxy-authorization", "cookie"),
 })  # fmt: skip
 HINT: Final = 100  # characters of Retry-After
-KEPT: Final = 64  # idle connections
-KEPT_FOR: Final = 4.0  # seconds; many servers let go after 5, and a race with that is a failure
 # What goes wrong on the way: kind of error -> what that is for people. The first that fits.
 KINDS: Final[Mapping[type[Exception], tuple[Reason, str]]] = {
     TimeoutError: (Reason.TIMEOUT, "No answer came in time."),
@@ -87,28 +87,27 @@ class GuardedSender:
     ) -> None:
         self._allowance = allowance
         self._limits = limits or Limits()
-        # Two, for one of them may connect to less than the other.
-        self._pools = {
-            encrypted: httpcore.AsyncConnectionPool(
-                ssl_context=outside.trust,
-                max_connections=None,  # whoever hangs takes no connection from anybody else
-                max_keepalive_connections=KEPT,
-                keepalive_expiry=KEPT_FOR,
-                network_backend=GuardedNetwork(
-                    allowance=allowance,
-                    encrypted=encrypted,
-                    names=outside.names,
-                    network=outside.network,
-                    ours=outside.ours,
-                ),
-            )
-            for encrypted in (True, False)
-        }
+        self._outside = outside
+        self._kept = KeptConnections(self._pool)
+
+    def _pool(self, encrypted: bool) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._outside.trust,
+            max_connections=None,  # whoever hangs takes no connection from anybody else
+            max_keepalive_connections=MOST_IN_FLIGHT,
+            keepalive_expiry=KEPT_FOR,
+            network_backend=GuardedNetwork(
+                allowance=self._allowance,
+                encrypted=encrypted,
+                names=self._outside.names,
+                network=self._outside.network,
+                ours=self._outside.ours,
+            ),
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._kept.aclose()
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send once, and return whatever is answered. Raises ``NotSent``."""
@@ -118,11 +117,12 @@ class GuardedSender:
         except UrlRefused as refusal:
             raise NotSent(Reason.REFUSED, refusal.detail) from None
         request = self._request(target, headers, body)
-        response = await self._head(request, encrypted=target.encrypted)
-        try:
-            beginning = await self._beginning(response, until=began + self._limits.total)
-        finally:
-            await response.aclose()  # with the connection, unless the body came to its end
+        async with self._kept.to(target) as pool:
+            response = await self._head(request, pool)
+            try:
+                beginning = await self._beginning(response, until=began + self._limits.total)
+            finally:
+                await response.aclose()  # with the connection, unless the body came to its end
         return Answer(
             status=response.status,
             retry_after=_header(response, b"retry-after"),
@@ -151,10 +151,12 @@ class GuardedSender:
             extensions={"timeout": {"connect": self._limits.connect}},
         )
 
-    async def _head(self, request: httpcore.Request, *, encrypted: bool) -> httpcore.Response:
+    async def _head(
+        self, request: httpcore.Request, pool: httpcore.AsyncConnectionPool
+    ) -> httpcore.Response:
         try:
             async with asyncio.timeout(self._limits.head):
-                return await self._pools[encrypted].handle_async_request(request)
+                return await pool.handle_async_request(request)
         except TROUBLES as error:
             raise _not_sent(error) from None
 

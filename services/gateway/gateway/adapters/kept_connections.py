@@ -1,0 +1,69 @@
+"""Connections kept for the next delivery: a pool of its own for each origin, while it is in use.
+
+A single pool of the library's asks each connection that it holds about itself at each request, and
+counts busy ones as kept too: with a hundred origins that costs more than sending does.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+import httpcore
+
+from gateway.domain.target import Target
+
+KEPT: Final = 128  # origins nobody is asked at; of each as many connections as were in use at once
+KEPT_FOR: Final = 4.0  # seconds; many servers let go after 5, and a race with that is a failure
+
+Origin = tuple[bool, str, int]
+
+
+@dataclass(slots=True)
+class _Room:
+    pool: httpcore.AsyncConnectionPool
+    users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConnections:
+    """Gives pools to connect by. ``make``: a new one, for TLS or not, that keeps its idle ones."""
+
+    make: Callable[[bool], httpcore.AsyncConnectionPool]
+    _rooms: dict[Origin, _Room] = field(default_factory=dict[Origin, _Room])
+    # Those in no use, the longest first, and since when.
+    _unused: OrderedDict[Origin, float] = field(default_factory=OrderedDict[Origin, float])
+
+    @asynccontextmanager
+    async def to(self, target: Target) -> AsyncGenerator[httpcore.AsyncConnectionPool]:
+        """Give a pool for as long as the block lasts; what is old elsewhere is closed."""
+        origin = (target.encrypted, target.host, target.port)
+        room = self._rooms.get(origin)
+        if room is None:
+            room = self._rooms[origin] = _Room(self.make(target.encrypted))
+        self._unused.pop(origin, None)
+        room.users += 1
+        try:
+            await self._close_old()
+            yield room.pool
+        finally:
+            room.users -= 1
+            if not room.users:
+                self._unused[origin] = monotonic()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        self._unused.clear()
+        while self._rooms:
+            _, room = self._rooms.popitem()
+            await room.pool.aclose()
+
+    async def _close_old(self) -> None:
+        while self._unused:
+            origin, since = next(iter(self._unused.items()))
+            if len(self._unused) <= KEPT and monotonic() - since <= KEPT_FOR:
+                return
+            del self._unused[origin]
+            await self._rooms.pop(origin).pool.aclose()
