@@ -73,6 +73,7 @@ class Behaviour:
             await tx.public_events.number(limit=9)
 
         async with work() as tx:
+            everything = await tx.public_events.find(sought())
             for query, positions in (
                 (sought(), [1, 2, 3]),
                 (sought(limit=2), [1, 2]),
@@ -84,6 +85,9 @@ class Behaviour:
             ):
                 found = await tx.public_events.find(query)
                 assert [event.position for event in found] == positions
+                assert all(query.is_met_by(event) for event in found)
+                met = [event for event in everything if query.is_met_by(event)]
+                assert query.limit < len(met) or met == found
 
     async def test_many_writers_and_numberers_leave_no_gap(self, work: AnyUnitOfWork) -> None:
         async def write(subject: str) -> None:

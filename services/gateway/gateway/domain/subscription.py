@@ -34,12 +34,13 @@ def wants(endpoint: Endpoint, event: Published, told: Mapping[str, Any]) -> bool
     return (
         event.subject_id != endpoint.id
         and may_have(endpoint, event)
-        and (not endpoint.types or any(_is_of(event.type, wanted) for wanted in endpoint.types))
+        and (not endpoint.types or any(is_of(event.type, wanted) for wanted in endpoint.types))
         and holds(endpoint.filter, told)
     )
 
 
-def _is_of(type: str, wanted: str) -> bool:
+def is_of(type: str, wanted: str) -> bool:
+    """Tell whether a type is the one wanted, or begins as it says (``server.*``)."""
     if wanted.endswith(ALL_OF):
         return type.startswith(wanted.removesuffix("*"))
     return type == wanted

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
+from time import monotonic
 from typing import Final
 
 from common.bell import Bell
 from gateway.domain.publicity import Published
+from gateway.handlers.recent_events import RecentEvents
 from gateway.ports.public_events import Sought
 from gateway.ports.work import UnitOfWork
 
 PATIENCE: Final = 1.0  # seconds between two looks: another copy of the gateway rings no bell here
+BELIEVED: Final = 1.0  # seconds: who was allowed to listen may hear what comes so soon after
+PATROL: Final = 5.0  # seconds; while there is nothing to hear
 AT_ONCE: Final = 200
 
 
@@ -18,6 +23,7 @@ class News:
     """Wakes those who follow events when there are some; closed, it lets them go."""
 
     bell: Bell = field(default_factory=Bell)
+    recent: RecentEvents = field(default_factory=RecentEvents)
     is_closed: bool = False
 
     def close(self) -> None:
@@ -43,15 +49,33 @@ async def follow(
 ) -> AsyncGenerator[Published]:
     """Tell events as they come, until there is no news any more.
 
-    ``check`` raises when nobody may listen any longer.
+    ``check`` raises when nobody may listen any longer; it is asked again before anything is told
+    that it was not asked about for a second.
     """
     listener = news.bell.listener()
+    checked = -inf
     while not news.is_closed:
-        await check()
-        found = await events_after(replace(sought, limit=AT_ONCE), work=work)
+        found, seen = await _next(sought, work=work, recent=news.recent, bell=news.bell)
+        if monotonic() - checked >= (BELIEVED if found else PATROL):
+            await check()
+            checked = monotonic()
         for event in found:
             yield event
-        if found:
-            sought = replace(sought, after=found[-1].position)
-        else:
+        if seen == sought.after:
             await listener.wait(PATIENCE)
+        sought = replace(sought, after=seen)
+
+
+async def _next(
+    sought: Sought, *, work: UnitOfWork, recent: RecentEvents, bell: Bell
+) -> tuple[Sequence[Published], int]:
+    """Return some of what is sought, and up to which position that is all."""
+    await recent.refresh(bell, work=work)
+    end = max(recent.end, sought.after)  # before reading: what is read then holds all up to it
+    found = recent.after(sought)
+    if found is not None:
+        return found, end
+    found = await events_after(replace(sought, limit=AT_ONCE), work=work)
+    if len(found) < AT_ONCE:
+        return found, max(end, found[-1].position if found else end)
+    return found, found[-1].position

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.publicity import Notice, Published
+from gateway.domain.subscription import is_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,15 @@ class Sought:
     types: tuple[str, ...] = ()
     subject_id: str | None = None
     newest: bool = False
+
+    def is_met_by(self, event: Published) -> bool:
+        """Tell whether an event, wherever it is, is one of those."""
+        return (
+            event.only_for is None
+            and self.owner_id in (None, event.owner_id)
+            and self.subject_id in (None, event.subject_id)
+            and (not self.types or any(is_of(event.type, wanted) for wanted in self.types))
+        )
 
 
 class PublicEvents(Protocol):
