@@ -14,6 +14,7 @@ from yard_cli.commands import (
     doctor,
     events,
     games,
+    labels,
     lifecycle,
     operations,
     orphans,
@@ -23,6 +24,7 @@ from yard_cli.commands import (
     stack,
     status,
     templates,
+    webhooks,
 )
 from yard_cli.failure import Failure
 from yard_cli.render import show_failure
@@ -52,11 +54,13 @@ PANELS: Final[Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]] = {
         "update": lifecycle.update,
         "resize": lifecycle.resize,
         "rename": lifecycle.rename,
+        "label": labels.label,
         "delete": lifecycle.delete,
     },
     "What is being done": {
         "operations": operations.operations,
         "events": events.events,
+        "webhooks": webhooks.app,
         "logs": operations.logs,
         "cancel": operations.cancel,
     },

@@ -1,6 +1,6 @@
 """The gateway's API, call by call."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -53,9 +53,9 @@ class Gateway:
         answer = await self.wire.call("POST", "/v1/deployments", body=wanted, headers=once(key))
         return read(Operation, answer)
 
-    async def servers(self) -> list[Server]:
-        """List the servers."""
-        return await self.wire.pages(Server, "/v1/servers")
+    async def servers(self, *, labels: Sequence[str] = ()) -> list[Server]:
+        """List the servers; ``labels``: KEY=VALUE, all of which must hold."""
+        return await self.wire.pages(Server, "/v1/servers", query={"label": list(labels)})
 
     async def server(self, id: str) -> Server:
         """Return one server."""
@@ -78,6 +78,11 @@ class Gateway:
             "PATCH", f"/v1/servers/{server_id}", body=wanted, headers=once(key)
         )
         return read(Operation, answer)
+
+    async def label(self, server_id: str, labels: Mapping[str, str]) -> Server:
+        """Give a server these labels, in the place of those it had."""
+        answer = await self.wire.call("PUT", f"/v1/servers/{server_id}/labels", body=labels)
+        return read(Server, answer)
 
     async def delete(self, server_id: str) -> Operation:
         """Ask for a server to be removed."""

@@ -15,7 +15,7 @@ GONE: Final = frozenset({"deleted", "failed"})
 
 async def server_called(gateway: Gateway, word: str) -> str:
     """Return the id of the one server that ``word`` means: its name, or a beginning of its id."""
-    word = _tidy(word)
+    word = tidy(word)
     if WHOLE_ID.fullmatch(word):
         return word
     found = _servers_called(await gateway.servers(), word)
@@ -24,7 +24,7 @@ async def server_called(gateway: Gateway, word: str) -> str:
 
 async def operation_called(gateway: Gateway, word: str | None) -> str:
     """Return the id of the operation meant; of a server's, or of all, it is the newest."""
-    word = _tidy(word or "")
+    word = tidy(word or "")
     if WHOLE_ID.fullmatch(word) and word.startswith("op_"):
         return word
     operations = await gateway.operations()  # newest first
@@ -41,7 +41,7 @@ async def operation_called(gateway: Gateway, word: str | None) -> str:
 
 async def template_called(gateway: Gateway, word: str) -> str:
     """Return the id of the one template that ``word`` means: its game, or a beginning of its id."""
-    word, templates = _tidy(word), await gateway.templates()
+    word, templates = tidy(word), await gateway.templates()
     of_game = [template.id for template in templates if template.game == word]
     return _the_one(of_game or _beginning(templates, word), word, kind="template")
 
@@ -66,6 +66,6 @@ def _the_one(found: Sequence[str], word: str, *, kind: str) -> str:
     raise Failure(f"{word!r} may be any of {len(found)} {kind}s", listed, details=found)
 
 
-def _tidy(word: str) -> str:
+def tidy(word: str) -> str:
     """Take an id as a narrow table shows it, cut short, or in capitals."""
     return word.strip().rstrip("\N{HORIZONTAL ELLIPSIS}").lower()

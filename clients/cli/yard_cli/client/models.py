@@ -77,6 +77,7 @@ class Server(Answer, frozen=True):
     versions: dict[str, str] | None = None
     players: int | None = None
     max_players: int | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
     operation_id: str | None = None
     created_at: AwareDatetime | None = None
 

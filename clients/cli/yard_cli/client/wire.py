@@ -53,13 +53,15 @@ class Wire:
             response = await sent(_bearer(await self.session.token_instead_of(token)))
         return check(response)
 
-    async def pages(self, kind: type[A], path: str, *, pages: int = 50) -> list[A]:
+    async def pages(
+        self, kind: type[A], path: str, *, pages: int = 50, query: Query | None = None
+    ) -> list[A]:
         """Return a whole list, or its first ``pages``."""
         found: list[A] = []
         after: str | None = None
         for _ in range(pages):
-            query = {"limit": "100", **({"after": after} if after else {})}
-            page = read(Page, await self.call("GET", path, query=query))
+            wanted = {"limit": "100", **(query or {}), **({"after": after} if after else {})}
+            page = read(Page, await self.call("GET", path, query=wanted))
             found += [understood(kind, item) for item in page.items]
             after = page.next_cursor
             if after is None:

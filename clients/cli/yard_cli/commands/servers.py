@@ -10,6 +10,7 @@ from yard_cli.client.api import Gateway
 from yard_cli.client.models import Operation, Server
 from yard_cli.commands import options
 from yard_cli.commands.asked import Manner, ask
+from yard_cli.commands.labels import pairs_of
 from yard_cli.commands.target import with_gateway
 from yard_cli.commands.values import settings_for, typed
 from yard_cli.render import show_json, show_table
@@ -24,6 +25,10 @@ def deploy(  # noqa: PLR0913, PLR0917  each is an option of the command
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="A setting; see: ./yard games GAME."),
     ] = None,
     files: options.SetFiles = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY=VALUE", help="What to call it by; yard label."),
+    ] = None,
     keep_on_failure: Annotated[
         bool, typer.Option("--keep-on-failure", help="Keep the VM if it fails, to look into it.")
     ] = False,
@@ -36,6 +41,8 @@ def deploy(  # noqa: PLR0913, PLR0917  each is an option of the command
     given = {"name": name, "plan": plan}
     wanted: dict[str, JsonValue] = {key: value for key, value in given.items() if value is not None}
     wanted |= {"game": game, "keep_on_failure": keep_on_failure}
+    if labels:
+        wanted["labels"] = dict(pairs_of(labels))
     pairs = typed(settings or (), files or ())
 
     async def request(gateway: Gateway) -> Operation:
@@ -52,10 +59,17 @@ def _way_in(server: Server) -> str:
 
 
 def servers(
-    url: options.Url = None, data: options.Data = None, as_json: options.Json = False
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", metavar="KEY=VALUE", help="Only those with this label."),
+    ] = None,
+    url: options.Url = None,
+    data: options.Data = None,
+    as_json: options.Json = False,
 ) -> None:
     """List your servers."""
-    found = with_gateway(url, data, Gateway.servers)
+    pairs_of(labels or ())
+    found = with_gateway(url, data, lambda gateway: gateway.servers(labels=labels or ()))
     if as_json:
         show_json(found)
         return

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from yard_cli.client.api import Gateway, gateway
 from yard_cli.client.credentials import Account, Credentials
+from yard_cli.client.webhook_lookup import webhook_called
+from yard_cli.client.webhooks import Webhook, Webhooks
 from yard_cli.failure import Failure
 from yard_cli.interrupts import run
 from yard_cli.settings import CliSettings
@@ -84,3 +86,19 @@ def with_gateway(url: str | None, data: Path | None, do: Callable[[Gateway], Awa
             return await do(gateway)
 
     return run(done())
+
+
+def with_webhooks(url: str | None, data: Path | None, do: Callable[[Webhooks], Awaitable[T]]) -> T:
+    """Return what ``do`` returns, done to the webhooks of the gateway a command speaks to."""
+    return with_gateway(url, data, lambda gateway: do(Webhooks(gateway.wire)))
+
+
+def with_webhook(
+    url: str | None, data: Path | None, word: str, do: Callable[[Webhooks, Webhook], Awaitable[T]]
+) -> T:
+    """Return what ``do`` returns, done to the webhook that ``word`` means."""
+
+    async def done(webhooks: Webhooks) -> T:
+        return await do(webhooks, await webhook_called(webhooks, word))
+
+    return with_webhooks(url, data, done)
