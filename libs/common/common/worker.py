@@ -17,6 +17,7 @@ from common.db.engine import Sessions
 from common.db.leases import Lease, LeaseLost, SqlLeases
 from common.db.outage import DatabaseAway, outages_named
 from common.metrics import WORKING
+from common.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,11 @@ class Worker:
     work: Callable[[str, Lease], Awaitable[None]]
     concurrency: int = 16
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+    _releasing: Together[Lease, None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have those that end at the same time give their leases back together."""
+        self._releasing = Together(self._release_all)
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished goes back for another copy to take."""
@@ -65,10 +71,9 @@ class Worker:
             return
         with outages_named():
             due = await self.find_due(free)
-        for thing in due:
-            lease = None if thing in self._running else await self._take(thing)
-            if lease is not None:
-                self._start(thing, lease)
+        wanted = [thing for thing in due if thing not in self._running]
+        for lease in await self._take(wanted) if wanted else ():
+            self._start(lease.subject_id, lease)
 
     def _start(self, id: str, lease: Lease) -> None:
         task = asyncio.create_task(self._work(id, lease), name=f"{self.name} {id}")
@@ -101,10 +106,10 @@ class Worker:
             await asyncio.gather(work, keep, return_exceptions=True)
             await self._release(lease)
 
-    async def _take(self, id: str) -> Lease | None:
+    async def _take(self, ids: Sequence[str]) -> Sequence[Lease]:
         with outages_named():
             async with self.sessions.begin() as session:
-                return await SqlLeases(session).take(id, owner=self.owner, seconds=LEASE)
+                return await SqlLeases(session).take_all(ids, owner=self.owner, seconds=LEASE)
 
     async def _keep(self, lease: Lease) -> None:
         """Renew until the lease is lost, or was not renewed until shortly before it runs out."""
@@ -126,9 +131,12 @@ class Worker:
 
     async def _release(self, lease: Lease) -> None:
         try:
-            async with self.sessions.begin() as session:
-                await SqlLeases(session).release(lease)
-        except LeaseLost:
-            pass
+            await self._releasing(lease)
         except Exception:
             log.exception("lease not released", extra={"worker": self.name})
+
+    async def _release_all(self, those: Sequence[Lease]) -> Sequence[None]:
+        with outages_named():
+            async with self.sessions.begin() as session:
+                await SqlLeases(session).release_all(those)
+        return [None] * len(those)

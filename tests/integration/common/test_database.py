@@ -165,6 +165,37 @@ class TestLeases:
         async with sessions.begin() as session:
             assert await SqlLeases(session).take("x", owner="b", seconds=30) is not None
 
+    async def test_of_several_those_are_taken_that_are_free(self, sessions: Sessions) -> None:
+        async with sessions.begin() as session:
+            await SqlLeases(session).take("b", owner="other", seconds=30)
+            [old] = await SqlLeases(session).take_all(["d"], owner="other", seconds=-1)
+
+        async with sessions.begin() as session:
+            found = await SqlLeases(session).take_all(["d", "b", "a", "c"], owner="me", seconds=30)
+
+        assert [(one.subject_id, one.token) for one in found] == [("d", 2), ("a", 1), ("c", 1)]
+        async with sessions.begin() as session:
+            assert await SqlLeases(session).still_held([old, *found]) == frozenset(found)
+            await SqlLeases(session).release_all([old, *found[1:]])
+        async with sessions.begin() as session:
+            again = await SqlLeases(session).take_all(["a", "b", "c", "d"], owner="x", seconds=9)
+        assert [one.subject_id for one in again] == ["a", "c"]
+
+    async def test_copies_that_take_several_at_once_share_them_out(
+        self, sessions: Sessions
+    ) -> None:
+        names = [f"srv_{number}" for number in range(20)]
+
+        async def take(owner: str, *, backwards: bool) -> list[str]:
+            async with sessions.begin() as session:
+                wanted = names[::-1] if backwards else names
+                found = await SqlLeases(session).take_all(wanted, owner=owner, seconds=30)
+                return [one.subject_id for one in found]
+
+        taken = await asyncio.gather(*(take(f"copy{n}", backwards=n % 2 > 0) for n in range(6)))
+
+        assert sorted(name for each in taken for name in each) == sorted(names)
+
     async def test_what_goes_on_for_ever_is_found_unless_somebody_does_it(
         self, sessions: Sessions
     ) -> None:

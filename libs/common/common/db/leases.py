@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Select,
     String,
     Table,
     literal,
@@ -25,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.db.clock import database_now
 from common.db.engine import Sessions
 from common.db.mailbox import metadata
-from common.db.upsert import add_if_absent
+from common.db.upsert import add_all_if_absent, add_if_absent
 
 leases: Final = Table(
     "leases",
@@ -87,6 +88,49 @@ class SqlLeases:
         )
         return None if token is None else Lease(subject_id=subject_id, owner=owner, token=token)
 
+    async def take_all(
+        self, subject_ids: Sequence[str], *, owner: str, seconds: float
+    ) -> Sequence[Lease]:
+        """Take the leases of those that nobody holds a living one on, in their order."""
+        wanted = sorted(set(subject_ids))  # in one order everywhere, or two would block each other
+        blank = {"owner": "", "token": 0, "expires_at": 0.0}
+        await add_all_if_absent(
+            self._session, leases, [{"subject_id": one, **blank} for one in wanted]
+        )
+        free = _held(wanted).where(leases.c.expires_at < database_now())
+        rows = await self._session.execute(
+            update(leases)
+            .where(leases.c.subject_id.in_(free.with_for_update(skip_locked=True)))
+            .values(owner=owner, token=leases.c.token + 1, expires_at=database_now() + seconds)
+            .returning(leases.c.subject_id, leases.c.token)
+        )
+        tokens = {row.subject_id: row.token for row in rows}
+        return [
+            Lease(subject_id=one, owner=owner, token=tokens.pop(one))
+            for one in subject_ids
+            if one in tokens
+        ]
+
+    async def release_all(self, those: Sequence[Lease]) -> None:
+        """Give them back; one that is somebody else's by now stays so."""
+        held = await self.still_held(those)
+        mine = [lease.subject_id for lease in held]
+        await self._session.execute(
+            update(leases)
+            .where(leases.c.subject_id.in_(mine))
+            .values(expires_at=database_now() - 1)
+        )
+
+    async def still_held(self, those: Sequence[Lease]) -> frozenset[Lease]:
+        """Return those whose token is still the newest; holds until commit."""
+        rows = await self._session.execute(
+            _held([lease.subject_id for lease in those])
+            .add_columns(leases.c.token)
+            .with_for_update()
+        )
+        tokens = {row.subject_id: row.token for row in rows}
+        return frozenset(one for one in those if tokens.get(one.subject_id) == one.token)
+
     async def renew(self, lease: Lease, *, seconds: float) -> None:
         """Keep it for longer. Raises ``LeaseLost``."""
         await self._set_expiry(lease, seconds=seconds)
@@ -112,3 +156,12 @@ class SqlLeases:
         )
         if kept is None:
             raise LeaseLost(lease.subject_id)
+
+
+def _held(subject_ids: Sequence[str]) -> Select[tuple[str]]:
+    """Select them in the order of their names, in which all lock them."""
+    return (
+        select(leases.c.subject_id)
+        .where(leases.c.subject_id.in_(subject_ids))
+        .order_by(leases.c.subject_id)
+    )
