@@ -37,6 +37,9 @@ class FakeDeliveries:
     async def hold(self, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[Delivery]:
         return [row for row in self._of(endpoint_id) if row.event_id in event_ids]
 
+    async def hold_all(self, keys: Sequence[Key]) -> Sequence[Delivery]:
+        return [self.rows[key] for key in sorted(keys) if key in self.rows]
+
     async def save(self, *deliveries: Delivery) -> None:
         for row in deliveries:
             if (row.endpoint_id, row.event_id) in self.rows:

@@ -21,6 +21,12 @@ class FakeEndpoints:
     async def hold(self, id: str) -> Endpoint | None:
         return self.rows.get(id)
 
+    async def among(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        return [self.rows[name] for name in ids if name in self.rows]
+
+    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        return await self.among(sorted(ids))
+
     async def save(self, endpoint: Endpoint) -> None:
         if endpoint.id in self.rows:
             self.rows[endpoint.id] = endpoint

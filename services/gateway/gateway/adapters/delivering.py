@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -12,11 +11,11 @@ from common import logging as bound
 from common.bell import Bell
 from common.contracts.base import now
 from common.db.engine import Sessions
-from common.db.leases import Lease, SqlLeases
-from common.db.outage import DatabaseAway, outages_named
+from common.db.leases import Lease
+from common.db.outage import DatabaseAway
 from common.worker import Worker
+from gateway.adapters.shared_desk import Fenced, SharedDesk
 from gateway.adapters.sql.due import endpoints_due
-from gateway.adapters.sql.work import SqlWork
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.ports.deliveries import Rooms
@@ -30,25 +29,6 @@ BATCH: Final = 500
 BREATH: Final = 0.2  # seconds between two batches: others want the database too
 
 
-@dataclass(frozen=True, slots=True)
-class _Fenced:
-    """Transactions that fail when the lease is somebody else's by now, and ring no bell."""
-
-    sessions: Sessions
-    lease: Lease
-
-    def __call__(self) -> AbstractAsyncContextManager[SqlWork]:
-        """Open one. Raises ``LeaseLost``, ``DatabaseAway``."""
-        return self._open()
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncGenerator[SqlWork]:
-        with outages_named():
-            async with self.sessions.begin() as session:
-                await SqlLeases(session).check(self.lease)
-                yield SqlWork(session)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivering:
     """Delivers for ever. ``told`` rings when there are new events to deliver."""
@@ -59,12 +39,20 @@ class Delivering:
     depot: Depot
     # Of its own: the worker rings it too, and nobody who follows events wants to hear of that.
     bell: Bell = field(default_factory=Bell)
+    desk: SharedDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the desk."""
+        object.__setattr__(self, "desk", SharedDesk(self.sessions, self.depot))
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._pass_on())
-            loops.create_task(self._worker().run())
+        try:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(self._pass_on())
+                loops.create_task(self._worker().run())
+        finally:
+            await self.desk.aclose()
 
     def _worker(self) -> Worker:
         return Worker(
@@ -92,7 +80,12 @@ class Delivering:
 
     async def _deliver(self, endpoint_id: str, lease: Lease) -> None:
         with bound.bind(endpoint_id=endpoint_id):
-            await deliver(endpoint_id, rooms=_Fenced(self.sessions, lease), depot=self.depot)
+            await deliver(
+                endpoint_id,
+                rooms=Fenced(self.sessions, lease),
+                depot=self.depot,
+                desk=self.desk.under(lease),
+            )
 
 
 async def keep_forgetting_events(*, rooms: Rooms) -> None:

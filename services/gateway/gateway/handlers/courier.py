@@ -6,28 +6,28 @@ What is sent and not yet written down when the process dies is sent again, under
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.domain.delivering import HELD_UP, MOST_IN_FLIGHT, Outcome
-from gateway.domain.delivery import Delivery, DeliveryState
+from gateway.domain.delivering import MOST_IN_FLIGHT, Outcome
 from gateway.domain.endpoint import Endpoint
 from gateway.handlers.attempts import Parcel
 from gateway.handlers.depot import Depot
-from gateway.handlers.outcomes import record
-from gateway.ports.deliveries import Due, Room, Rooms
+from gateway.handlers.desk import Desk, DeskOfOne, Question
+from gateway.ports.deliveries import Rooms
 
-BATCH: Final = 50  # deliveries read at a time
 FRESH: Final = timedelta(seconds=1)  # what was read is believed so long: an endpoint may be gone
 WRITTEN: Final = 20  # successes written down at once, at most …
 SOON: Final = timedelta(milliseconds=100)  # … and how long the first of them waits for it
 SHORT: Final = timedelta(seconds=1)  # a pause that is waited for here; longer ones elsewhere
 
 
-async def deliver(endpoint_id: str, *, rooms: Rooms, depot: Depot) -> None:
-    """Deliver what is due to an endpoint; ``rooms`` open under its lease."""
-    await _Courier(endpoint_id, depot, rooms).run()
+async def deliver(
+    endpoint_id: str, *, rooms: Rooms, depot: Depot, desk: Desk | None = None
+) -> None:
+    """Deliver what is due to an endpoint; ``rooms``, and a ``desk``, open under its lease."""
+    await _Courier(endpoint_id, depot, desk or DeskOfOne(rooms, depot)).run()
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Courier:
 
     id: str
     depot: Depot
-    rooms: Rooms
+    desk: Desk
     endpoint: Endpoint | None = None
     parcels: deque[Parcel] = field(default_factory=deque[Parcel])
     read_at: datetime | None = None
@@ -85,34 +85,11 @@ class _Courier:
     async def _look(self) -> None:
         """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
         self.parcels.clear()
-        async with self.rooms() as room:
-            self.endpoint = await room.endpoints.find(self.id)
-            self.saw_all = True
-            if self.endpoint is not None and self.endpoint.enabled:
-                await self._read(room, self.endpoint)
+        in_hand = frozenset([*self.running.values(), *(one.event_id for one in self.ended)])
+        seen = await self.desk.look(Question(endpoint_id=self.id, but=in_hand))
+        self.endpoint, self.saw_all = seen.endpoint, seen.is_all
+        self.parcels.extend(seen.parcels)
         self.read_at = self.depot.clock()
-
-    async def _read(self, room: Room, endpoint: Endpoint) -> None:
-        at = self.depot.clock()
-        due = await room.deliveries.due(
-            Due(
-                endpoint_id=endpoint.id,
-                at=at,
-                limit=BATCH,
-                but=frozenset([*self.running.values(), *(one.event_id for one in self.ended)]),
-                in_order=endpoint.in_order,
-                held_since=at - HELD_UP,
-            )
-        )
-        self.saw_all = len(due) < BATCH and not endpoint.in_order
-        found = await room.public_events.among([row.event_id for row in due])
-        events = {event.id: event for event in found}
-        self.parcels.extend(
-            Parcel(delivery=row, event=events[row.event_id])
-            for row in due
-            if row.event_id in events
-        )
-        await _call_off(room, [row for row in due if row.event_id not in events], at=at)
 
     def _begin(self) -> None:
         """Begin attempts, as many as the endpoint bears and the time allows."""
@@ -131,14 +108,10 @@ class _Courier:
         if self.endpoint is None:
             return None
         async with self.depot.places_for(self.endpoint):
-            endpoint = self.endpoint if self._is_fresh() else await self._endpoint_now()
+            endpoint = self.endpoint if self._is_fresh() else await self.desk.find(self.id)
             if endpoint is None or not endpoint.enabled:
                 return None
             return await self.depot.attempting.attempt(endpoint, parcel)
-
-    async def _endpoint_now(self) -> Endpoint | None:
-        async with self.rooms() as room:
-            return await room.endpoints.find(self.id)
 
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
@@ -151,6 +124,8 @@ class _Courier:
             outcome = task.result()
             if outcome is not None:
                 self.ended.append(outcome)
+                if outcome.is_gone:  # and all that waits is called off when that is written down
+                    self.parcels.clear()
                 self.depot.pause(self.id, until=outcome.ended + outcome.pause)
 
     def _is_to_record(self) -> bool:
@@ -166,14 +141,7 @@ class _Courier:
     async def _record(self) -> None:
         """Write down what is over, and learn what became of the endpoint meanwhile."""
         if self.ended:
-            async with self.rooms() as room:
-                self.endpoint = await record(
-                    room,
-                    self.id,
-                    self.ended,
-                    schedule=self.depot.schedule,
-                    chance=self.depot.chance,
-                )
+            self.endpoint = await self.desk.record(self.id, self.ended)
             self.ended.clear()
         if self.endpoint is None or not self.endpoint.enabled:
             self.parcels.clear()
@@ -185,10 +153,3 @@ class _Courier:
             return False
         await self.depot.sleep(left.total_seconds())
         return True
-
-
-async def _call_off(room: Room, lost: list[Delivery], *, at: datetime) -> None:
-    """Call off deliveries of events that were forgotten: there is nothing left to send."""
-    await room.deliveries.save(
-        *(replace(row, state=DeliveryState.CANCELLED, done_at=at) for row in lost)
-    )

@@ -1,6 +1,6 @@
 """Writes down what came of attempts, and what that means for deliveries and their endpoint."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gateway.domain.delivering import Outcome, Schedule, attempt_of, moved_on
@@ -11,23 +11,21 @@ from gateway.ports.deliveries import Room
 
 async def record(
     room: Room,
-    endpoint_id: str,
-    outcomes: Sequence[Outcome],
+    ended: Mapping[str, Sequence[Outcome]],
     *,
     schedule: Schedule,
     chance: Callable[[], float],
-) -> Endpoint | None:
-    """Write down attempts at one endpoint, and return it as it is then; none: it is gone.
+) -> Mapping[str, Endpoint]:
+    """Write down attempts at endpoints; return those as they are then that are not gone.
 
     Deliveries are read anew: one may have been called off, or asked for again, meanwhile.
     """
-    endpoint = await room.endpoints.hold(endpoint_id)
-    if endpoint is None:
-        return None
-    ordered = sorted(outcomes, key=lambda outcome: outcome.ended)
-    held = await room.deliveries.hold(endpoint_id, [outcome.event_id for outcome in ordered])
-    rows = {row.event_id: row for row in held}
-    known = [(rows[one.event_id], one) for one in ordered if one.event_id in rows]
+    endpoints = {one.id: one for one in await room.endpoints.hold_all(list(ended))}
+    ordered = {name: sorted(ended[name], key=_ended) for name in endpoints}
+    by_key = [((name, one.event_id), one) for name, those in ordered.items() for one in those]
+    held = await room.deliveries.hold_all([key for key, _ in by_key])
+    rows = {(row.endpoint_id, row.event_id): row for row in held}
+    known = [(rows[key], outcome) for key, outcome in by_key if key in rows]
     moved = [
         (row, moved_on(row, outcome, schedule=schedule, chance=chance()), outcome)
         for row, outcome in known
@@ -36,8 +34,13 @@ async def record(
     await room.deliveries.save(*(after for _, after, _ in moved))
     for before, after, outcome in moved:
         if after.state is not before.state and not outcome.is_gone:  # of 410, the end is told
-            await room.public_events.add(*exhausted(endpoint, after, at=outcome.ended))
-    return await _judge(room, endpoint, ordered)
+            told = exhausted(endpoints[after.endpoint_id], after, at=outcome.ended)
+            await room.public_events.add(*told)
+    return {name: await _judge(room, one, ordered[name]) for name, one in endpoints.items()}
+
+
+def _ended(outcome: Outcome) -> datetime:
+    return outcome.ended
 
 
 async def _judge(room: Room, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Endpoint:

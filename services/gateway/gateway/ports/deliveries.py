@@ -65,6 +65,10 @@ class Deliveries(Protocol):
         """Read those that are there, and keep others from changing them."""
         ...
 
+    async def hold_all(self, keys: Sequence[tuple[str, str]]) -> Sequence[Delivery]:
+        """Hold deliveries of several endpoints, by endpoint and event."""
+        ...
+
     async def save(self, *deliveries: Delivery) -> None:
         """Write back what is held."""
         ...

@@ -22,6 +22,14 @@ class Endpoints(Protocol):
         """Read one and keep others from changing it until the transaction ends."""
         ...
 
+    async def among(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Read those that are there."""
+        ...
+
+    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Read those that are there, and keep others from changing them; by id."""
+        ...
+
     async def save(self, endpoint: Endpoint) -> None:
         """Write back one that is held."""
         ...

@@ -47,11 +47,12 @@ class SqlDeliveries:
 
     async def hold(self, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[Delivery]:
         """Read those that are there, and lock them; always in the same order."""
-        query = (
-            select(deliveries)
-            .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.event_id.in_(event_ids))
-            .order_by(deliveries.c.event_id)
-        )
+        return await self.hold_all([(endpoint_id, event_id) for event_id in event_ids])
+
+    async def hold_all(self, keys: Sequence[tuple[str, str]]) -> Sequence[Delivery]:
+        """Hold deliveries of several endpoints."""
+        key = deliveries.c.endpoint_id, deliveries.c.event_id
+        query = select(deliveries).where(tuple_(*key).in_(keys)).order_by(*key)
         return await self._all(query.with_for_update())
 
     async def save(self, *rows: Delivery) -> None:

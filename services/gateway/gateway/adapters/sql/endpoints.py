@@ -32,6 +32,14 @@ class SqlEndpoints:
         """Read one and lock it."""
         return await self._first(_one(id).with_for_update())
 
+    async def among(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Read those that are there."""
+        return await self._all(_several(ids))
+
+    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Read those that are there, and lock them; always in the same order."""
+        return await self._all(_several(ids).with_for_update())
+
     async def save(self, endpoint: Endpoint) -> None:
         """Write back one that is held."""
         statement = update(endpoints).where(endpoints.c.id == endpoint.id)
@@ -72,6 +80,10 @@ class SqlEndpoints:
 
 def _one(id: str) -> Select[Any]:
     return select(endpoints.c.body).where(endpoints.c.id == id)
+
+
+def _several(ids: Sequence[str]) -> Select[Any]:
+    return select(endpoints.c.body).where(endpoints.c.id.in_(ids)).order_by(endpoints.c.id)
 
 
 def _of(owner_id: str | None) -> ColumnElement[bool]:

@@ -1,0 +1,132 @@
+"""Where couriers learn what there is to deliver, and leave what came of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from gateway.domain.delivering import HELD_UP, Outcome
+from gateway.domain.delivery import Delivery, DeliveryState
+from gateway.domain.endpoint import Endpoint
+from gateway.domain.publicity import Published
+from gateway.handlers.attempts import Parcel
+from gateway.handlers.depot import Depot
+from gateway.handlers.outcomes import record
+from gateway.ports.deliveries import Due, Room, Rooms
+
+BATCH: Final = 50  # deliveries of an endpoint, read at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What there is to deliver to an endpoint, ``but`` what is in hand already."""
+
+    endpoint_id: str
+    but: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An endpoint, if it is there, and what is due to it if it is enabled. ``is_all``: of that."""
+
+    endpoint: Endpoint | None
+    parcels: Sequence[Parcel] = ()
+    is_all: bool = True
+
+
+class Desk(Protocol):
+    """What one courier may ask; all of it under its lease. Raises ``DatabaseAway``."""
+
+    async def look(self, question: Question) -> Seen:
+        """Read the endpoint, and what is due."""
+        ...
+
+    async def find(self, endpoint_id: str) -> Endpoint | None:
+        """Read the endpoint alone."""
+        ...
+
+    async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
+        """Write down what came of attempts, and return the endpoint as it is then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOfOne:
+    """A desk with a transaction for each question."""
+
+    rooms: Rooms
+    depot: Depot
+
+    async def look(self, question: Question) -> Seen:
+        """Read the endpoint, and what is due."""
+        async with self.rooms() as room:
+            found = await look(room, [question], at=self.depot.clock())
+        return found[question.endpoint_id]
+
+    async def find(self, endpoint_id: str) -> Endpoint | None:
+        """Read the endpoint alone."""
+        async with self.rooms() as room:
+            return await room.endpoints.find(endpoint_id)
+
+    async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
+        """Write down what came of attempts, and return the endpoint as it is then."""
+        ended = {endpoint_id: outcomes}
+        async with self.rooms() as room:
+            found = await record(
+                room, ended, schedule=self.depot.schedule, chance=self.depot.chance
+            )
+        return found.get(endpoint_id)
+
+
+async def look(room: Room, questions: Iterable[Question], *, at: datetime) -> Mapping[str, Seen]:
+    """Answer questions about different endpoints, by endpoint."""
+    asked = {one.endpoint_id: one for one in questions}
+    found = {one.id: one for one in await room.endpoints.among(list(asked))}
+    due = {
+        name: await room.deliveries.due(_due(endpoint, asked[name], at=at))
+        for name, endpoint in found.items()
+        if endpoint.enabled
+    }
+    events = await _events(room, due.values(), at=at)
+    return {name: _seen(found.get(name), due.get(name, ()), events) for name in asked}
+
+
+def _due(endpoint: Endpoint, question: Question, *, at: datetime) -> Due:
+    return Due(
+        endpoint_id=endpoint.id,
+        at=at,
+        limit=BATCH,
+        but=question.but,
+        in_order=endpoint.in_order,
+        held_since=at - HELD_UP,
+    )
+
+
+async def _events(
+    room: Room, due: Iterable[Sequence[Delivery]], *, at: datetime
+) -> Mapping[str, Published]:
+    """Read the events of deliveries; those whose event was forgotten are called off."""
+    rows = [row for each in due for row in each]
+    if not rows:
+        return {}
+    found = await room.public_events.among(list({row.event_id: None for row in rows}))
+    events = {event.id: event for event in found}
+    lost = [row for row in rows if row.event_id not in events]
+    await room.deliveries.save(
+        *(replace(row, state=DeliveryState.CANCELLED, done_at=at) for row in lost)
+    )
+    return events
+
+
+def _seen(
+    endpoint: Endpoint | None, due: Sequence[Delivery], events: Mapping[str, Published]
+) -> Seen:
+    return Seen(
+        endpoint=endpoint,
+        parcels=[
+            Parcel(delivery=row, event=events[row.event_id])
+            for row in due
+            if row.event_id in events
+        ],
+        is_all=len(due) < BATCH and not (endpoint and endpoint.in_order),
+    )

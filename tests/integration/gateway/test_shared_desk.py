@@ -1,0 +1,137 @@
+"""Many couriers at one desk: each gets its own answer, and who lost the lease none."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from common.bell import Bell
+from common.contracts.base import now
+from common.db.engine import Sessions, database
+from common.db.leases import Lease, LeaseLost, SqlLeases
+from common.db.migrate import migrate
+from common.db.work import UnitOfWork
+from gateway.adapters.shared_desk import SharedDesk
+from gateway.adapters.sql.work import SqlWork
+from gateway.domain.delivering import Outcome
+from gateway.domain.delivery import DeliveryState
+from gateway.domain.publicity import Published
+from gateway.handlers.attempts import Attempting
+from gateway.handlers.depot import Depot
+from gateway.handlers.desk import Question
+from gateway.handlers.fan_out import fan_out
+from tests.fakes.deliveries import FakeSender, OpenSeals
+from tests.integration.gateway.test_sql import MIGRATIONS
+from tests.unit.gateway.post import endpoint, players_changed
+
+pytestmark = pytest.mark.integration
+
+NAMES = tuple(f"whk_{number}" for number in range(7))
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
+    await migrate(database_url, MIGRATIONS)
+    async with database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def work(sessions: Sessions) -> UnitOfWork[SqlWork]:
+    return UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+
+
+@pytest.fixture
+def desk(sessions: Sessions) -> SharedDesk:
+    attempting = Attempting(sender=FakeSender(), opener=OpenSeals(), clock=now)
+    return SharedDesk(sessions, Depot(attempting=attempting, clock=now))
+
+
+@pytest.fixture
+async def events(work: UnitOfWork[SqlWork]) -> Sequence[Published]:
+    """Three events, on their way to each of the endpoints but the last, which is disabled."""
+    async with work() as tx:
+        for name in NAMES:
+            await tx.endpoints.add(
+                endpoint(name, in_order=name == NAMES[1], enabled=name != NAMES[-1])
+            )
+        await tx.public_events.add(*(players_changed(number) for number in range(3)))
+        found = await tx.public_events.number(limit=3)
+        await fan_out(tx, found, at=now())
+    return found
+
+
+@pytest.fixture
+async def leases(sessions: Sessions) -> Sequence[Lease]:
+    """Leases on the endpoints, and on one that is gone; the third was lost."""
+    async with sessions.begin() as session:
+        taken = await SqlLeases(session).take_all([*NAMES, "whk_gone"], owner="one", seconds=60)
+    return [replace(one, token=0) if n == 2 else one for n, one in enumerate(taken)]
+
+
+async def test_each_sees_what_is_due_to_it_at_the_same_time(
+    desk: SharedDesk, events: Sequence[Published], leases: Sequence[Lease]
+) -> None:
+    seen = await asyncio.gather(
+        *(
+            desk.under(lease).look(
+                Question(endpoint_id=lease.subject_id, but=frozenset({events[n % 3].id}))
+            )
+            for n, lease in enumerate(leases)
+        ),
+        return_exceptions=True,
+    )
+
+    assert isinstance(seen[2], LeaseLost)
+    answers = {n: one for n, one in enumerate(seen) if not isinstance(one, BaseException)}
+    due = {n: [parcel.event for parcel in one.parcels] for n, one in answers.items()}
+    assert due[0] == due[3] == [events[1], events[2]]
+    assert due[4] == [events[0], events[2]]
+    assert due[1] == [events[0]], "in order: of each subject the first"
+    assert due[5] == [events[0], events[1]]
+    assert (due[6], due[7]) == ([], [])
+    assert [one.endpoint and one.endpoint.id for one in answers.values()] == [
+        *NAMES[:2], *NAMES[3:], None,
+    ]  # fmt: skip
+    assert not answers[1].is_all
+
+
+async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
+    desk: SharedDesk,
+    work: UnitOfWork[SqlWork],
+    events: Sequence[Published],
+    leases: Sequence[Lease],
+) -> None:
+    statuses = (200, 500, 200, 410, 204, 299, 200, 200)
+    outcomes = [
+        [Outcome(event_id=event.id, at=now(), took=0.1, status=status) for event in events]
+        for status in statuses
+    ]
+
+    found = await asyncio.gather(
+        *(
+            desk.under(lease).record(lease.subject_id, of_one)
+            for lease, of_one in zip(leases, outcomes, strict=True)
+        ),
+        return_exceptions=True,
+    )
+
+    assert isinstance(found[2], LeaseLost)
+    assert found[7] is None
+    async with work() as tx:
+        kept = {one.id: one for one in await tx.endpoints.among(NAMES)}
+        states = [
+            {row.state for row in await tx.deliveries.hold(name, [event.id for event in events])}
+            for name in NAMES[:6]
+        ]
+    assert [kept[name].enabled for name in NAMES] == [True, True, True, False, True, True, False]
+    assert kept[NAMES[1]].failing_since
+    assert states == [
+        {DeliveryState.SUCCEEDED},
+        {DeliveryState.PENDING},
+        {DeliveryState.PENDING},
+        {DeliveryState.FAILED},
+        {DeliveryState.SUCCEEDED},
+        {DeliveryState.SUCCEEDED},
+    ]
