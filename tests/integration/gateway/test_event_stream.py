@@ -3,12 +3,14 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.handlers.public_events import SEATS
 from tests.integration.gateway.process import Gateway, logged_in, reaches, services, until, willing
 from tests.servers import NatsServer
 
@@ -98,3 +100,24 @@ async def test_who_has_logged_out_hears_no_more(gateway: Gateway) -> None:
         await client.post("/v1/auth/logout")
 
         assert await asyncio.wait_for(following, 60) is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_one_user_cannot_take_all_the_places_there_are(gateway: Gateway) -> None:
+    async with logged_in(gateway) as client, AsyncExitStack() as streams:
+
+        async def status() -> int:
+            opened = await streams.enter_async_context(client.stream("GET", "/v1/events/stream"))
+            return opened.status_code
+
+        assert {await status() for _ in range(SEATS)} == {200}
+        refused = await client.get("/v1/events/stream")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+        assert (await client.get("/v1/events")).status_code == 200
+
+        await streams.aclose()
+        await until(lambda: is_open(status))
+
+
+async def is_open(status: Callable[[], Awaitable[int]]) -> bool:
+    return await status() == 200

@@ -4,7 +4,7 @@ Each event has a position; ask for those after the last one you have seen. Live 
 Events), the position is the event's id: a client that comes back sends it as ``Last-Event-ID``.
 """
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -111,7 +111,13 @@ async def list_events(
     )
 
 
-@router.get("/stream", response_class=EventSourceResponse)
+async def seated(here: Here) -> AsyncGenerator[None]:
+    """Let a user follow in so many places at a time. Raises ``TooManyStreams``."""
+    with here.gateway.news.seat(here.caller.user_id):
+        yield
+
+
+@router.get("/stream", response_class=EventSourceResponse, dependencies=[Depends(seated)])
 async def follow_events(
     here: Here,
     after: Annotated[int | None, Query(ge=0, description="None: only what is new")] = None,

@@ -74,6 +74,7 @@ STATUS: Final[Mapping[type[errors.Refused], HTTPStatus]] = {
     target.UrlRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     admission.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyStreams: HTTPStatus.TOO_MANY_REQUESTS,
     admission.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     endpoint_refusals.EndpointNotFound: HTTPStatus.NOT_FOUND,
     endpoint_refusals.EndpointDisabled: HTTPStatus.CONFLICT,

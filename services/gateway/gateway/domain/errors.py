@@ -41,6 +41,13 @@ class EventTypeNotFound(Refused):
     title = "No such type of event"
 
 
+class TooManyStreams(Refused):
+    """One user follows events in more places than anybody needs."""
+
+    code = "too_many_streams"
+    title = "You follow events in too many places"
+
+
 class UnknownGame(Refused):
     """A deployment that names no game of the catalogue."""
 

@@ -1,12 +1,15 @@
 """What the gateway does when somebody reads public events, once or for as long as they like."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
 from typing import Final
 
 from common.bell import Bell
+from gateway.domain.errors import TooManyStreams
 from gateway.domain.publicity import Published
 from gateway.handlers.recent_events import RecentEvents
 from gateway.ports.public_events import Sought
@@ -16,6 +19,7 @@ PATIENCE: Final = 1.0  # seconds between two looks: another copy of the gateway 
 BELIEVED: Final = 1.0  # seconds: who was allowed to listen may hear what comes so soon after
 PATROL: Final = 5.0  # seconds; while there is nothing to hear
 AT_ONCE: Final = 200
+SEATS: Final = 50  # streams of one user at one process
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,12 +28,28 @@ class News:
 
     bell: Bell = field(default_factory=Bell)
     recent: RecentEvents = field(default_factory=RecentEvents)
+    followers: Counter[str] = field(default_factory=Counter[str])
     is_closed: bool = False
 
     def close(self) -> None:
         """End what would go on for ever: this process is about to."""
         self.is_closed = True
         self.bell.ring()
+
+    @contextmanager
+    def seat(self, user_id: str) -> Generator[None]:
+        """Count a user as one who follows, while the block lasts. Raises ``TooManyStreams``."""
+        if self.followers[user_id] >= SEATS:
+            raise TooManyStreams(
+                f"You follow events {SEATS} times at this gateway already.",
+                remedy="Close some of the streams, or follow with one and share what it tells.",
+            )
+        self.followers[user_id] += 1
+        try:
+            yield
+        finally:
+            self.followers[user_id] -= 1
+            self.followers += Counter()  # those who follow nowhere are forgotten
 
 
 async def events_after(sought: Sought, *, work: UnitOfWork) -> Sequence[Published]:
