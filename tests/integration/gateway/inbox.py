@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -21,11 +22,12 @@ WEBHOOKS = {
 
 @dataclass(frozen=True)
 class Post:
-    """One attempt as it came in."""
+    """One attempt as it came in, ``at`` a time of the monotonic clock."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float
 
     @property
     def id(self) -> str:
@@ -48,7 +50,9 @@ async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 def post_of(head: str, body: bytes) -> Post:
     first, *lines = head.splitlines()
     fields = (line.partition(": ") for line in lines if line)
-    return Post(first.split()[1], {name.lower(): text for name, _, text in fields}, body)
+    return Post(
+        first.split()[1], {name.lower(): text for name, _, text in fields}, body, time.monotonic()
+    )
 
 
 @dataclass
