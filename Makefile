@@ -1,6 +1,6 @@
 # One verb per wish; hooks and CI call the same ones.
 PY := .venv/bin/python
-CODE := libs services lab clients playbooks tools tests
+CODE := libs services lab clients playbooks tools tests docs/examples
 
 help: ## say what can be done
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
