@@ -1,4 +1,4 @@
-"""The page of faults and the tests that are collected name the same tests, row by row."""
+"""The pages of faults and the tests that are collected name the same tests, row by row."""
 
 import ast
 import re
@@ -10,20 +10,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/reference/hypervisor-faults.md"
-ROWS = [f"F{number}" for number in range(20, 37)]
-NAMED = re.compile(r"test_(f(?:2\d|3[0-6]))_\w+")
-HEADING = re.compile(r"## (F\d\d): ")
+FOLDER = "docs/reference"
+PAGES = {
+    "hypervisor-faults.md": [f"F{number}" for number in range(20, 37)],
+    "webhook-faults.md": [
+        *(f"F{number}" for number in (*range(60, 69), 70)),
+        *(f"S{number}" for number in range(84, 88)),
+    ],
+}
+NAMED = re.compile(r"test_((?:[fs]\d\d_)+)\w+")  # some hold two rows at once
+HEADING = re.compile(r"## ([FS]\d\d): ")
 FILE = re.compile(r"`(tests/\S+\.py)`")
 ITEM = re.compile(r"- `(test_\w+)`")
 
 Named = tuple[str, str, str]  # row, file, test
 
 
-def told() -> Iterator[Named]:
-    """Return what the page says."""
+def told(page: str) -> Iterator[Named]:
+    """Return what a page says."""
     row = file = ""
-    for line in PAGE.read_text().splitlines():
+    for line in (ROOT / FOLDER / page).read_text().splitlines():
         if found := HEADING.match(line):
             row, file = found[1], ""
         elif found := FILE.fullmatch(line):
@@ -38,29 +44,32 @@ def written() -> Iterator[Named]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found = NAMED.fullmatch(node.name)
-                if found:
-                    yield found[1].upper(), str(path.relative_to(ROOT)), node.name
+                for row in found[1].upper().strip("_").split("_") if found else ():
+                    yield row, str(path.relative_to(ROOT)), node.name
 
 
-def test_every_row_has_its_promise_and_its_tests():
-    page = list(told())
+@pytest.mark.parametrize("page", PAGES)
+def test_every_row_has_its_promise_and_its_tests(page: str):
+    named = list(told(page))
 
-    assert HEADING.findall(PAGE.read_text()) == ROWS
-    assert {row for row, _, _ in page} == set(ROWS)
-    assert len(set(page)) == len(page)
+    assert HEADING.findall((ROOT / FOLDER / page).read_text()) == PAGES[page]
+    assert {row for row, _, _ in named} == set(PAGES[page])
+    assert len(set(named)) == len(named)
 
 
-def test_the_page_names_all_tests_of_each_row_and_no_others():
-    page, code = set(told()), set(written())
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_names_all_tests_of_each_row_and_no_others(page: str):
+    named = set(told(page))
+    code = {test for test in written() if test[0] in PAGES[page]}
 
-    assert code - page == set(), "write them into docs/reference/hypervisor-faults.md"
-    assert page - code == set(), "there are no such tests"
+    assert code - named == set(), f"write them into {FOLDER}/{page}"
+    assert named - code == set(), "there are no such tests"
 
 
 @pytest.mark.timeout(120)
 def test_all_tests_that_are_named_are_collected():
-    page = set(told())
-    files = sorted({file for _, file, _ in page})
+    named = {test for page in PAGES for test in told(page)}
+    files = sorted({file for _, file, _ in named})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
 
     listed = subprocess.run(
@@ -69,4 +78,4 @@ def test_all_tests_that_are_named_are_collected():
 
     ids = (line.partition("[")[0].split("::") for line in listed.stdout.splitlines())
     collected = {(parts[0], parts[-1]) for parts in ids if len(parts) > 1}
-    assert {(file, test) for _, file, test in page} - collected == set()
+    assert {(file, test) for _, file, test in named} - collected == set()

@@ -28,7 +28,7 @@ async def test_a_secret_setting_is_in_the_guest_s_file_and_nowhere_else_on_disk(
     await eventually(lambda: _is_told(stack, operation["id"]), within=60)
     log = await stack.log(operation["id"])
 
-    holding_secret, holding_open = _holding(stack.data, SECRET), _holding(stack.data, OPEN)
+    holding_secret, holding_open = holding(stack.data, SECRET), holding(stack.data, OPEN)
 
     assert ended["state"] == "succeeded", ended
     assert server["settings"]["password"] == "[masked]"
@@ -43,7 +43,7 @@ async def _is_told(stack: Stack, operation: str) -> bool:
     return any(line["text"].startswith("changed: Write the settings") for line in lines)
 
 
-def _holding(folder: Path, text: str) -> list[Path]:
+def holding(folder: Path, text: str) -> list[Path]:
     """Find the files, databases and the bus's store among them, that hold a text."""
     files = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
     return [path.relative_to(folder) for path in files if text.encode() in _content(path)]

@@ -106,7 +106,7 @@ class Keeper:
 
     def _set(self, wanted: dict[str, frozenset[str]]) -> None:
         script = f"flush set {SET}\n"
-        if every := sorted(set().union(*wanted.values())):
+        if every := sorted(frozenset[str]().union(*wanted.values())):
             script += f"add element {SET} {{ {', '.join(every)} }}\n"
         if self.dry_run:
             print(script, end="", flush=True)

@@ -20,7 +20,7 @@ from common.contracts.base import Message
 from common.contracts.events import AnyEvent, DeploymentRequested, ServerReady
 from common.contracts.servers import PublishedPort
 from tests.conftest import free_port
-from tests.integration.gateway.inbox import WEBHOOKS, deploy_several, subscribe
+from tests.inbox import WEBHOOKS, deploy_several, subscribe
 from tests.integration.gateway.process import (
     USER,
     Gateway,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from proxmox_lab.tls import make_certificates
-from tests.integration.gateway.inbox import WEBHOOKS, hang, inbox, subscribe
+from tests.inbox import WEBHOOKS, hang, inbox, subscribe
 from tests.integration.gateway.process import Gateway, logged_in, until
 from tests.unit.gateway.receiver import FINE, Script, answer, receiving
 

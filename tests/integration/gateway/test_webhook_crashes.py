@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import free_port
-from tests.integration.gateway.inbox import (
+from tests.inbox import (
     WEBHOOKS,
     Inbox,
     Post,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.gateway.inbox import WEBHOOKS, deploy_several, inbox, subscribe, told
+from tests.inbox import WEBHOOKS, deploy_several, inbox, subscribe, told
 from tests.integration.gateway.process import Gateway, logged_in, reaches, services, until, willing
 from tests.servers import NatsServer
 from tests.unit.gateway.receiver import FINE, answer

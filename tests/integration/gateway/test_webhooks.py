@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.integration.gateway.inbox import (
+from tests.inbox import (
     WEBHOOKS,
     Post,
     deploy_several,
