@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import free_port
 from tests.e2e.test_secrets import holding
 from tests.inbox import Inbox, inbox
 from tests.stack import ROOT, Stack, eventually
@@ -87,9 +88,10 @@ async def test_f70_no_secret_is_in_an_event_an_attempt_an_example_or_a_log(stack
     token = json.loads((stack.data / "lab/token.json").read_text())["secret"]
     async with inbox() as box:
         box.says = lambda post: answer("500 No") if post.attempt == 1 else FINE
+        nobody = f"127.0.0.1:{free_port()}{PATH}"
         hooks = [
             await subscribe(stack, url, headers={"X-Key": HEADER})
-            for url in (box.url(PATH), f"http://127.0.0.1:1{PATH}", f"https://127.0.0.1:1{PATH}")
+            for url in (box.url(PATH), f"http://{nobody}", f"https://{nobody}")
         ]
         await lives(stack, settings={"password": SETTING, "motd": OPEN}, name=OPEN)
         types = {each["type"] for each in await read(stack, "/v1/event-types")} - {"webhook.ping"}
