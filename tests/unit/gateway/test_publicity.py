@@ -40,8 +40,8 @@ async def test_a_deployment_tells_its_course_in_order() -> None:
 
     assert work.public_events.types() == [
         "operation.accepted",
-        "operation.step_changed",
         "operation.started",
+        "operation.step_changed",
         "operation.step_changed",
         "server.provisioning",
         "server.ready",

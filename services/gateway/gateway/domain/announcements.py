@@ -66,12 +66,15 @@ def on_accepted(operation: Operation, *, before: Server | None, server: Server) 
 
 
 def on_moved(moved: Moved, trigger: Trigger, *, at: datetime) -> Sequence[Notice]:
-    """Return what is told when an operation has moved on: steps, then the server, then its end."""
+    """Return what is told when an operation has moved on: its beginning first, its end last."""
+    state = [*_state(moved, at=at)]
+    begins = moved.after.state is State.RUNNING
     return [
+        *(state if begins else ()),
         *_steps(moved, at=at),
         *_blocked(moved, trigger, at=at),
         *_phase(moved.after, moved.server_before, moved.server, at=at),
-        *_state(moved, at=at),
+        *(() if begins else state),
     ]
 
 
