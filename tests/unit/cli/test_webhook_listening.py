@@ -245,6 +245,20 @@ class TestRegistering:
 
         assert not desk.work.endpoints.rows
 
+    async def test_one_that_cannot_be_removed_is_named(
+        self, desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ):
+        async def away(*_: object) -> None:
+            raise httpx.ConnectError("gone")
+
+        async with (
+            receiver("127.0.0.1", 0) as here,
+            registered(here, f"http://127.0.0.1:{here.port}/"),
+        ):
+            monkeypatch.setattr("yard_cli.client.webhooks.Webhooks.remove", away)
+
+        assert "yard webhooks remove yard-listen-" in capsys.readouterr().err
+
     async def test_what_a_killed_listener_left_behind_is_removed(self, desk: Desk):
         async with receiver("127.0.0.1", 0) as here:
             at = f"http://127.0.0.1:{here.port}/"

@@ -1,6 +1,7 @@
 """A small receiver of webhooks: believes what verifies, and refuses all else with the reason."""
 
 import asyncio
+import socket
 import socketserver
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -34,6 +35,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, place: tuple[str, int]) -> None:
         self.verifier: Verifier | None = None
         self.trusts = threading.Event()
+        self.address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
         super().__init__(place, _Handler)
 
     def server_bind(self) -> None:

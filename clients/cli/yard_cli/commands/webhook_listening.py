@@ -1,12 +1,13 @@
 """``yard webhooks listen``: a receiver on this machine, to see events arrive and verify."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 from pydantic import JsonValue, ValidationError
 from rich.console import Console
@@ -23,7 +24,7 @@ from yard_cli.commands.target import api
 from yard_cli.commands.values import held_by
 from yard_cli.failure import Failure
 from yard_cli.interrupts import run
-from yard_cli.render import console, printable, show_json
+from yard_cli.render import console, printable, show_json, show_warning
 
 HERE: Final = "127.0.0.1"
 PORT: Final = 9000
@@ -100,8 +101,15 @@ async def _registered(
             here.trust(Verifier([made.secret or ""]))
             yield made
         finally:
-            with suppress(Failure):  # it is disabled by itself if the gateway is away for long
-                await webhooks.remove(made.id)
+            await _remove(webhooks, made)
+
+
+async def _remove(webhooks: Webhooks, made: KeyedWebhook) -> None:
+    try:
+        await webhooks.remove(made.id)
+    except (Failure, httpx.TransportError):
+        left = f"webhook {made.name} could not be removed"
+        show_warning(Failure(left, f"./yard webhooks remove {made.name}"))
 
 
 async def _made(webhooks: Webhooks, wish: dict[str, JsonValue]) -> KeyedWebhook:
