@@ -48,9 +48,7 @@ class Desk:
             )
 
     def type(self, *words: str, input: str | None = None) -> Result:
-        return CliRunner().invoke(
-            command_line(), list(words), input=input, env={"COLUMNS": "200", "TERM": "dumb"}
-        )
+        return CliRunner().invoke(command_line(), list(words), input=input, env={"TERM": "xterm"})
 
     def done(self, *words: str, input: str | None = None) -> str:
         """Return what a command printed that did not fail."""

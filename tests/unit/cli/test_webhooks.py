@@ -1,11 +1,14 @@
 """``yard webhooks``: what is typed, what becomes of it, and what is shown of it."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
+from rich.console import Console
 
 from common.contracts.base import now
 from common.contracts.ids import new_id
@@ -354,12 +357,22 @@ def test_what_is_no_mark_is_said(text: str):
         mark_of(text)
 
 
-def test_a_narrow_terminal_shows_what_matters_most(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    add(desk)
-    events = happened(desk, 1)
-    monkeypatch.setattr("yard_cli.show.webhooks._is_narrow", lambda: True)
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_terminal_shows_what_there_is_room_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, width: int
+):
+    add(desk, "bot", "-t", "server.ready")
+    [event] = happened(desk, 1)
+    terminal = partial(Console, force_terminal=True, width=width, color_system=None)
+    for module in ("show.webhooks", "render"):
+        monkeypatch.setattr(f"yard_cli.{module}.console", lambda **_: terminal(file=sys.stdout))
 
-    shown = desk.done("webhooks", "attempts", "bot")
+    shown = {what: desk.done("webhooks", *what.split()) for what in (
+        "list", "attempts bot", "deliveries bot", "show bot"
+    )}  # fmt: skip
 
-    assert events[0].id not in shown
-    assert "500" in shown
+    for page in shown.values():
+        assert all(len(line) <= width for line in page.splitlines())
+        assert len(page.splitlines()) < 20
+    assert "500" in shown["attempts bot"]
+    assert (event.id in shown["attempts bot"]) is (width == 200)

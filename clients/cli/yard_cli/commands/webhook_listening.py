@@ -33,6 +33,7 @@ OPEN_LOOPBACK: Final = (
     " SPAWNYARD_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8   (./yard up does so by itself)"
 )
 BY_WHICH: Final = "say by which secret: --secret-file FILE, or have a webhook made: --register"
+CLOSED: Final = "kept closed"  # whatever is opened
 CUT: Final = 200  # characters shown of a body that is no event of ours
 
 
@@ -66,8 +67,14 @@ def listen(  # noqa: PLR0913, PLR0917  each is an option of the command
                 here.trust(Verifier(held_by(str(secret_file)).split()))
             else:
                 at = reached_at or _own_address(host, here.port)
-                wish: dict[str, JsonValue] = {"url": at, "types": list(types or ())}
-                made = await ends.enter_async_context(_registered(here, wish, url=url, data=data))
+                wish: dict[str, JsonValue] = {
+                    "url": at,
+                    "types": list(types or ()),
+                    "in_order": True,
+                }
+                made = await ends.enter_async_context(
+                    _registered(here, {"url": at, **wish}, url=url, data=data)
+                )
                 err.print(printable(f"webhook {made.name} sends here: {made.id}"), markup=False)
             async with aclosing(here.arrivals()) as arrivals:
                 async for arrival in arrivals:
@@ -116,7 +123,8 @@ async def _made(webhooks: Webhooks, wish: dict[str, JsonValue]) -> KeyedWebhook:
     try:
         return await webhooks.create(wish, key=new_id("request"))
     except Failure as refusal:
-        if not any(detail.startswith("/url") for detail in refusal.details):
+        of_url = [detail for detail in refusal.details if detail.startswith("/url")]
+        if not of_url or CLOSED in of_url[0]:
             raise
         raise Failure(refusal.reason, OPEN_LOOPBACK, details=refusal.details) from refusal
 

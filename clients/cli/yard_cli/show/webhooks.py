@@ -18,11 +18,22 @@ SHOWN: Final = 2  # types of events named in a table
 
 def show_webhooks(found: Sequence[Webhook]) -> None:
     """List webhooks; of an address, which may be a secret, the host alone."""
+    columns = ("NAME", "STATE", "FORMAT", "EVENTS", "TO", "ID")
     rows = [
         (one.name, one.state, one.format, _types(one), urlsplit(one.url).netloc, one.id)
         for one in found
     ]
-    show_table(("NAME", "STATE", "FORMAT", "EVENTS", "TO", "ID"), rows, what="webhooks")
+    _show_table(columns, rows, roomy=("FORMAT", "EVENTS"), what="webhooks")
+
+
+def _show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, roomy: Sequence[str], what: str
+) -> None:
+    """Print a table; its ``roomy`` columns only where there is room."""
+    out = console()
+    narrow = out.is_terminal and out.width < ROOMY
+    kept = [n for n, column in enumerate(columns) if not (narrow and column in roomy)]
+    show_table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows], what=what)
 
 
 def _types(webhook: Webhook) -> str:
@@ -81,35 +92,37 @@ def show_secret(webhook: KeyedWebhook, *, file: Path | None) -> None:
 
 def show_attempts(found: Sequence[Attempt]) -> None:
     """List attempts; the event's id, by which it is replayed, where there is room."""
-    narrow = _is_narrow()
-    columns = ("WHEN", "EVENT", "TRY", "STATUS", "TOOK", *(() if narrow else ("ID",)), "ANSWER")
-    show_table(columns, [_attempt(one, narrow=narrow) for one in found], what="attempts")
+    columns = ("WHEN", "EVENT", "TRY", "TOOK", "ID", "ANSWER")
+    rows = [
+        (_when(one.at), one.event_type or "", str(one.number), _took(one), one.event_id, _said(one))
+        for one in found
+    ]
+    _show_table(columns, rows, roomy=("TOOK", "ID"), what="attempts")
 
 
-def _attempt(one: Attempt, *, narrow: bool) -> tuple[str, ...]:
-    status = "none" if one.status is None else str(one.status)
-    said = " ".join((one.error or one.answer).split())
-    cut = said if len(said) <= SAID or one.error else f"{said[:SAID]}…"
-    event = () if narrow else (one.event_id,)
-    took = seconds(one.duration) if one.duration >= 1 else f"{one.duration * 1000:.0f} ms"
-    return (_when(one.at), one.event_type or "", str(one.number), status, took, *event, cut)
+def _said(attempt: Attempt) -> str:
+    """Tell what was answered in one line, or why nothing was."""
+    if attempt.status is None:
+        return f"none: {attempt.error}"
+    said = " ".join(attempt.answer.split())
+    return f"{attempt.status} {said if len(said) <= SAID else f'{said[:SAID]}…'}".strip()
+
+
+def _took(attempt: Attempt) -> str:
+    took = attempt.duration
+    return seconds(took) if took >= 1 else f"{took * 1000:.0f} ms"
 
 
 def show_deliveries(found: Sequence[Delivery]) -> None:
     """List deliveries: what arrived, what did not, what is tried again when."""
+    columns = ("SINCE", "EVENT", "STATE", "ATTEMPTS", "NEXT", "POSITION", "ID")
     rows = [
         (_when(one.created_at), one.event_type, one.state, str(one.attempts), _when(one.next_at),
          str(one.position), one.event_id)
         for one in found
     ]  # fmt: skip
-    columns = ("SINCE", "EVENT", "STATE", "TRIES", "NEXT", "POSITION", "ID")
-    show_table(columns, rows, what="deliveries")
+    _show_table(columns, rows, roomy=("SINCE", "POSITION"), what="deliveries")
 
 
 def _when(time: datetime | None) -> str:
     return f"{time.astimezone():%m-%d %H:%M:%S}" if time else ""
-
-
-def _is_narrow() -> bool:
-    out = console()
-    return out.is_terminal and out.width < ROOMY
