@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 from pydantic import JsonValue, ValidationError
-from rich.console import Console
 
 from common.contracts.ids import new_id
 from yard_cli.client.events import Event
@@ -57,30 +56,27 @@ def listen(  # noqa: PLR0913, PLR0917  each is an option of the command
     """Receive events here, verify each, and print it; what does not verify is refused."""
     if register is (secret_file is not None):
         raise Failure("it takes a secret to verify by", BY_WHICH)
-    out, err = console(), console(to_stderr=True)
 
     async def stay() -> None:
         async with AsyncExitStack() as ends:
             here = await ends.enter_async_context(receiver(host, port))
-            err.print(f"listening on http://{host}:{here.port}/ until Ctrl-C", highlight=False)
+            _say(f"listening on http://{host}:{here.port}/ until Ctrl-C")
             if secret_file is not None:
                 here.trust(Verifier(held_by(str(secret_file)).split()))
             else:
                 at = reached_at or _own_address(host, here.port)
-                wish: dict[str, JsonValue] = {
-                    "url": at,
-                    "types": list(types or ()),
-                    "in_order": True,
-                }
-                made = await ends.enter_async_context(
-                    _registered(here, {"url": at, **wish}, url=url, data=data)
-                )
-                err.print(printable(f"webhook {made.name} sends here: {made.id}"), markup=False)
+                wish: dict[str, JsonValue] = {"url": at, "types": list(types or ())}
+                made = await ends.enter_async_context(_registered(here, wish, url=url, data=data))
+                _say(f"webhook {made.name} sends here: {made.id}")
             async with aclosing(here.arrivals()) as arrivals:
                 async for arrival in arrivals:
-                    _show(arrival, as_json=as_json, out=out, err=err)
+                    _show(arrival, as_json=as_json)
 
     run(stay())
+
+
+def _say(text: str) -> None:
+    console(to_stderr=True).print(printable(text), markup=False)
 
 
 def _own_address(host: str, port: int) -> str:
@@ -103,7 +99,7 @@ async def _registered(
         for left in await webhooks.all():
             if (left.name, left.url) == (name, wish["url"]):
                 await webhooks.remove(left.id)
-        made = await _made(webhooks, {"name": name, **wish})
+        made = await _made(webhooks, {"name": name, "in_order": True, **wish})
         try:
             here.trust(Verifier([made.secret or ""]))
             yield made
@@ -146,9 +142,10 @@ def _is_here(url: str) -> bool:
         return host == "localhost"
 
 
-def _show(arrival: Arrival, *, as_json: bool, out: Console, err: Console) -> None:
+def _show(arrival: Arrival, *, as_json: bool) -> None:
+    out = console()
     if arrival.refused:
-        err.print(printable(f"refused (401): {arrival.refused}"), style="red", markup=False)
+        _say(f"refused (401): {arrival.refused}")
         return
     attempt = arrival.headers.get("webhook-attempt", "1")
     again = "" if attempt == "1" else f"  (attempt {attempt})"
