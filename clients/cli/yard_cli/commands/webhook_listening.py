@@ -37,7 +37,9 @@ CUT: Final = 200  # characters shown of a body that is no event of ours
 
 
 def listen(  # noqa: PLR0913, PLR0917  each is an option of the command
-    port: Annotated[int, typer.Option(help="Where to listen; 0: any free one.", min=0)] = PORT,
+    port: Annotated[
+        int, typer.Option(help="Where to listen; 0: any free one.", min=0, max=65_535)
+    ] = PORT,
     host: Annotated[str, typer.Option(help="By which address; others can reach it then.")] = HERE,
     secret_file: Annotated[
         Path | None, typer.Option(help="Holds whsec_… or whpk_…, one a line; - reads stdin.")
