@@ -34,6 +34,11 @@ class CliSettings(BaseSettings):
         default="",
         description="host:port that no webhook of the embedded stack is sent to, besides its own",
     )
+    webhook_retry_waits: str = Field(
+        default="",
+        description="Seconds before each further attempt at a webhook of the embedded stack, "
+        "separated by commas; empty: the gateway's own",
+    )
     config: Path = Field(
         default_factory=lambda: Path.home() / ".config" / "spawnyard",
         description="Folder that keeps the tokens for gateways elsewhere",

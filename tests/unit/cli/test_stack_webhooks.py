@@ -11,7 +11,7 @@ PORTS = Ports(8080)
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WEBHOOK_ALLOW_CIDRS", "WEBHOOK_CLOSED"):
+    for name in ("WEBHOOK_ALLOW_CIDRS", "WEBHOOK_CLOSED", "WEBHOOK_RETRY_WAITS"):
         monkeypatch.delenv(f"SPAWNYARD_{name}", raising=False)
 
 
@@ -54,3 +54,11 @@ def test_nothing_is_opened_where_the_environment_says_so(monkeypatch: pytest.Mon
     monkeypatch.setenv("SPAWNYARD_WEBHOOK_ALLOW_CIDRS", "")
 
     assert gateway(monkeypatch).webhook_allowance().cidrs == ()
+
+
+def test_the_environment_says_when_they_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = gateway(monkeypatch).webhook_schedule()
+    monkeypatch.setenv("SPAWNYARD_WEBHOOK_RETRY_WAITS", "1, 2")
+
+    assert len(usual.waits) == 8
+    assert gateway(monkeypatch).webhook_schedule().waits == (0, 1, 2)

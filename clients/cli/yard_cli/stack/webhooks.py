@@ -1,4 +1,4 @@
-"""Where the embedded stack's webhooks may go: this machine too, but to no process of ours."""
+"""Where the embedded stack's webhooks may go, and when: this machine too, no process of ours."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,4 +18,5 @@ def told(ports: Ports) -> Mapping[str, str]:
     return {
         "WEBHOOK_ALLOW_CIDRS": LOOPBACK if named is None else named,
         "WEBHOOK_CLOSED": " ".join((*ours, settings.webhook_closed)).strip(),
+        "WEBHOOK_RETRY_WAITS": settings.webhook_retry_waits,
     }
