@@ -95,10 +95,17 @@ class Inbox:
 
     def sequences(self, path: str = "/hook") -> dict[str, list[int]]:
         """Return the numbers that arrived of each subject, sorted, each once."""
-        found: dict[str, set[int]] = {}
+        arrived = self.first_arrivals(path)
+        return {subject: sorted(numbers) for subject, numbers in arrived.items()}
+
+    def first_arrivals(self, path: str = "/hook") -> dict[str, list[int]]:
+        """Return the numbers of each subject in the order in which they arrived first."""
+        found: dict[str, list[int]] = {}
         for post in self.at(path):
-            found.setdefault(post.event["subject"], set()).add(int(post.event["sequence"]))
-        return {subject: sorted(numbers) for subject, numbers in found.items()}
+            numbers, number = found.setdefault(post.event["subject"], []), post.event["sequence"]
+            if int(number) not in numbers:
+                numbers.append(int(number))
+        return found
 
     def assert_signed(self, secret: str, path: str = "/hook") -> None:
         """Hold each attempt against the secret, and the bodies of one id against each other."""

@@ -105,6 +105,8 @@ async def test_f68_killed_again_and_again_amid_deliveries_everything_arrives(
         events = await told(client)
 
     assert_whole(box, events, {"/hook": webhook["secret"]})
+    if in_order:
+        assert box.first_arrivals() == box.sequences()
     again = [post for post in box.posts if post.attempt == 1]
     assert len(again) - len(box.times()) <= kills * (IN_FLIGHT + 20)  # not all over again
 

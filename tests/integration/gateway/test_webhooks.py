@@ -18,7 +18,7 @@ from tests.inbox import (
 from tests.integration.gateway.process import Gateway, logged_in, reaches, services, until, willing
 from tests.servers import NatsServer
 from tests.signatures import verified
-from tests.unit.gateway.receiver import FINE, answer
+from tests.unit.gateway.receiver import FINE, Script, answer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -67,6 +67,29 @@ async def test_f65_s84_every_event_of_a_server_s_life_arrives_signed_and_once(
         assert post.attempt == 1
         assert began <= int(post.headers["webhook-timestamp"]) <= int(time.time())
         assert post.headers.get("x-way") == ("north" if post.path == "/hmac" else None)
+
+
+async def test_f63_many_that_hang_keep_one_that_does_not_waiting_for_nothing(
+    gateway: Gateway, nats_server: NatsServer
+) -> None:
+    def says(post: Post) -> bytes | Script:
+        is_there = post.path == "/quick" or post.event["type"] == "webhook.ping"
+        return FINE if is_there else hang
+
+    async with inbox() as box, logged_in(gateway) as client, services(nats_server, willing):
+        box.says = says
+        for _ in range(15):
+            await subscribe(client, box.url("/hang"))
+        await subscribe(client, box.url("/quick"))
+        await until(lambda: box.has(16))
+        [deployed] = await deploy_several(client, 1)
+        await reaches(client, deployed["links"]["self"], state="succeeded")
+        ids = {event["id"] for event in await told(client)}
+        await until(lambda: box.has_all(ids, "/quick"))
+        meanwhile = box.at("/hang")[15:]
+
+    assert 0 < len(meanwhile) <= 30  # two at a time each, and none of them was over by then
+    assert {post.attempt for post in meanwhile} == {1}
 
 
 async def test_f64_a_secret_rotated_between_two_attempts_signs_the_second_beside_the_first(
