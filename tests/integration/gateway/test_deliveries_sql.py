@@ -18,7 +18,7 @@ from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from gateway.adapters.delivering import Delivering
 from gateway.adapters.numbering import Numbering
-from gateway.adapters.sql.due import due_in_order, due_in_time, endpoints_due
+from gateway.adapters.sql.due import by_keys, due_in_order, due_in_time, endpoints_due
 from gateway.adapters.sql.webhook_tables import deliveries
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import HELD_UP
@@ -371,7 +371,10 @@ async def _goes_by_the_indexes(sessions: Sessions) -> None:
     wanted = {
         "webhook_deliveries_due": (due_in_time(due()), endpoints_due(MOMENT, limit=3)),
         "webhook_deliveries_order": (heads,),
-        "(endpoint_id=? AND event_id=?)": (heads,),
+        "(endpoint_id=? AND event_id=?)": (
+            heads,
+            by_keys([("whk_1", "evt_1"), ("whk_2", "evt_1")]),
+        ),
         "webhook_deliveries_tried": (passed,),
     }
     for index, queries in wanted.items():
@@ -382,7 +385,9 @@ async def _goes_by_the_indexes(sessions: Sessions) -> None:
 
 
 async def _plan(sessions: Sessions, query: Select[tuple[object, ...]]) -> str:
-    compiled = query.compile(dialect=sqlite.dialect(paramstyle="named"))
+    compiled = query.compile(
+        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
+    )
     values = {
         name: value.replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value
         for name, value in compiled.params.items()

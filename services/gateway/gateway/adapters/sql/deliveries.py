@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.upsert import add_all_if_absent
-from gateway.adapters.sql.due import due_in_order, due_in_time, is_pending
+from gateway.adapters.sql.due import by_keys, due_in_order, due_in_time, is_pending
 from gateway.adapters.sql.webhook_tables import attempts, deliveries
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.ports.deliveries import Due, Listed, ListedAttempts
@@ -51,9 +51,7 @@ class SqlDeliveries:
 
     async def hold_all(self, keys: Sequence[tuple[str, str]]) -> Sequence[Delivery]:
         """Hold deliveries of several endpoints."""
-        key = deliveries.c.endpoint_id, deliveries.c.event_id
-        query = select(deliveries).where(tuple_(*key).in_(keys)).order_by(*key)
-        return await self._all(query.with_for_update())
+        return await self._all(by_keys(keys).with_for_update()) if keys else ()
 
     async def save(self, *rows: Delivery) -> None:
         """Write back what is held."""

@@ -73,6 +73,19 @@ def due_in_order(due: Due) -> Sequence[Select[Any]]:
     ]
 
 
+def by_keys(keys: Sequence[tuple[str, str]]) -> Select[Any]:
+    """Select some of several endpoints, by endpoint and event; always in the same order.
+
+    Said for each endpoint apart: asked for pairs, SQLite goes through the whole table.
+    """
+    events: dict[str, list[str]] = {}
+    for endpoint_id, event_id in keys:
+        events.setdefault(endpoint_id, []).append(event_id)
+    c = deliveries.c
+    wanted = (and_(c.endpoint_id == one, c.event_id.in_(those)) for one, those in events.items())
+    return select(deliveries).where(or_(*wanted)).order_by(c.endpoint_id, c.event_id)
+
+
 def _enough(due: Due) -> int:
     return due.limit + len(due.but)
 
