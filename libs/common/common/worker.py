@@ -64,6 +64,7 @@ class Worker:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._releasing.aclose()
 
     async def _take_what_is_due(self) -> None:
         free = self.concurrency - len(self._running)

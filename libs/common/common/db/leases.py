@@ -113,11 +113,10 @@ class SqlLeases:
 
     async def release_all(self, those: Sequence[Lease]) -> None:
         """Give them back; one that is somebody else's by now stays so."""
-        held = await self.still_held(those)
-        mine = [lease.subject_id for lease in held]
+        held = [lease.subject_id for lease in await self.still_held(those)]
         await self._session.execute(
             update(leases)
-            .where(leases.c.subject_id.in_(mine))
+            .where(leases.c.subject_id.in_(held))
             .values(expires_at=database_now() - 1)
         )
 

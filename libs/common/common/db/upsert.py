@@ -1,9 +1,9 @@
-"""``INSERT … ON CONFLICT DO NOTHING`` for whichever database is underneath."""
+"""``INSERT … ON CONFLICT`` for whichever database is underneath."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,22 @@ async def add_all_if_absent(
     if rows:
         statement = _insert(session)(table).on_conflict_do_nothing()
         await (await session.connection()).execute(statement, rows)
+
+
+async def add_to(session: AsyncSession, counter: Column[int], more: int, **key: object) -> int:
+    """Count a row on, adding it if it is not there yet; return how far that is.
+
+    The row is held until the transaction ends.
+    """
+    table = counter.table
+    assert isinstance(table, Table)
+    statement = _insert(session)(table).values({**key, counter.name: more})
+    counted = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_={counter.name: counter + more}
+    )
+    last = await session.scalar(counted.returning(counter))
+    assert last is not None
+    return last
 
 
 def _insert(session: AsyncSession) -> type[PostgresqlInsert | SqliteInsert]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Delete,
     RowMapping,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -134,11 +134,25 @@ class SqlDeliveries:
 
     async def forget(self, *, before: datetime, limit: int) -> int:
         """Drop some of what is over since before; attempts first, whose numbers come back else."""
-        for statement in _forgotten(before, limit):
-            result = await self._session.execute(statement.returning(*_key_of(statement)))
-            if dropped := len(result.all()):
-                return dropped
+        for table, which in _old(before):
+            key = table.primary_key.columns
+            rows = await self._session.execute(select(*key).where(which).limit(limit))
+            found = rows.mappings().all()
+            if found:
+                await self._drop(table, which, found)
+                return len(found)
         return 0
+
+    async def _drop(
+        self, table: Table, which: ColumnElement[bool], keys: Sequence[RowMapping]
+    ) -> None:
+        """Drop rows one by one, for there is an index for that; unless they changed meanwhile."""
+        key = (column == bindparam(f"its_{column.name}") for column in table.primary_key.columns)
+        connection = await self._session.connection()
+        await connection.execute(
+            delete(table).where(*key, which),
+            [{f"its_{name}": part for name, part in one.items()} for one in keys],
+        )
 
     async def _all(self, query: Select[Any]) -> Sequence[Delivery]:
         rows = await self._session.execute(query)
@@ -153,24 +167,12 @@ def _bound(column: ColumnElement[Any], value: object) -> ColumnElement[Any]:
     return bindparam(None, value, type_=column.type)
 
 
-def _forgotten(before: datetime, limit: int) -> Sequence[Delete]:
-    old = (
+def _old(before: datetime) -> Sequence[tuple[Table, ColumnElement[bool]]]:
+    return (
         (attempts, attempts.c.at < before),
         (deliveries, deliveries.c.done_at < before),
         (deliveries, is_pending(deliveries) & (deliveries.c.next_at < before)),
     )
-    return [
-        delete(table).where(
-            tuple_(*table.primary_key.columns).in_(
-                select(*table.primary_key.columns).where(which).limit(limit)
-            )
-        )
-        for table, which in old
-    ]
-
-
-def _key_of(statement: Delete) -> Sequence[Any]:
-    return list(statement.table.primary_key)
 
 
 def _moved(row: Delivery) -> Mapping[str, Any]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.ids import new_id
-from common.db.upsert import add_if_absent
+from common.db.upsert import add_to
 from gateway.adapters.sql.event_tables import POSITIONS, counters, events
 from gateway.domain.publicity import Notice, Published
 from gateway.ports.public_events import Sought
@@ -48,10 +48,10 @@ class SqlPublicEvents:
         found = (await self._session.execute(waiting.limit(limit))).all()
         if not found:
             return ()
-        for position, row in enumerate(found, start=last + 1):
-            await self._session.execute(
-                update(events).where(events.c.row == row.row).values(position=position)
-            )
+        given = [{"to": row.row, "given": last + n} for n, row in enumerate(found, start=1)]
+        numbered = update(events).where(events.c.row == bindparam("to"))
+        connection = await self._session.connection()
+        await connection.execute(numbered.values(position=bindparam("given")), given)
         await self._count(POSITIONS, len(found))
         return [_published(row, position=last + n) for n, row in enumerate(found, start=1)]
 
@@ -97,15 +97,7 @@ class SqlPublicEvents:
 
     async def _count(self, name: str, more: int) -> int:
         """Count on, and return how far that is; holds the row until the transaction ends."""
-        await add_if_absent(self._session, counters, name=name, last=0)
-        last = await self._session.scalar(
-            update(counters)
-            .where(counters.c.name == name)
-            .values(last=counters.c.last + more)
-            .returning(counters.c.last)
-        )
-        assert last is not None
-        return last
+        return await add_to(self._session, counters.c.last, more, name=name)
 
 
 def _is_of(type: str) -> ColumnElement[bool]:
