@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.domain.delivering import Outcome, Schedule
 from gateway.domain.delivery import DeliveryState
@@ -241,3 +243,31 @@ async def test_two_that_are_down_do_not_tell_of_each_other_for_ever(world: World
 
     exhausted = [told for told in world.told() if told == "webhook.delivery_exhausted"]
     assert len(exhausted) == 2
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        "Mon, 01 Jan 2020 00:00:00 +99999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 99999999999999999999999 Jan 2020 00:00:00 GMT",
+        "Mon, 01 Jan 2020 99999999999999999999999999:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2300",
+        "Fri, 31 Dec 9999 23:59:59 -2300",
+        "²",
+        "",
+    ],
+)
+@pytest.mark.parametrize("status", [500, 503])
+def test_no_wish_of_a_receiver_keeps_its_answer_from_being_an_outcome(absurd: str, status: int):
+    wish = outcome(status=status, retry_after=absurd).wish
+
+    assert timedelta(0) <= wish <= timedelta(hours=1)
+
+
+@given(
+    st.text(max_size=100)
+    | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ .*", fullmatch=True)
+)
+def test_whatever_is_wished_is_none_to_one_hour(text: str):
+    assert timedelta(0) <= outcome(status=503, retry_after=text).pause <= timedelta(hours=1)

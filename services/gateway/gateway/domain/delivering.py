@@ -94,9 +94,9 @@ def _wished(text: str, at: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:9]), LONGEST_WISH.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at
+    except (ValueError, OverflowError):  # no date, or one that no calendar holds
         return timedelta(0)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at
 
 
 def moved_on(
