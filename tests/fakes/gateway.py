@@ -287,10 +287,13 @@ class FakePublicEvents:
     async def among(self, ids: Sequence[str]) -> Sequence[Published]:
         return [row for row in self.rows if row.position and row.id in ids]
 
-    async def position_at(self, time: datetime) -> int:
-        older = [row for row in self.rows if row.position and row.time <= time]
-        newest = max(older, key=lambda row: (row.time, row.position), default=None)
-        return newest.position if newest else 0
+    async def last_before_newer(self, time: datetime) -> int:
+        newer = [row.position for row in self.rows if row.position and row.time > time]
+        return min(newer) - 1 if newer else self.numbered
+
+    async def first_after_older(self, time: datetime) -> int:
+        older = [row.position for row in self.rows if row.position and row.time < time]
+        return max(older, default=0) + 1
 
     async def last_position(self) -> int:
         return self.numbered

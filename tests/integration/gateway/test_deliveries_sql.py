@@ -217,8 +217,12 @@ class Behaviour:
 
             ids = [event.id for event in numbered[1:]]
             assert await room.public_events.among([*ids, "evt_none"]) == numbered[1:]
-            assert await room.public_events.position_at(MOMENT) == 2
-            assert await room.public_events.position_at(MOMENT - SECOND) == 0
+            newer, older = (
+                room.public_events.last_before_newer,
+                room.public_events.first_after_older,
+            )
+            assert [await newer(MOMENT), await newer(MOMENT - SECOND)] == [2, 0]
+            assert [await older(MOMENT), await older(MOMENT + SECOND)] == [1, 3]
 
 
 class TestInMemory(Behaviour):

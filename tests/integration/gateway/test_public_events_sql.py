@@ -132,6 +132,19 @@ class Behaviour:
                 (4, 4), (5, 5), (6, 6), (7, 7),
             ]  # fmt: skip
 
+    async def test_one_that_came_late_hides_none_that_is_newer(self, work: AnyUnitOfWork) -> None:
+        minutes = (-50, -40, -30, -20, -70)
+        late = [replace(notice(), time=MOMENT + timedelta(minutes=one)) for one in minutes]
+        async with work() as tx:
+            await tx.public_events.add(*late)
+            await tx.public_events.number(limit=9)
+
+        async with work() as tx:
+            since = await tx.public_events.last_before_newer(MOMENT - timedelta(minutes=60))
+            until = await tx.public_events.first_after_older(MOMENT - timedelta(minutes=30))
+            none = await tx.public_events.last_before_newer(MOMENT)
+        assert (since, until, none) == (0, 6, 5)
+
     async def test_what_is_rolled_back_takes_no_number(self, work: AnyUnitOfWork) -> None:
         async with work() as tx:
             await tx.public_events.add(notice())

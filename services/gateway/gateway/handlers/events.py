@@ -23,15 +23,16 @@ async def on_event(event: AnyEvent, *, work: UnitOfWork, at: datetime) -> None:
         if operation is None or operation.server_id != event.server_id:
             raise Rejected("no operation of this server has this id")
         if isinstance(event, evt.PlayersChanged):
-            await _count(tx, event)
+            await _count(tx, event, at=at)
         else:
             await move(tx, operation, event, at=at)
 
 
-async def _count(tx: Work, fact: evt.PlayersChanged) -> None:
+async def _count(tx: Work, fact: evt.PlayersChanged, *, at: datetime) -> None:
     """Remember who plays: that moves no operation."""
     before = await tx.servers.hold(fact.server_id)
     if before is not None:
         counted = server.count(before, fact)
         await tx.servers.save(counted)
-        await tx.public_events.add(*announcements.on_counted(before, counted, at=fact.time))
+        # Our own time, as of all events: by it ranges are found, and old ones forgotten.
+        await tx.public_events.add(*announcements.on_counted(before, counted, at=at))

@@ -149,9 +149,9 @@ async def _borders(again: Again, *, work: UnitOfWork) -> tuple[int, int]:
         end = await tx.public_events.last_position() + 1
         after = again.after or 0
         if isinstance(after, datetime):
-            after = await tx.public_events.position_at(after)
+            after = await tx.public_events.last_before_newer(after)
         before = end if again.before is None else again.before
         if isinstance(before, datetime):
-            before = await tx.public_events.position_at(before) + 1
+            before = await tx.public_events.first_after_older(before)
     after, before = min(after, end), min(before, end)
     return after, max(before, after + 1)

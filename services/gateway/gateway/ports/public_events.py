@@ -53,11 +53,15 @@ class PublicEvents(Protocol):
         """Return those of the given events that have a position, in its order."""
         ...
 
-    async def position_at(self, time: datetime) -> int:
-        """Return the position of the newest event that is not newer than a time; 0: there is none.
+    async def last_before_newer(self, time: datetime) -> int:
+        """Return the position after which all stand that are newer than a time, older ones perhaps.
 
         Times and positions go together but for moments: an event has its time before its position.
         """
+        ...
+
+    async def first_after_older(self, time: datetime) -> int:
+        """Return the position before which all stand that are older than a time."""
         ...
 
     async def last_position(self) -> int:

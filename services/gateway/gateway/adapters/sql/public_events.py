@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts.ids import new_id
@@ -75,13 +75,16 @@ class SqlPublicEvents:
         rows = await self._session.execute(query.order_by(events.c.position))
         return [_published(row, position=row.position) for row in rows]
 
-    async def position_at(self, time: datetime) -> int:
-        """Return the position of the newest event that is not newer than a time; 0: none is."""
-        query = select(events.c.position).where(
-            events.c.time <= time, events.c.position.is_not(None)
-        )
-        newest = query.order_by(events.c.time.desc(), events.c.position.desc()).limit(1)
-        return await self._session.scalar(newest) or 0
+    async def last_before_newer(self, time: datetime) -> int:
+        """Return the position after which all stand that are newer than a time."""
+        first = select(func.min(events.c.position)).where(events.c.time > time)
+        found = await self._session.scalar(first)
+        return await self.last_position() if found is None else found - 1
+
+    async def first_after_older(self, time: datetime) -> int:
+        """Return the position before which all stand that are older than a time."""
+        last = select(func.max(events.c.position)).where(events.c.time < time)
+        return (await self._session.scalar(last) or 0) + 1
 
     async def last_position(self) -> int:
         """Return the position of the newest event."""
