@@ -245,11 +245,12 @@ class FakeOutbox:
 class FakePublicEvents:
     rows: list[Published] = field(default_factory=list)
     numbered: int = 0
-    sequences: dict[str, int] = field(default_factory=dict)
+    sequences: dict[tuple[str, str | None], int] = field(default_factory=dict)
 
     async def add(self, *notices: Notice) -> Sequence[str]:
         for notice in notices:
-            self.sequences[notice.subject_id] = self.sequences.get(notice.subject_id, 0) + 1
+            source = (notice.subject_id, notice.only_for)
+            self.sequences[source] = self.sequences.get(source, 0) + 1
             self.rows.append(
                 Published(
                     position=0,
@@ -257,7 +258,7 @@ class FakePublicEvents:
                     type=notice.type,
                     owner_id=notice.owner_id,
                     subject_id=notice.subject_id,
-                    sequence=self.sequences[notice.subject_id],
+                    sequence=self.sequences[source],
                     time=notice.time,
                     data=notice.data.model_dump(mode="json", exclude_none=True),
                     only_for=notice.only_for,

@@ -132,6 +132,18 @@ class Behaviour:
                 (4, 4), (5, 5), (6, 6), (7, 7),
             ]  # fmt: skip
 
+    async def test_what_one_endpoint_gets_alone_leaves_no_gap_for_others(
+        self, work: AnyUnitOfWork
+    ) -> None:
+        alone = notice("whk_1", only_for="whk_1")
+        async with work() as tx:
+            await tx.public_events.add(alone, notice("whk_1"), alone, alone, notice("whk_1"))
+            numbered = await tx.public_events.number(limit=9)
+            found = await tx.public_events.find(sought())
+
+        assert [event.sequence for event in found] == [1, 2]
+        assert [event.sequence for event in numbered if event.only_for] == [1, 2, 3]
+
     async def test_one_that_came_late_hides_none_that_is_newer(self, work: AnyUnitOfWork) -> None:
         minutes = (-50, -40, -30, -20, -70)
         late = [replace(notice(), time=MOMENT + timedelta(minutes=one)) for one in minutes]

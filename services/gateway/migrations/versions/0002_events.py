@@ -27,7 +27,14 @@ def upgrade() -> None:
         sa.Column("time", UTCDateTime, nullable=False, index=True),
         sa.Column("data", sa.JSON, nullable=False),
         sa.Column("only_for", ID, nullable=True),
-        sa.UniqueConstraint("subject_id", "sequence", name="events_by_subject"),
+    )
+    op.create_index(
+        "events_by_subject",
+        "events",
+        ["subject_id", "sequence"],
+        unique=True,
+        sqlite_where=events.c.only_for.is_(None),
+        postgresql_where=events.c.only_for.is_(None),
     )
     op.create_index("events_by_owner", "events", ["owner_id", "position"])
     op.create_index(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    UniqueConstraint,
 )
 
 from common.db.types import UTCDateTime
@@ -40,7 +39,14 @@ events: Final = Table(
     Column("data", JSON, nullable=False),
     # A webhook endpoint's own: a ping, an example. Nobody else gets it.
     Column("only_for", ID, nullable=True),
-    UniqueConstraint("subject_id", "sequence", name="events_by_subject"),
+)
+Index(
+    "events_by_subject",
+    events.c.subject_id,
+    events.c.sequence,
+    unique=True,
+    sqlite_where=events.c.only_for.is_(None),
+    postgresql_where=events.c.only_for.is_(None),
 )
 Index("events_by_owner", events.c.owner_id, events.c.position)
 # What waits for its position: few rows, whatever the table holds.

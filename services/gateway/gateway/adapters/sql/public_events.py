@@ -27,7 +27,7 @@ class SqlPublicEvents:
         ids: list[str] = []
         for notice in notices:
             ids.append(new_id("event"))
-            sequence = await self._count(notice.subject_id, 1)
+            sequence = await self._count(_counted_as(notice), 1)
             row = {
                 "id": ids[-1],
                 "type": notice.type,
@@ -101,6 +101,11 @@ class SqlPublicEvents:
     async def _count(self, name: str, more: int) -> int:
         """Count on, and return how far that is; holds the row until the transaction ends."""
         return await add_to(self._session, counters.c.last, more, name=name)
+
+
+def _counted_as(notice: Notice) -> str:
+    """Return the counter's name: what one endpoint gets alone leaves no gap in what others get."""
+    return notice.subject_id if notice.only_for is None else f"{notice.subject_id} alone"
 
 
 def _is_of(type: str) -> ColumnElement[bool]:
