@@ -122,13 +122,19 @@ def _broken(path: Path) -> Iterator[str]:
         yield f"{path.stem}: {place}; publish a new type, which ends in the next version (.v2)"
 
 
+def gone() -> list[str]:
+    """Name the types of public events that were promised, and are in the catalogue no more."""
+    kept = {path.stem for path in PUBLIC_SCHEMAS.glob("*.json")} - set(public_events.CATALOGUE)
+    return [f"{name}: is gone, and somebody may wait for it; put it back" for name in sorted(kept)]
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` name those that are out of date."""
     check = "--check" in arguments
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]
-    broken = [line for path in stale for line in _broken(path)]
+    broken = [line for path in stale for line in _broken(path)] + gone()
     if broken and not check:
         print("\n".join(broken))
         return 1

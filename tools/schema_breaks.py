@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 # A promise about a value that may not change: what else stands beside it is explanation.
-PROMISES: Final = ("type", "const", "format", "pattern", "enum", "additionalProperties")
+PROMISES: Final = (
+    *("type", "const", "format", "pattern", "enum", "additionalProperties"),
+    *("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
+)
 Schema = Mapping[str, Any]
 
 

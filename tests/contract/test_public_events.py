@@ -69,7 +69,11 @@ def test_each_schema_is_one_and_names_its_type(type: str) -> None:
 OLD = {
     "type": "object",
     "required": ["a"],
-    "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"anyOf": [{"type": "null"}]}},
+    "properties": {
+        "a": {"$ref": "#/$defs/A"},
+        "b": {"anyOf": [{"type": "null"}]},
+        "n": {"type": "integer", "minimum": 1},
+    },
     "$defs": {"A": {"type": "object", "properties": {"x": {"type": "string"}}}},
 }
 
@@ -83,6 +87,7 @@ OLD = {
         (("required",), [], ["/a: is not always there any more"]),
         (("$defs", "A", "properties"), {}, ["/a/x: is gone"]),
         (("$defs", "A", "properties", "x", "type"), "integer", ["/a/x: type"]),
+        (("properties", "n", "minimum"), 0, ["/n: minimum"]),
         (("properties", "b"), {"type": "null"}, ["/b: type", "/b/anyOf: differs"]),
         (("properties", "b", "anyOf"), [{"type": "string"}], ["/b/anyOf/0: type"]),
     ],

@@ -103,6 +103,19 @@ async def test_who_has_logged_out_hears_no_more(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_has_seen_what_is_not_there_any_more_hears_what_comes(
+    gateway: Gateway, nats_server: NatsServer
+) -> None:
+    async with logged_in(gateway) as client, services(nats_server, willing):
+        stream = told(client, **{"Last-Event-ID": "999999"})
+        following = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0.5)
+        await client.post("/v1/deployments", json={"game": "blocks"})
+
+        assert (await asyncio.wait_for(following, 60))["event"] == "operation.accepted"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_one_user_cannot_take_all_the_places_there_are(gateway: Gateway) -> None:
     async with logged_in(gateway) as client, AsyncExitStack() as streams:
 

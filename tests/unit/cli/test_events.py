@@ -19,6 +19,7 @@ from yard_cli.commands.events import line_of
 from yard_cli.failure import Failure
 
 URL = "http://gateway.test"
+DOWN = b"a proxy's word that it is down"
 
 
 def event(position: int, **data: Any) -> dict[str, Any]:
@@ -48,6 +49,9 @@ class Gateway:
             return httpx.Response(200, json={"items": items, "next_after": after})
         if not self.scripts:
             raise httpx.ConnectError("gone")
+        if self.scripts[0] == [DOWN]:
+            self.scripts.pop(0)
+            return httpx.Response(502, text="Bad Gateway")
         told = {"content-type": "text/event-stream"}
         return httpx.Response(200, headers=told, content=self._play(self.scripts.pop(0)))
 
@@ -128,3 +132,7 @@ def test_a_line_tells_what_there_is_to_say(data: dict[str, Any], shown: str) -> 
     line = line_of(Event.model_validate(event(1, **data))).plain
 
     assert line.split("server.ready", 1)[1].split() == shown.split()
+
+
+async def test_a_gateway_that_is_on_its_way_up_is_waited_for(tmp_path: Path) -> None:
+    assert await heard(Gateway([told(1)], [DOWN], [told(2)]), tmp_path, 2) == [1, 2]

@@ -66,6 +66,15 @@ async def test_the_newest_events_are_where_a_follower_begins(door: Door) -> None
     assert none == {"items": [], "next_after": 3}
 
 
+async def test_who_asks_for_what_is_rare_goes_on_behind_all_that_was_looked_at(door: Door) -> None:
+    for name in ("one", "two", "three"):
+        await door.deploy(name=name)
+
+    assert await listed(door, "?type=server.ready") == {"items": [], "next_after": 3}
+    assert (await listed(door, "?type=operation.*&limit=3"))["next_after"] == 3
+    assert (await listed(door, "?type=operation.*&limit=2"))["next_after"] == 2
+
+
 async def test_others_events_are_for_administrators_who_ask(door: Door) -> None:
     await door.deploy()
     await door.deploy(OTHER)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.adapters.outgoing import Limits, open_sender
+from gateway.domain import custom_headers
 from gateway.ports.sender import NotSent, Reason
 from tests.unit.gateway.receiver import (
     BODY,
@@ -32,7 +33,6 @@ async def test_an_answer_tells_its_status_its_hint_and_its_beginning():
     assert f"Host: 127.0.0.1:{receiver.port}\r\n" in head
     assert "webhook-id: evt_1\r\n" in head
     assert "Accept-Encoding: identity\r\n" in head
-    assert "User-Agent: Spawnyard\r\n" in head
     assert body == BODY
 
 
@@ -70,6 +70,15 @@ async def test_what_we_say_of_connection_and_body_is_not_said_by_anybody_else():
     assert f"host: 127.0.0.1:{receiver.port}" in head
     assert "transfer-encoding" not in head
     assert "x-mine: 1" in head
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key"])
+async def test_a_header_that_an_owner_may_add_arrives(name: str):
+    assert custom_headers.faults({name: "a=b"}) == ()
+    async with receiving(FINE) as receiver, sending() as sender:
+        await sender.post(receiver.url, headers={name: "a=b"}, body=BODY)
+
+    assert f"{name}: a=b\r\n" in receiver.requests[0][0]
 
 
 async def test_a_header_that_would_be_two_is_never_sent():

@@ -70,12 +70,15 @@ async def test_a_failure_says_why_and_what_helps() -> None:
     work = FakeWork()
     await deployed(work, STEP, SERVER_FAILED, VM_DELETED)
 
-    assert work.public_events.types()[-3:] == [
+    assert work.public_events.types()[-4:] == [
         "operation.failing",
+        "operation.step_changed",
         "server.failed",
         "operation.failed",
     ]
-    for row in work.public_events.rows[-3:]:
+    step: Any = work.public_events.rows[-3].data["step"]
+    assert step["state"] == "failed"
+    for row in [work.public_events.rows[number] for number in (-4, -2, -1)]:
         error: Any = row.data["error"]
         assert error["detail"]
         assert error["remedy"]

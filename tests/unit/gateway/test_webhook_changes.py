@@ -249,3 +249,24 @@ async def test_an_example_of_nothing_names_what_comes_near(door: Door) -> None:
     assert answer.json()["code"] == "unknown_event_type"
     assert pointers(answer) == ["/type"]
     assert "server." in answer.json()["errors"][0]["detail"]
+
+
+async def test_another_format_leaves_the_options_of_the_former_behind(door: Door) -> None:
+    made = await create(door, **GOOD | {"format": "telegram", "options": {"chat_id": "-1"}})
+
+    changed = await patch(door, made, format="standard")
+    back = await patch(door, made, format="telegram")
+
+    assert (changed.status_code, changed.json()["options"]) == (200, {})
+    assert pointers(back) == ["/options/chat_id"]
+
+
+async def test_others_hear_that_somebody_has_disabled_it(door: Door) -> None:
+    made = await create(door)
+
+    await patch(door, made, enabled=False)
+    await patch(door, made, enabled=False, name="other")
+
+    told = [row for row in door.work.public_events.rows if row.type != "webhook.ping"]
+    assert [row.type for row in told] == ["webhook.endpoint_disabled"]
+    assert told[0].data["reason"]

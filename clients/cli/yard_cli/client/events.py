@@ -17,7 +17,7 @@ from yard_cli.client.models import Answer
 from yard_cli.client.wire import Query, Wire
 from yard_cli.failure import Failure
 
-PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 10.0, 10.0, 10.0, 15.0)  # a minute in all
 
 
 class Event(Answer, frozen=True):

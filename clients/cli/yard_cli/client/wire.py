@@ -82,6 +82,8 @@ class Wire:
                 if response.status_code == HTTPStatus.UNAUTHORIZED and not last:
                     token = await self.session.token_instead_of(token)
                     continue
+                if response.is_server_error:  # it, or what stands before it, is on its way up
+                    raise httpx.RemoteProtocolError(f"HTTP {response.status_code}")
                 if not response.is_success:
                     await response.aread()
                 yield check(response)

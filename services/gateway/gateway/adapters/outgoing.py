@@ -22,11 +22,10 @@ from gateway.domain.delivering import MOST_IN_FLIGHT
 from gateway.domain.target import Target, UrlRefused, target_of
 from gateway.ports.sender import Answer, NotSent, Reason
 
-AGENT: Final = "Spawnyard"
 # What we say of the connection and the body ourselves, whatever else is to be sent.
 OUR_HEADERS: Final = frozenset({
     *("host", "connection", "keep-alive", "content-length", "transfer-encoding", "te", "trailer"),
-    *("upgrade", "expect", "accept-encoding", "proxy-connection", "proxy-authorization", "cookie"),
+    *("upgrade", "expect", "accept-encoding", "proxy-connection", "proxy-authorization"),
 })  # fmt: skip
 HINT: Final = 100  # characters of Retry-After
 # What goes wrong on the way: kind of error -> what that is for people. The first that fits.
@@ -132,8 +131,6 @@ class GuardedSender:
 
     def _request(self, target: Target, headers: Mapping[str, str], body: bytes) -> httpcore.Request:
         given = {name: text for name, text in headers.items() if name.lower() not in OUR_HEADERS}
-        if not any(name.lower() == "user-agent" for name in given):
-            given["User-Agent"] = AGENT
         whole = {
             "Host": target.authority,
             **given,

@@ -102,12 +102,13 @@ async def list_events(
 ) -> Events:
     """List events after a position, oldest first. An empty page: nothing has happened since."""
     sought = replace(here.sought, after=after, limit=limit, newest=newest)
-    if newest:  # whoever goes on from here misses nothing that comes while we look
-        after = await public_events.last_position(work=here.gateway.work)
+    # Before the look: whoever goes on from there misses nothing that comes meanwhile.
+    last = await public_events.last_position(work=here.gateway.work)
     found = await public_events.events_after(sought, work=here.gateway.work)
+    is_all = newest or len(found) < limit
     return Events(
         items=[EventView(position=event.position, event=envelope(event)) for event in found],
-        next_after=max(after, found[-1].position) if found else after,
+        next_after=max(found[-1].position if found else 0, last if is_all else 0),
     )
 
 
@@ -125,9 +126,10 @@ async def follow_events(
 ) -> AsyncIterable[ServerSentEvent]:
     """Tell events as they happen, after a position, for as long as the session lasts."""
     work, news = here.gateway.work, here.gateway.news
-    since = last_event_id if last_event_id is not None else after
-    if since is None:
-        since = await public_events.last_position(work=work)
+    last = await public_events.last_position(work=work)
+    wanted = last_event_id if last_event_id is not None else after
+    # Nobody has seen what is to come: who says so knows a database that was set back since.
+    since = last if wanted is None else min(wanted, last)
 
     async def check() -> None:
         await users.caller_of(

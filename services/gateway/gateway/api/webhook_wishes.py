@@ -110,6 +110,8 @@ class WebhookChange(BaseModel, frozen=True, extra="forbid"):
         for field in self.model_fields_set:
             sent = getattr(self, field)
             changes[field] = getattr(plain, field) if sent is None else sent
+        if changes.get("format", terms.format) != terms.format:
+            changes.setdefault("options", {})  # those of another format mean nothing to it
         return replace(terms, **changes)
 
 

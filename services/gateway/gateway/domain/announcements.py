@@ -93,13 +93,14 @@ def on_counted(before: Server, server: Server, *, at: datetime) -> Sequence[Noti
 
 
 def _steps(moved: Moved, *, at: datetime) -> Iterator[Notice]:
-    """Tell the steps that moved on; those settled at the end are the end's own story."""
-    if moved.after.has_ended:
-        return
+    """Tell the steps that moved on; at an operation's end, only the one that was under way."""
     known = {step.name: _mark(step) for step in moved.before.steps}
+    running = {step.name for step in moved.before.steps if step.state is StepState.RUNNING}
     told = _told(moved.after, moved.server)
     for step in moved.after.steps:
         if step.state not in _TOLD or known.get(step.name) == _mark(step):
+            continue
+        if moved.after.has_ended and step.name not in running:
             continue
         named = public.StepReference(name=step.name, state=step.state.value, attempt=step.attempt)
         data = public.StepData(**dict(told), step=named)

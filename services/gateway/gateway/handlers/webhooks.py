@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from common.security.addresses import Allowance
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.endpoint_checks import check_terms
+from gateway.domain.endpoint_health import disabled
 from gateway.domain.endpoint_keys import rotated
 from gateway.domain.endpoint_refusals import EndpointNotFound, EndpointRefused, RevisionStale
-from gateway.domain.endpoint_terms import Terms, applied, strays, terms_of
+from gateway.domain.endpoint_terms import BY_A_PERSON, Terms, applied, strays, terms_of
 from gateway.domain.errors import Fault
 from gateway.domain.signing import Scheme, SigningKey
 from gateway.domain.user import Role, User
@@ -67,6 +68,9 @@ async def change(
         sealed = sealed_headers(endpoint, terms, seals=seals)
         changed = applied(endpoint, terms, headers=sealed, at=at)
         await tx.endpoints.save(changed)
+        if former.enabled and not terms.enabled:
+            told = disabled(endpoint, reason=BY_A_PERSON, at=at).notices
+            await tx.public_events.add(*told)
     return changed
 
 
