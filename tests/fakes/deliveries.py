@@ -1,12 +1,14 @@
 """Deliveries in memory, receivers that do as they are told, and a clock that is set by hand."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from common.db.leases import Lease
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
-from gateway.ports.deliveries import Due, Listed, ListedAttempts
+from gateway.ports.deliveries import Due, Listed, ListedAttempts, Room, Rooms
 from gateway.ports.sender import Answer, NotSent
 
 Key = tuple[str, str]
@@ -183,6 +185,25 @@ class FakeSender:
 
     def ids(self) -> list[str]:
         return [sent.id for sent in self.sent]
+
+
+@dataclass
+class FakeDoors:
+    """Transactions for who has leases; every lease holds."""
+
+    rooms: Rooms
+
+    @asynccontextmanager
+    async def for_several(
+        self, leases: Sequence[Lease]
+    ) -> AsyncGenerator[tuple[Room, frozenset[Lease]]]:
+        async with self.rooms() as room:
+            yield room, frozenset(leases)
+
+    @asynccontextmanager
+    async def for_one(self, lease: Lease) -> AsyncGenerator[Room]:
+        async with self.rooms() as room:
+            yield room
 
 
 class OpenSeals:

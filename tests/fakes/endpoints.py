@@ -24,7 +24,7 @@ class FakeEndpoints:
     async def among(self, ids: Sequence[str]) -> Sequence[Endpoint]:
         return [self.rows[name] for name in ids if name in self.rows]
 
-    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+    async def hold_free(self, ids: Sequence[str]) -> Sequence[Endpoint]:
         return await self.among(sorted(ids))
 
     async def save(self, endpoint: Endpoint) -> None:

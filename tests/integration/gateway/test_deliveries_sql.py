@@ -24,13 +24,12 @@ from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import HELD_UP
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.ports.deliveries import Due, Listed, ListedAttempts, Rooms
 from tests.fakes.deliveries import FakeSender, OpenSeals, answer
 from tests.fakes.gateway import MOMENT, FakeWork
 from tests.integration.gateway.test_sql import MIGRATIONS
-from tests.unit.gateway.post import endpoint, players_changed
+from tests.unit.gateway.post import delivered, endpoint, players_changed
 
 pytestmark = pytest.mark.integration
 
@@ -410,7 +409,7 @@ async def test_an_answer_of_410_ends_it_for_all_that_waits(sessions: Sessions) -
         events = await tx.public_events.number(limit=3)
         await tx.deliveries.add(*(delivery(n, event_id=e.id) for n, e in enumerate(events)))
 
-    await deliver("whk_1", rooms=work, depot=depot(sender))
+    await delivered("whk_1", rooms=work, depot=depot(sender))
 
     async with work() as tx:
         kept = await tx.endpoints.find("whk_1")

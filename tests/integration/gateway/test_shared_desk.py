@@ -13,6 +13,7 @@ from common.db.leases import Lease, LeaseLost, SqlLeases
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from gateway.adapters.shared_desk import SharedDesk
+from gateway.adapters.sql.doors import SqlDoors
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import Outcome
 from gateway.domain.delivery import DeliveryState
@@ -45,7 +46,7 @@ def work(sessions: Sessions) -> UnitOfWork[SqlWork]:
 @pytest.fixture
 def desk(sessions: Sessions) -> SharedDesk:
     attempting = Attempting(sender=FakeSender(), opener=OpenSeals(), clock=now)
-    return SharedDesk(sessions, Depot(attempting=attempting, clock=now))
+    return SharedDesk(SqlDoors(sessions), Depot(attempting=attempting, clock=now))
 
 
 @pytest.fixture
@@ -135,3 +136,41 @@ async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
         {DeliveryState.SUCCEEDED},
         {DeliveryState.SUCCEEDED},
     ]
+
+
+async def test_whoever_holds_one_endpoint_keeps_no_other_one_s_outcomes_waiting(
+    desk: SharedDesk,
+    work: UnitOfWork[SqlWork],
+    sessions: Sessions,
+    events: Sequence[Published],
+    leases: Sequence[Lease],
+) -> None:
+    if sessions().get_bind().dialect.name == "sqlite":
+        pytest.skip("who writes is alone there")
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def change() -> None:
+        async with work() as tx:
+            await tx.endpoints.hold(NAMES[0])
+            held.set()
+            await let_go.wait()
+
+    changing = asyncio.create_task(change())
+    await held.wait()
+    outcome = Outcome(event_id=events[0].id, at=now(), took=0.1, status=200)
+    recording = [
+        asyncio.create_task(desk.under(lease).record(lease.subject_id, [outcome]))
+        for lease in (leases[0], leases[1], leases[3])
+    ]
+    done, waiting = await asyncio.wait(recording, timeout=3)
+    later = await asyncio.wait_for(desk.under(leases[4]).record(NAMES[4], [outcome]), 3)
+    let_go.set()
+    [last] = await asyncio.gather(*waiting)
+    await changing
+
+    assert done == set(recording[1:])
+    assert [one and one.id for one in (last, later)] == [NAMES[0], NAMES[4]]
+    async with work() as tx:
+        rows = [row for name in NAMES for row in await tx.deliveries.hold(name, [events[0].id])]
+    succeeded = [row.endpoint_id for row in rows if row.state is DeliveryState.SUCCEEDED]
+    assert succeeded == [NAMES[0], NAMES[1], NAMES[3], NAMES[4]]

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from common.contracts import public_data as public
+from common.db.leases import Lease
+from gateway.adapters.shared_desk import SharedDesk
 from gateway.domain.delivering import Schedule
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint, KeptKey
@@ -15,7 +17,8 @@ from gateway.handlers.attempts import KEYS, Attempting
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.handlers.fan_out import fan_out
-from tests.fakes.deliveries import FakeClock, FakeSender, OpenSeals
+from gateway.ports.deliveries import Rooms
+from tests.fakes.deliveries import FakeClock, FakeDoors, FakeSender, OpenSeals
 from tests.fakes.gateway import MOMENT, FakeWork
 
 OWNER = "usr_1"
@@ -50,6 +53,16 @@ def key(id: str, *, expires_at: datetime | None = None, fill: bytes = b"k") -> K
     text = SigningKey(Scheme.HMAC, fill * 32).text.encode()
     sealed = OpenSeals().seal(text, server_id=id, pointer=KEYS)
     return KeptKey(scheme=Scheme.HMAC, sealed=sealed, created_at=MOMENT, expires_at=expires_at)
+
+
+async def delivered(endpoint_id: str, *, rooms: Rooms, depot: Depot) -> None:
+    """Deliver as the product does, under a lease that holds."""
+    lease = Lease(subject_id=endpoint_id, owner="one", token=1)
+    desk = SharedDesk(FakeDoors(rooms), depot)
+    try:
+        await deliver(endpoint_id, depot=depot, desk=desk.under(lease))
+    finally:
+        await desk.aclose()
 
 
 @dataclass
@@ -91,7 +104,7 @@ class World:
         return found
 
     async def deliver(self, endpoint_id: str = "whk_1") -> None:
-        await deliver(endpoint_id, rooms=self.work, depot=self.depot)
+        await delivered(endpoint_id, rooms=self.work, depot=self.depot)
 
     async def pass_time(self, time: timedelta) -> None:
         """Let time pass, and do what is due whenever something is."""

@@ -16,13 +16,12 @@ from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
 from gateway.handlers.attempts import HEADERS, Attempting
-from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.handlers.replay import replay_failed, replay_one, replay_range
 from gateway.ports.sender import Answer
 from tests.fakes.deliveries import FakeSender, OpenSeals, Sent, answer
 from tests.fakes.gateway import MOMENT, FakeWork, PowerCut
-from tests.unit.gateway.post import World, endpoint, key, players_changed
+from tests.unit.gateway.post import World, delivered, endpoint, key, players_changed
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -312,13 +311,13 @@ class Cut(Exception):
 
 @dataclass
 class Power:
-    """Lets so many awaits pass, then ends the process at each: before or after what is awaited."""
+    """Lets so many awaits pass, and then none: the process is dead."""
 
     left: int
 
     def tick(self) -> None:
         self.left -= 1
-        if self.left == -1:
+        if self.left < 0:
             raise Cut
 
 
@@ -355,7 +354,7 @@ async def test_f68_cut_at_every_await_everything_arrives_under_its_own_id():
         depot = replace(world.depot, attempting=attempting)
         was_cut = False
         try:
-            await deliver("whk_1", rooms=cutting, depot=depot)
+            await delivered("whk_1", rooms=cutting, depot=depot)
         except Cut:
             was_cut = True
         world.start()
@@ -417,9 +416,9 @@ async def test_f63_an_endpoint_that_hangs_keeps_nobody_else_waiting():
     depot = Depot(attempting=attempting, clock=now)
     began = asyncio.get_running_loop().time()
 
-    hanging = asyncio.create_task(deliver("whk_hang", rooms=world.work, depot=depot))
+    hanging = asyncio.create_task(delivered("whk_hang", rooms=world.work, depot=depot))
     await asyncio.sleep(0.05)
-    await asyncio.gather(*(deliver(name, rooms=world.work, depot=depot) for name in names))
+    await asyncio.gather(*(delivered(name, rooms=world.work, depot=depot) for name in names))
     took = asyncio.get_running_loop().time() - began
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)

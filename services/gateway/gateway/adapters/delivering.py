@@ -14,7 +14,8 @@ from common.db.engine import Sessions
 from common.db.leases import Lease
 from common.db.outage import DatabaseAway
 from common.worker import Worker
-from gateway.adapters.shared_desk import Fenced, SharedDesk
+from gateway.adapters.shared_desk import SharedDesk
+from gateway.adapters.sql.doors import SqlDoors
 from gateway.adapters.sql.due import endpoints_due
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
@@ -29,7 +30,7 @@ BATCH: Final = 500
 BREATH: Final = 0.2  # seconds between two batches: others want the database too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Delivering:
     """Delivers for ever. ``told`` rings when there are new events to deliver."""
 
@@ -43,7 +44,7 @@ class Delivering:
 
     def __post_init__(self) -> None:
         """Open the desk."""
-        object.__setattr__(self, "desk", SharedDesk(self.sessions, self.depot))
+        self.desk = SharedDesk(SqlDoors(self.sessions), self.depot)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -80,12 +81,7 @@ class Delivering:
 
     async def _deliver(self, endpoint_id: str, lease: Lease) -> None:
         with bound.bind(endpoint_id=endpoint_id):
-            await deliver(
-                endpoint_id,
-                rooms=Fenced(self.sessions, lease),
-                depot=self.depot,
-                desk=self.desk.under(lease),
-            )
+            await deliver(endpoint_id, depot=self.depot, desk=self.desk.under(lease))
 
 
 async def keep_forgetting_events(*, rooms: Rooms) -> None:

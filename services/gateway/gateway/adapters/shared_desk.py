@@ -1,26 +1,43 @@
 """One desk for all couriers of this process: what many ask at the same time is one transaction.
 
-Each asks under its own lease; who lost that is told so, and nothing of it is written down.
+Each asks under its own lease; who lost that is told so, and nothing of it is written down. Who has
+to wait for somebody else is waited for alone.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from common.db.engine import Sessions
-from common.db.leases import Lease, LeaseLost, SqlLeases
-from common.db.outage import outages_named
+from common.db.leases import Lease, LeaseLost
 from common.together import Together
-from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import Outcome
 from gateway.domain.endpoint import Endpoint
 from gateway.handlers.depot import Depot
 from gateway.handlers.desk import Question, Seen, look
-from gateway.handlers.outcomes import record
+from gateway.handlers.outcomes import Recorded, record
+from gateway.ports.deliveries import Room
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Doors(Protocol):
+    """Opens transactions for who has leases."""
+
+    def for_several(
+        self, leases: Sequence[Lease]
+    ) -> AbstractAsyncContextManager[tuple[Room, frozenset[Lease]]]:
+        """Open one, and tell which of the leases still hold, and will until its end."""
+        ...
+
+    def for_one(self, lease: Lease) -> AbstractAsyncContextManager[Room]:
+        """Open one as soon as nobody else holds the endpoint. Raises ``LeaseLost``."""
+        ...
+
+
+class _Busy(Exception):
+    """Somebody else holds the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +48,11 @@ class _Under(Generic[T]):
     asked: T
 
 
-@dataclass(frozen=True, slots=True)
-class Fenced:
-    """Transactions that fail when the lease is somebody else's by now, and ring no bell."""
-
-    sessions: Sessions
-    lease: Lease
-
-    def __call__(self) -> AbstractAsyncContextManager[SqlWork]:
-        """Open one. Raises ``LeaseLost``, ``DatabaseAway``."""
-        return self._open()
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncGenerator[SqlWork]:
-        with outages_named():
-            async with self.sessions.begin() as session:
-                await SqlLeases(session).check(self.lease)
-                yield SqlWork(session)
-
-
 @dataclass(slots=True)
 class SharedDesk:
     """Gives each courier a desk under its lease."""
 
-    sessions: Sessions
+    doors: Doors
     depot: Depot
     looks: Together[_Under[Question], Seen] = field(init=False)
     records: Together[_Under[Sequence[Outcome]], Endpoint | None] = field(init=False)
@@ -73,31 +71,27 @@ class SharedDesk:
         await self.looks.aclose()
         await self.records.aclose()
 
+    async def record_in(self, room: Room, several: Sequence[_Under[Sequence[Outcome]]]) -> Recorded:
+        """Write down what came of attempts."""
+        ended = {one.lease.subject_id: one.asked for one in several}
+        return await record(room, ended, schedule=self.depot.schedule, chance=self.depot.chance)
+
     async def _look(self, several: Sequence[_Under[Question]]) -> Sequence[Seen | Exception]:
-        async with self._held(several) as (work, held):
+        async with self.doors.for_several([one.lease for one in several]) as (room, held):
             questions = [one.asked for one in several if one.lease in held]
-            found = await look(work, questions, at=self.depot.clock())
+            found = await look(room, questions, at=self.depot.clock())
         return _answers(several, held, lambda one: found[one.lease.subject_id])
 
     async def _record(
         self, several: Sequence[_Under[Sequence[Outcome]]]
     ) -> Sequence[Endpoint | Exception | None]:
-        async with self._held(several) as (work, held):
-            ended = {one.lease.subject_id: one.asked for one in several if one.lease in held}
-            found = await record(
-                work, ended, schedule=self.depot.schedule, chance=self.depot.chance
-            )
-        return _answers(several, held, lambda one: found.get(one.lease.subject_id))
+        async with self.doors.for_several([one.lease for one in several]) as (room, held):
+            found = await self.record_in(room, [one for one in several if one.lease in held])
+        return _answers(several, held, lambda one: _recorded(found, one.lease.subject_id))
 
-    @asynccontextmanager
-    async def _held(
-        self, several: Sequence[_Under[T]]
-    ) -> AsyncGenerator[tuple[SqlWork, frozenset[Lease]]]:
-        """Open a transaction, and tell which of the leases still hold, and will until its end."""
-        with outages_named():
-            async with self.sessions.begin() as session:
-                held = await SqlLeases(session).still_held([one.lease for one in several])
-                yield SqlWork(session), held
+
+def _recorded(found: Recorded, endpoint_id: str) -> Endpoint | Exception | None:
+    return _Busy() if endpoint_id in found.busy else found.endpoints.get(endpoint_id)
 
 
 def _answers(
@@ -123,10 +117,18 @@ class LeasedDesk:
 
     async def find(self, endpoint_id: str) -> Endpoint | None:
         """Read the endpoint alone."""
-        async with Fenced(self.shared.sessions, self.lease)() as room:
+        async with self.shared.doors.for_several([self.lease]) as (room, held):
+            if self.lease not in held:
+                raise LeaseLost(endpoint_id)
             return await room.endpoints.find(endpoint_id)
 
     async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
         """Write down what came of attempts, and return the endpoint as it is then."""
         assert endpoint_id == self.lease.subject_id
-        return await self.shared.records(_Under(self.lease, tuple(outcomes)))
+        asked: _Under[Sequence[Outcome]] = _Under(self.lease, tuple(outcomes))
+        try:
+            return await self.shared.records(asked)
+        except _Busy:  # nobody else is kept waiting for who holds it
+            async with self.shared.doors.for_one(self.lease) as room:
+                found = await self.shared.record_in(room, [asked])
+            return found.endpoints.get(endpoint_id)

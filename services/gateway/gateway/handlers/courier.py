@@ -14,8 +14,7 @@ from gateway.domain.delivering import MOST_IN_FLIGHT, Outcome
 from gateway.domain.endpoint import Endpoint
 from gateway.handlers.attempts import Parcel
 from gateway.handlers.depot import Depot
-from gateway.handlers.desk import Desk, DeskOfOne, Question
-from gateway.ports.deliveries import Rooms
+from gateway.handlers.desk import Desk, Question
 
 FRESH: Final = timedelta(seconds=1)  # what was read is believed so long: an endpoint may be gone
 WRITTEN: Final = 20  # successes written down at once, at most …
@@ -23,11 +22,9 @@ SOON: Final = timedelta(milliseconds=100)  # … and how long the first of them 
 SHORT: Final = timedelta(seconds=1)  # a pause that is waited for here; longer ones elsewhere
 
 
-async def deliver(
-    endpoint_id: str, *, rooms: Rooms, depot: Depot, desk: Desk | None = None
-) -> None:
-    """Deliver what is due to an endpoint; ``rooms``, and a ``desk``, open under its lease."""
-    await _Courier(endpoint_id, depot, desk or DeskOfOne(rooms, depot)).run()
+async def deliver(endpoint_id: str, *, depot: Depot, desk: Desk) -> None:
+    """Deliver what is due to an endpoint; what is asked at the desk is so under its lease."""
+    await _Courier(endpoint_id, depot, desk).run()
 
 
 @dataclass(slots=True)

@@ -10,9 +10,7 @@ from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
 from gateway.handlers.attempts import Parcel
-from gateway.handlers.depot import Depot
-from gateway.handlers.outcomes import record
-from gateway.ports.deliveries import Due, Room, Rooms
+from gateway.ports.deliveries import Due, Room
 
 BATCH: Final = 50  # deliveries of an endpoint, read at a time
 
@@ -48,34 +46,6 @@ class Desk(Protocol):
     async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
         """Write down what came of attempts, and return the endpoint as it is then."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DeskOfOne:
-    """A desk with a transaction for each question."""
-
-    rooms: Rooms
-    depot: Depot
-
-    async def look(self, question: Question) -> Seen:
-        """Read the endpoint, and what is due."""
-        async with self.rooms() as room:
-            found = await look(room, [question], at=self.depot.clock())
-        return found[question.endpoint_id]
-
-    async def find(self, endpoint_id: str) -> Endpoint | None:
-        """Read the endpoint alone."""
-        async with self.rooms() as room:
-            return await room.endpoints.find(endpoint_id)
-
-    async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
-        """Write down what came of attempts, and return the endpoint as it is then."""
-        ended = {endpoint_id: outcomes}
-        async with self.rooms() as room:
-            found = await record(
-                room, ended, schedule=self.depot.schedule, chance=self.depot.chance
-            )
-        return found.get(endpoint_id)
 
 
 async def look(room: Room, questions: Iterable[Question], *, at: datetime) -> Mapping[str, Seen]:

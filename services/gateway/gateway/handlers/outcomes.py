@@ -1,6 +1,7 @@
 """Writes down what came of attempts, and what that means for deliveries and their endpoint."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.delivering import Outcome, Schedule, attempt_of, moved_on
@@ -9,18 +10,30 @@ from gateway.domain.endpoint_health import counted_from, exhausted, judged
 from gateway.ports.deliveries import Room
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Endpoints as they are now, those that are not gone; ``busy``: held by somebody else.
+
+    Of those nothing was written down: they are to be waited for, each on its own.
+    """
+
+    endpoints: Mapping[str, Endpoint]
+    busy: frozenset[str] = frozenset()
+
+
 async def record(
     room: Room,
     ended: Mapping[str, Sequence[Outcome]],
     *,
     schedule: Schedule,
     chance: Callable[[], float],
-) -> Mapping[str, Endpoint]:
-    """Write down attempts at endpoints; return those as they are then that are not gone.
+) -> Recorded:
+    """Write down attempts at endpoints; no endpoint is waited for.
 
     Deliveries are read anew: one may have been called off, or asked for again, meanwhile.
     """
-    endpoints = {one.id: one for one in await room.endpoints.hold_all(list(ended))}
+    endpoints = {one.id: one for one in await room.endpoints.hold_free(list(ended))}
+    busy = await room.endpoints.among([name for name in ended if name not in endpoints])
     ordered = {name: sorted(ended[name], key=_ended) for name in endpoints}
     by_key = [((name, one.event_id), one) for name, those in ordered.items() for one in those]
     held = await room.deliveries.hold_all([key for key, _ in by_key])
@@ -36,7 +49,10 @@ async def record(
         if after.state is not before.state and not outcome.is_gone:  # of 410, the end is told
             told = exhausted(endpoints[after.endpoint_id], after, at=outcome.ended)
             await room.public_events.add(*told)
-    return {name: await _judge(room, one, ordered[name]) for name, one in endpoints.items()}
+    return Recorded(
+        {name: await _judge(room, one, ordered[name]) for name, one in endpoints.items()},
+        busy=frozenset(one.id for one in busy),
+    )
 
 
 def _ended(outcome: Outcome) -> datetime:

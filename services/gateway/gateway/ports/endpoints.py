@@ -26,8 +26,8 @@ class Endpoints(Protocol):
         """Read those that are there."""
         ...
 
-    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
-        """Read those that are there, and keep others from changing them; by id."""
+    async def hold_free(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Hold those that nobody else holds, and wait for no other; by id."""
         ...
 
     async def save(self, endpoint: Endpoint) -> None:

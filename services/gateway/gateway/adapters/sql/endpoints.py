@@ -36,9 +36,9 @@ class SqlEndpoints:
         """Read those that are there."""
         return await self._all(_several(ids))
 
-    async def hold_all(self, ids: Sequence[str]) -> Sequence[Endpoint]:
-        """Read those that are there, and lock them; always in the same order."""
-        return await self._all(_several(ids).with_for_update())
+    async def hold_free(self, ids: Sequence[str]) -> Sequence[Endpoint]:
+        """Read and lock those that nobody else has locked; SQLite knows no locked rows."""
+        return await self._all(_several(ids).with_for_update(skip_locked=True))
 
     async def save(self, endpoint: Endpoint) -> None:
         """Write back one that is held."""
