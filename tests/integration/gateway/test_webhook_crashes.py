@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -20,7 +21,15 @@ from tests.inbox import (
     subscribe,
     told,
 )
-from tests.integration.gateway.process import Gateway, logged_in, reaches, services, until, willing
+from tests.integration.gateway.process import (
+    Gateway,
+    answers,
+    logged_in,
+    reaches,
+    services,
+    until,
+    willing,
+)
 from tests.servers import NatsServer
 from tests.unit.gateway.receiver import FINE, Script, answer
 
@@ -139,3 +148,40 @@ async def test_f68_two_copies_deliver_each_event_once_and_one_takes_over_from_th
 
     assert once == {1}
     assert_whole(box, events, secrets)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_f68_a_database_that_hangs_up_amid_deliveries_loses_none(
+    gateway: Gateway, nats_server: NatsServer, database_url: str
+) -> None:
+    chance = random.Random("f68 database")
+    address = database_url.replace("+asyncpg", "")
+    async with inbox() as box, logged_in(gateway) as client, services(nats_server, willing):
+        box.says = lambda _: slow
+        webhook = await subscribe(client, box.url())
+        deployed = await deploy_several(client, 12)
+        for _ in range(5):
+            seen = len(box.posts) + chance.randrange(2, 7)
+            await until(lambda seen=seen: box.has(seen))
+            await asyncio.sleep(chance.uniform(0, 0.15))
+            await hang_up(address)
+        await until(lambda: answers(client, "/readyz"))
+        await arrived(client, box, deployed)
+        events = await told(client)
+
+        assert gateway.process is not None
+        assert gateway.process.poll() is None
+
+    assert_whole(box, events, {"/hook": webhook["secret"]})
+
+
+async def hang_up(address: str) -> None:
+    """Cut all connections to a database but this one."""
+    admin = await asyncpg.connect(address)
+    try:
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await admin.close()
