@@ -333,7 +333,7 @@ async def test_only_enabled_endpoints_with_something_due_that_nobody_holds(
     engine = delivering(sessions, Bell(), FakeSender())
 
     found = await engine.find_due(10)
-    engine.depot.pause("whk_1", until=now() + MINUTE)
+    engine.depot.pause("whk_1", MINUTE)
     resting = await engine.find_due(10)
 
     assert (found, resting) == (["whk_1"], [])

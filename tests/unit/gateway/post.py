@@ -83,6 +83,7 @@ class World:
         self.depot = Depot(
             attempting=attempting,
             clock=self.clock,
+            seconds=self.clock.seconds,
             sleep=self.clock.sleep,
             schedule=Schedule(jitter=0),
         )
@@ -119,8 +120,8 @@ class World:
                 continue
             enabled = [n for n, one in self.work.endpoints.rows.items() if one.enabled]
             due = [row.next_at for name in enabled for row in self.pending(name)]
-            later = [at for at in (*due, *self.depot.pauses.values()) if at > self.clock.now]
-            self.clock.now = min([*later, end])
+            rested = [self.clock.now + self.depot.pause_left(name) for name in self.depot.pauses]
+            self.clock.now = min([*(at for at in (*due, *rested) if at > self.clock.now), end])
             if self.clock.now >= end:
                 return
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -56,3 +56,8 @@ class Endpoint:
     failing_since: datetime | None = None
     warned: int = 0
     revision: int = 1
+
+    @property
+    def gap(self) -> timedelta:
+        """How much time is between the beginnings of two attempts at least."""
+        return timedelta(seconds=1 / self.rate) if self.rate else timedelta(0)

@@ -5,9 +5,10 @@ What is sent and not yet written down when the process dies is sent again, under
 """
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from gateway.domain.delivering import MOST_IN_FLIGHT, Outcome
@@ -16,10 +17,15 @@ from gateway.handlers.attempts import Parcel
 from gateway.handlers.depot import Depot
 from gateway.handlers.desk import Desk, Question
 
+log = logging.getLogger(__name__)
+
 FRESH: Final = timedelta(seconds=1)  # what was read is believed so long: an endpoint may be gone
 WRITTEN: Final = 20  # successes written down at once, at most …
 SOON: Final = timedelta(milliseconds=100)  # … and how long the first of them waits for it
 SHORT: Final = timedelta(seconds=1)  # a pause that is waited for here; longer ones elsewhere
+# At the end, in seconds: for answers that are about to come, and to write down what came.
+LAST_ANSWERS: Final = 0.5
+LAST_WORDS: Final = 1.2
 
 
 async def deliver(endpoint_id: str, *, depot: Depot, desk: Desk) -> None:
@@ -29,31 +35,55 @@ async def deliver(endpoint_id: str, *, depot: Depot, desk: Desk) -> None:
 
 @dataclass(slots=True)
 class _Courier:
-    """One endpoint's deliveries, from the first look until nothing is due. ``saw_all``: in it."""
+    """One endpoint's deliveries, from the first look until nothing is due. ``saw_all``: in it.
+
+    ``sending``: those of the running that have a place; ``over_at``: when the first ``ended``.
+    """
 
     id: str
     depot: Depot
     desk: Desk
     endpoint: Endpoint | None = None
     parcels: deque[Parcel] = field(default_factory=deque[Parcel])
-    read_at: datetime | None = None
+    read_at: float | None = None
     saw_all: bool = False
     went: bool = False
     running: dict[asyncio.Task[Outcome | None], str] = field(
         default_factory=dict[asyncio.Task[Outcome | None], str]
     )
+    sending: set[str] = field(default_factory=set[str])
     ended: list[Outcome] = field(default_factory=list[Outcome])
+    over_at: float = 0.0
+    writing: asyncio.Future[Endpoint | None] | None = None
 
     async def run(self) -> None:
         try:
             while await self._step():
                 pass
         finally:
-            for task in self.running:
-                task.cancel()
-            await asyncio.gather(*self.running, return_exceptions=True)
+            await self._leave()
         if not self.went:  # all that is due waits for a former one: look again, but not at once
-            self.depot.pause(self.id, until=self.depot.clock() + SHORT)
+            self.depot.pause(self.id, SHORT)
+
+    async def _leave(self) -> None:
+        """Begin nothing more; write down what is over, or within moments: it is not sent again."""
+        for task, event_id in self.running.items():
+            if event_id not in self.sending:
+                task.cancel()
+        if self.running:
+            await asyncio.wait(self.running, timeout=LAST_ANSWERS)
+        for task in self.running:
+            task.cancel()
+        found = await asyncio.gather(*self.running, return_exceptions=True)
+        self.ended += [one for one in found if isinstance(one, Outcome)]
+        try:
+            async with asyncio.timeout(LAST_WORDS):
+                if self.writing is not None:
+                    await asyncio.wait([self.writing])
+                if self.ended:
+                    await self.desk.record(self.id, self.ended)
+        except Exception:
+            log.exception("what was sent last is sent again: it could not be written down")
 
     async def _step(self) -> bool:
         """Look, begin what may begin, wait for some, write it down; false: nothing is left."""
@@ -77,7 +107,10 @@ class _Courier:
         return not self._is_fresh() or (not self.parcels and not self.saw_all)
 
     def _is_fresh(self) -> bool:
-        return self.read_at is not None and self.depot.clock() - self.read_at < FRESH
+        return self.read_at is not None and self._since(self.read_at) < FRESH
+
+    def _since(self, then: float) -> timedelta:
+        return timedelta(seconds=self.depot.seconds() - then)
 
     async def _look(self) -> None:
         """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
@@ -86,7 +119,10 @@ class _Courier:
         seen = await self.desk.look(Question(endpoint_id=self.id, but=in_hand))
         self.endpoint, self.saw_all = seen.endpoint, seen.is_all
         self.parcels.extend(seen.parcels)
-        self.read_at = self.depot.clock()
+        self.read_at = self.depot.seconds()
+        if self.endpoint is not None and seen.last_at is not None:  # by whatever process
+            gap = self.endpoint.gap
+            self.depot.pause(self.id, min(seen.last_at + gap - self.depot.clock(), gap))
 
     def _begin(self) -> None:
         """Begin attempts, as many as the endpoint bears and the time allows."""
@@ -96,19 +132,20 @@ class _Courier:
             parcel = self.parcels.popleft()
             self.running[asyncio.create_task(self._attempt(parcel))] = parcel.event.id
             self.went = True
-            if self.endpoint.rate:
-                gap = timedelta(seconds=1 / self.endpoint.rate)
-                self.depot.pause(self.id, until=self.depot.clock() + gap)
+            self.depot.pause(self.id, self.endpoint.gap)
 
     async def _attempt(self, parcel: Parcel) -> Outcome | None:
         """Wait for a place, and send; unless the endpoint is gone by then."""
         if self.endpoint is None:
             return None
-        async with self.depot.places_for(self.endpoint):
+        async with self.depot.places.one_for(self.endpoint):
             endpoint = self.endpoint if self._is_fresh() else await self.desk.find(self.id)
             if endpoint is None or not endpoint.enabled:
                 return None
-            return await self.depot.attempting.attempt(endpoint, parcel)
+            self.sending.add(parcel.event.id)
+            outcome = await self.depot.attempting.attempt(endpoint, parcel)
+            self.depot.places.learn(self.id, outcome)
+            return outcome
 
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
@@ -117,13 +154,14 @@ class _Courier:
             self.running, timeout=left.total_seconds(), return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
-            del self.running[task]
+            self.sending.discard(self.running.pop(task))
             outcome = task.result()
             if outcome is not None:
+                self.over_at = self.over_at if self.ended else self.depot.seconds()
                 self.ended.append(outcome)
                 if outcome.is_gone:  # and all that waits is called off when that is written down
                     self.parcels.clear()
-                self.depot.pause(self.id, until=outcome.ended + outcome.pause)
+                self.depot.pause(self.id, outcome.pause)
 
     def _is_to_record(self) -> bool:
         """Tell whether to write down now: successes may wait a little, for others to join them."""
@@ -132,14 +170,15 @@ class _Courier:
             or self.endpoint is None
             or self.endpoint.in_order
             or not all(one.succeeded for one in self.ended)
-            or self.depot.clock() - self.ended[0].ended >= SOON
+            or self._since(self.over_at) >= SOON
         )
 
     async def _record(self) -> None:
         """Write down what is over, and learn what became of the endpoint meanwhile."""
         if self.ended:
-            self.endpoint = await self.desk.record(self.id, self.ended)
-            self.ended.clear()
+            told, self.ended = self.ended, []
+            self.writing = asyncio.ensure_future(self.desk.record(self.id, told))
+            self.endpoint = await asyncio.shield(self.writing)
         if self.endpoint is None or not self.endpoint.enabled:
             self.parcels.clear()
 

@@ -10,7 +10,7 @@ from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
 from gateway.handlers.attempts import Parcel
-from gateway.ports.deliveries import Due, Room
+from gateway.ports.deliveries import Due, ListedAttempts, Room
 
 BATCH: Final = 50  # deliveries of an endpoint, read at a time
 
@@ -25,11 +25,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An endpoint, if it is there, and what is due to it if it is enabled. ``is_all``: of that."""
+    """An endpoint, if it is there, and what is due to it if it is enabled. ``is_all``: of that.
+
+    ``last_at``: when the last attempt began that was written down, if its rate is bounded.
+    """
 
     endpoint: Endpoint | None
     parcels: Sequence[Parcel] = ()
     is_all: bool = True
+    last_at: datetime | None = None
 
 
 class Desk(Protocol):
@@ -57,8 +61,17 @@ async def look(room: Room, questions: Iterable[Question], *, at: datetime) -> Ma
         for name, endpoint in found.items()
         if endpoint.enabled
     }
+    last = {
+        name: await _last(room, name) for name, one in found.items() if due.get(name) and one.gap
+    }
     events = await _events(room, due.values(), at=at)
-    return {name: _seen(found.get(name), due.get(name, ()), events) for name in asked}
+    seen = {name: _seen(found.get(name), due.get(name, ()), events) for name in asked}
+    return {name: replace(one, last_at=last.get(name)) for name, one in seen.items()}
+
+
+async def _last(room: Room, endpoint_id: str) -> datetime | None:
+    page = ListedAttempts(endpoint_id=endpoint_id, limit=1)
+    return next((one.at for one in await room.deliveries.listed_attempts(page)), None)
 
 
 def _due(endpoint: Endpoint, question: Question, *, at: datetime) -> Due:

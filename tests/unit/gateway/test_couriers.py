@@ -1,0 +1,190 @@
+"""Couriers beside each other: fair to all owners, in step with copies, and how they end."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from common.contracts.base import now
+from gateway.handlers.attempts import Attempting
+from gateway.handlers.depot import Depot
+from gateway.ports.sender import Answer, NotSent, Reason
+from tests.fakes.deliveries import OpenSeals, answer
+from tests.fakes.gateway import MOMENT
+from tests.unit.gateway.post import World, delivered, endpoint, players_changed
+
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+@dataclass
+class Receivers:
+    """In real time: all but ``prompt`` ones take their time, and then answer or do not."""
+
+    takes: float
+    prompt: str = "prompt"
+    answers: bool = True
+    claims: float = 0.0
+    arrived: list[str] = field(default_factory=list[str])
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        if self.prompt in url:
+            self.arrived.append(url)
+            return answer()
+        await asyncio.sleep(self.takes)
+        self.arrived.append(url)
+        if not self.answers:
+            raise NotSent(Reason.TIMEOUT, "nothing came")
+        return Answer(status=200, retry_after=None, body=b"", took=self.claims)
+
+
+def depot_for(sender: Receivers) -> Depot:
+    return Depot(attempting=Attempting(sender=sender, opener=OpenSeals(), clock=now), clock=now)
+
+
+async def waits(world: World, depot: Depot, slow: list[str]) -> float:
+    """Return how long the prompt endpoint waits while others are delivered to."""
+    busy = [asyncio.create_task(delivered(name, rooms=world.work, depot=depot)) for name in slow]
+    await asyncio.sleep(0.3)
+    began = asyncio.get_running_loop().time()
+    await delivered("whk_prompt", rooms=world.work, depot=depot)
+    waited = asyncio.get_running_loop().time() - began
+    for one in busy:
+        one.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+    return waited
+
+
+async def test_f63_fifty_slow_ones_of_one_owner_keep_another_s_waiting_for_nothing():
+    world = World()
+    names = [f"whk_{n}" for n in range(50)]
+    await world.add(*(endpoint(name, owner_id="usr_2", max_in_flight=10) for name in names))
+    await world.add(endpoint("whk_prompt"))
+    await world.tell(*(players_changed(n, owner_id="usr_2") for n in range(10)), players_changed())
+
+    assert await waits(world, depot_for(Receivers(takes=30)), names) < 1
+
+
+async def test_f63_many_that_fail_keep_another_owner_s_that_failed_once_waiting_for_nothing():
+    world = World()
+    names = [f"whk_{n}" for n in range(20)]
+    failing = {"failing_since": MOMENT}
+    await world.add(*(endpoint(name, owner_id="usr_2", **failing) for name in names))
+    await world.add(endpoint("whk_prompt", **failing))
+    await world.tell(*(players_changed(n, owner_id="usr_2") for n in range(4)), players_changed())
+
+    assert await waits(world, depot_for(Receivers(takes=30, answers=False)), names) < 1
+
+
+async def test_f63_who_is_slow_waits_with_those_that_fail_until_it_is_quick_again():
+    world = World()
+    await world.add(endpoint("whk_slow"), endpoint("whk_prompt"))
+    await world.tell(players_changed())
+    receivers = Receivers(takes=0.0, claims=3.0)
+    depot = depot_for(receivers)
+
+    await delivered("whk_slow", rooms=world.work, depot=depot)
+    await delivered("whk_prompt", rooms=world.work, depot=depot)
+    slow = set(depot.places.poor)
+    receivers.claims = 0.1
+    await world.tell(players_changed(2))
+    await delivered("whk_slow", rooms=world.work, depot=depot)
+
+    assert slow == {"whk_slow"}
+    assert depot.places.poor == set()
+
+
+async def test_f63_who_turns_out_to_be_slow_while_others_of_it_wait_lets_go_of_the_good_places():
+    world = World()
+    await world.add(endpoint("whk_slow", max_in_flight=10))
+    await world.tell(*(players_changed(n) for n in range(10)))
+    receivers = Receivers(takes=0.3, answers=False)
+    depot = depot_for(receivers)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(30):  # two are left of the owner's
+            tasks.create_task(_stay(depot))
+        await asyncio.sleep(0.1)
+        tasks.create_task(delivered("whk_slow", rooms=world.work, depot=depot))
+        await asyncio.sleep(0.5)
+        arrived = len(receivers.arrived)
+        await asyncio.sleep(0.3)
+
+    assert arrived == 2
+    assert len(receivers.arrived) == 10, "the others went by the other lane, eight at a time"
+
+
+async def _stay(depot: Depot) -> None:
+    async with depot.places.one_for(endpoint("whk_other")):
+        await asyncio.sleep(1.5)
+
+
+async def test_a_rate_holds_for_all_copies_together_and_after_a_restart():
+    world = World()
+    await world.add(endpoint(rate=0.1))
+    await world.tell(*(players_changed(n) for n in range(5)))
+
+    for _ in range(3):  # three copies, or three lives of one
+        world.start()
+        await world.deliver()
+    at_once = len(world.sender.sent)
+    world.clock.now += 8 * SECOND
+    world.start()
+    await world.deliver()
+    early = len(world.sender.sent)
+    world.clock.now += 2 * SECOND
+    world.start()
+    await world.deliver()
+
+    assert (at_once, early, len(world.sender.sent)) == (1, 1, 2)
+
+
+async def test_a_pause_ends_in_time_though_the_clock_was_set_back():
+    world = World()
+    world.depot.pause("whk_1", 5 * SECOND)
+    set_back = Depot(
+        attempting=world.depot.attempting,
+        clock=lambda: MOMENT - HOUR,
+        seconds=world.clock.seconds,
+        pauses=world.depot.pauses,
+    )
+
+    left = set_back.pause_left("whk_1")
+    world.clock.now += 5 * SECOND
+
+    assert left == 5 * SECOND
+    assert not set_back.pause_left("whk_1")
+
+
+async def test_f68_who_is_asked_to_stop_writes_down_what_was_answered():
+    world = World()
+    await world.add(endpoint("whk_prompt", max_in_flight=10))
+    await world.tell(*(players_changed(n) for n in range(15)))
+    receivers = Receivers(takes=0)
+    going = asyncio.create_task(
+        delivered("whk_prompt", rooms=world.work, depot=depot_for(receivers))
+    )
+    while len(receivers.arrived) < 10:
+        await asyncio.sleep(0)
+
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+
+    assert going.cancelled()
+    assert 10 <= len(receivers.arrived) == len(world.attempts("whk_prompt"))
+
+
+async def test_f68_who_is_asked_to_stop_waits_a_moment_for_answers_and_begins_nothing():
+    world = World()
+    names = [f"whk_{n}" for n in range(4)]
+    await world.add(*(endpoint(name, max_in_flight=10) for name in names))
+    await world.tell(*(players_changed(n) for n in range(20)))
+    receivers = Receivers(takes=0.25)
+    depot = depot_for(receivers)
+    going = [asyncio.create_task(delivered(name, rooms=world.work, depot=depot)) for name in names]
+    await asyncio.sleep(0.1)
+
+    for one in going:
+        one.cancel()
+    await asyncio.gather(*going, return_exceptions=True)
+
+    assert len(receivers.arrived) == 32
+    assert sum(len(world.attempts(name)) for name in names) == 32
