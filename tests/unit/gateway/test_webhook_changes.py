@@ -252,7 +252,7 @@ async def test_an_example_of_nothing_names_what_comes_near(door: Door) -> None:
 
 
 async def test_another_format_leaves_the_options_of_the_former_behind(door: Door) -> None:
-    made = await create(door, **GOOD | {"format": "telegram", "options": {"chat_id": "-1"}})
+    made = await create(door, format="telegram", options={"chat_id": "-1"})
 
     changed = await patch(door, made, format="standard")
     back = await patch(door, made, format="telegram")
