@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from common.db.leases import Lease
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
-from gateway.ports.deliveries import Due, Listed, ListedAttempts, Room, Rooms
+from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts, Room, Rooms
 from gateway.ports.sender import Answer, NotSent
 
 Key = tuple[str, str]
@@ -64,10 +64,6 @@ class FakeDeliveries:
             *(replace(row, state=DeliveryState.CANCELLED, done_at=at) for row in pending)
         )
 
-    async def forget_endpoint(self, endpoint_id: str) -> None:
-        self.rows = {key: row for key, row in self.rows.items() if key[0] != endpoint_id}
-        self.attempts = {key: row for key, row in self.attempts.items() if key[0] != endpoint_id}
-
     async def listed(self, page: Listed) -> Sequence[Delivery]:
         found = [
             row
@@ -87,15 +83,16 @@ class FakeDeliveries:
         ]
         return sorted(found, key=_listed, reverse=True)[: page.limit]
 
-    async def failed(
-        self, endpoint_id: str, *, since: datetime, until: datetime, limit: int
-    ) -> Sequence[Delivery]:
+    async def failed(self, sought: Failed) -> Sequence[Delivery]:
         found = [
             row
-            for row in self._of(endpoint_id)
-            if row.state is DeliveryState.FAILED and row.done_at and since <= row.done_at <= until
+            for row in self._of(sought.endpoint_id)
+            if row.state is DeliveryState.FAILED
+            and row.position > sought.after
+            and row.done_at
+            and sought.since <= row.done_at <= sought.until
         ]
-        return sorted(found, key=lambda row: row.event_id)[:limit]
+        return sorted(found, key=_position)[: sought.limit]
 
     async def forget(self, *, before: datetime, limit: int) -> int:
         old = [key for key, row in self.attempts.items() if row.at < before][:limit]
@@ -105,6 +102,19 @@ class FakeDeliveries:
         for key in () if old else over:
             del self.rows[key]
         return len(old or over)
+
+    async def forget_endpoint(self, endpoint_id: str, *, limit: int) -> int:
+        of_it = [key for key in self.attempts if key[0] == endpoint_id][:limit]
+        for key in of_it:
+            del self.attempts[key]
+        rows = [] if of_it else [key for key in self.rows if key[0] == endpoint_id][:limit]
+        for key in rows:
+            del self.rows[key]
+        return len(of_it or rows)
+
+    async def endpoints_known(self, *, after: str, limit: int) -> Sequence[str]:
+        known = {key[0] for key in (*self.rows, *self.attempts) if key[0] > after}
+        return sorted(known)[:limit]
 
     def _of(self, endpoint_id: str) -> list[Delivery]:
         return [row for row in self.rows.values() if row.endpoint_id == endpoint_id]

@@ -1,6 +1,6 @@
 """Webhook endpoints in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from gateway.domain.endpoint import Endpoint
@@ -42,8 +42,14 @@ class FakeEndpoints:
         ]
         return sorted(found, key=lambda one: one.id, reverse=True)[: page.limit]
 
-    async def enabled(self) -> Sequence[Endpoint]:
-        found = [endpoint for endpoint in self.rows.values() if endpoint.enabled]
+    async def enabled(
+        self, *, owners: Collection[str], ids: Collection[str] = ()
+    ) -> Sequence[Endpoint]:
+        found = [
+            endpoint
+            for endpoint in self.rows.values()
+            if endpoint.enabled and (endpoint.owner_id in (None, *owners) or endpoint.id in ids)
+        ]
         return sorted(found, key=lambda one: one.id)
 
     async def count(self, owner_id: str | None) -> int:

@@ -19,13 +19,16 @@ from common.db.work import UnitOfWork
 from gateway.adapters.delivering import Delivering
 from gateway.adapters.numbering import Numbering
 from gateway.adapters.sql.due import by_keys, due_in_order, due_in_time, endpoints_due
-from gateway.adapters.sql.webhook_tables import deliveries
+from gateway.adapters.sql.endpoints import concerned
+from gateway.adapters.sql.leftovers import endpoints_in
+from gateway.adapters.sql.webhook_tables import attempts, deliveries
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import HELD_UP
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.handlers.attempts import Attempting
 from gateway.handlers.depot import Depot
-from gateway.ports.deliveries import Due, Listed, ListedAttempts, Rooms
+from gateway.handlers.forgetting import BATCH, forgetting
+from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts, Rooms
 from tests.fakes.deliveries import FakeSender, OpenSeals, answer
 from tests.fakes.gateway import MOMENT, FakeWork
 from tests.integration.gateway.test_sql import MIGRATIONS
@@ -158,17 +161,19 @@ class Behaviour:
 
     async def test_what_failed_in_a_time_is_found(self, rooms: Rooms):
         failed = {"state": DeliveryState.FAILED}
+        since, until = MOMENT + 2 * SECOND, MOMENT + MINUTE
+        sought = Failed(endpoint_id="whk_1", since=since, until=until, limit=2)
         async with rooms() as room:
             await room.deliveries.add(
                 *(delivery(n, done_at=MOMENT + n * SECOND, **failed) for n in range(1, 6)),
                 delivery(6, done_at=MOMENT + 2 * SECOND, state=DeliveryState.SUCCEEDED),
             )
 
-            found = await room.deliveries.failed(
-                "whk_1", since=MOMENT + 2 * SECOND, until=MOMENT + 4 * SECOND, limit=2
-            )
+            found = await room.deliveries.failed(replace(sought, until=MOMENT + 4 * SECOND))
+            rest = await room.deliveries.failed(replace(sought, after=3))
 
         assert [row.event_id for row in found] == ["evt_2", "evt_3"]
+        assert [row.event_id for row in rest] == ["evt_4", "evt_5"]
 
     async def test_what_is_old_is_dropped_a_little_at_a_time_attempts_first(self, rooms: Rooms):
         over = {"state": DeliveryState.SUCCEEDED}
@@ -197,12 +202,23 @@ class Behaviour:
         assert [row.position for row in left] == [4, 2]
         assert [row.number for row in kept] == [4]
 
-    async def test_an_endpoint_is_forgotten_with_all_there_was_of_it(self, rooms: Rooms):
+    async def test_an_endpoint_that_is_gone_is_forgotten_a_little_at_a_time(self, rooms: Rooms):
         async with rooms() as room:
+            await room.endpoints.add(endpoint("whk_2"))
             await room.deliveries.add(delivery(1), delivery(1, endpoint_id="whk_2"))
-            await room.deliveries.record(attempt(1))
-            await room.deliveries.forget_endpoint("whk_1")
+            await room.deliveries.add(*(delivery(n) for n in range(2, 2 * BATCH)))
+            await room.deliveries.record(*(attempt(n) for n in range(BATCH + 1)))
+            await room.deliveries.record(replace(attempt(1), endpoint_id="whk_3"))
+            assert await room.deliveries.endpoints_known(after="", limit=2) == ["whk_1", "whk_2"]
+            assert await room.deliveries.endpoints_known(after="whk_1", limit=9) == [
+                "whk_2", "whk_3",
+            ]  # fmt: skip
 
+        dropped = [count async for count in forgetting(rooms=rooms, before=MOMENT - DAY)]
+
+        assert dropped == [BATCH, 1, BATCH, BATCH - 1, 1]
+        async with rooms() as room:
+            assert await room.deliveries.endpoints_known(after="", limit=9) == ["whk_2"]
             assert not await room.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
             assert await room.deliveries.listed(Listed(endpoint_id="whk_2", limit=9))
             assert await room.deliveries.find_attempt("whk_1", "evt_1", 1) is None
@@ -379,12 +395,18 @@ async def _goes_by_the_indexes(sessions: Sessions) -> None:
             by_keys([("whk_1", "evt_1"), ("whk_2", "evt_1")]),
         ),
         "webhook_deliveries_tried": (passed,),
+        "(endpoint_id>?)": (
+            endpoints_in(deliveries, after="", limit=9),
+            endpoints_in(attempts, after="", limit=9),
+        ),
+        "(owner_id=?)": (concerned({"usr_1", "usr_2"}, {"whk_1"}),),
     }
     for index, queries in wanted.items():
         for query in queries:
             plan = await _plan(sessions, query)
             assert index in plan, plan
             assert "SCAN webhook_deliveries" not in plan, plan
+            assert "SCAN webhook_attempts" not in plan, plan
 
 
 async def _plan(sessions: Sessions, query: Select[tuple[object, ...]]) -> str:

@@ -84,12 +84,12 @@ class Behaviour:
         async with work() as tx:
             await tx.endpoints.add(WHOLE)
             assert await tx.endpoints.find(WHOLE.id) == WHOLE
-            assert await tx.endpoints.enabled() == []
+            assert await tx.endpoints.enabled(owners=["usr_1"]) == []
             await tx.endpoints.save(changed)
 
         async with work() as tx:
             assert await tx.endpoints.hold(WHOLE.id) == changed
-            assert await tx.endpoints.enabled() == [changed]
+            assert await tx.endpoints.enabled(owners=["usr_1"]) == [changed]
             assert await tx.endpoints.find("whk_0") is None
 
     async def test_an_owners_are_listed_newest_first_and_everybodys_apart(
@@ -109,9 +109,24 @@ class Behaviour:
             assert [one.id for one in rest] == ["whk_2", "whk_1", "whk_0"]
             assert await tx.endpoints.of_owner(None, page=Page(limit=9)) == [others[1]]
             assert [await tx.endpoints.count(owner) for owner in ("usr_1", None, "x")] == [5, 1, 0]
-            assert [one.id for one in await tx.endpoints.enabled()] == [
-                one.id for one in mine + others
-            ]
+
+    async def test_events_are_sent_to_their_owners_everybodys_and_named_ones(
+        self, work: AnyUnitOfWork
+    ) -> None:
+        async with work() as tx:
+            for number, owner in enumerate(["usr_1", "usr_2", None, "usr_3", "usr_2"]):
+                await tx.endpoints.add(endpoint(id=f"whk_{number}", owner_id=owner))
+            await tx.endpoints.add(endpoint(id="whk_9", enabled=False))
+
+        async def found(*owners: str, **more: Any) -> list[str]:
+            async with work() as tx:
+                return [one.id for one in await tx.endpoints.enabled(owners=owners, **more)]
+
+        assert await found("usr_2", "usr_1") == ["whk_0", "whk_1", "whk_2", "whk_4"]
+        assert await found("usr_1", ids=["whk_3", "whk_9", "whk_none"]) == [
+            "whk_0", "whk_2", "whk_3",
+        ]  # fmt: skip
+        assert await found() == ["whk_2"]
 
     async def test_one_that_is_removed_is_gone_and_saving_it_brings_nothing_back(
         self, work: AnyUnitOfWork

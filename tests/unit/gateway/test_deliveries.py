@@ -17,6 +17,7 @@ from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
 from gateway.handlers.attempts import HEADERS, Attempting
 from gateway.handlers.depot import Depot
+from gateway.handlers.forgetting import forgetting
 from gateway.handlers.replay import replay_failed, replay_one, replay_range
 from gateway.ports.sender import Answer
 from tests.fakes.deliveries import FakeSender, OpenSeals, Sent, answer
@@ -203,12 +204,12 @@ class TestCalledOff:
 
         async with world.work() as tx:
             await tx.endpoints.remove("whk_1")
-            await tx.deliveries.forget_endpoint("whk_1")
         world.clock.now += MINUTE
         await world.deliver()
 
         assert len(world.sender.sent) == 1
-        assert world.attempts() == []
+        [*_] = [_ async for _ in forgetting(rooms=world.work, before=MOMENT)]
+        assert (world.attempts(), world.pending()) == ([], [])
 
     async def test_f66_removed_while_attempts_are_under_way_no_more_begin(self, world: World):
         def remove(_: Sent) -> Answer:
@@ -286,6 +287,26 @@ class TestReplay:
 
         assert found.count == 1
         assert world.sender.ids()[before:] == [later.id]
+
+    async def test_f67_of_much_that_failed_the_rest_is_gone_on_with(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("gateway.handlers.replay.BATCH", 2)
+        monkeypatch.setattr("gateway.handlers.replay.MOST", 4)
+        world.sender.says = lambda _: answer(500)
+        await world.add(endpoint())
+        events = await world.tell(*(players_changed(n) for n in range(5)))
+        await world.pass_time(30 * HOUR)
+
+        at = world.clock()
+        first = await replay_failed(endpoint(), since=MOMENT, rooms=world.work, at=at)
+        rest = await replay_failed(
+            endpoint(), since=MOMENT, after=first.reached, rooms=world.work, at=at
+        )
+
+        assert (first.count, first.reached, first.is_all) == (4, events[3].position, False)
+        assert (rest.count, rest.reached, rest.is_all) == (1, events[4].position, True)
+        assert len(world.pending()) == 5
 
     async def test_nobody_replays_what_is_not_theirs(self, world: World):
         [event] = await world.tell(players_changed(owner_id="usr_2"))

@@ -196,8 +196,26 @@ class TestReplay:
 
         answer = await hook.replay(failed_since=events[1].time.isoformat())
 
-        assert answer.json() == {"count": 2, "reached": None, "complete": True}
+        assert answer.json() == {"count": 2, "reached": events[2].position, "complete": True}
         assert hook.pending() == [events[1].id, events[2].id]
+
+    async def test_f67_much_that_failed_is_gone_on_with_where_it_was_left(
+        self, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gateway.handlers.replay.BATCH", 1)
+        monkeypatch.setattr("gateway.handlers.replay.MOST", 1)
+        events = hook.happen(2)
+        await hook.deliver(events)
+        since = events[0].time.isoformat()
+
+        first = (await hook.replay(failed_since=since)).json()
+        second = (await hook.replay(failed_since=since, after=first["reached"])).json()
+        third = (await hook.replay(failed_since=since, after=second["reached"])).json()
+
+        assert first == {"count": 1, "reached": events[0].position, "complete": False}
+        assert second == {"count": 1, "reached": events[1].position, "complete": False}
+        assert third == {"count": 0, "reached": events[1].position, "complete": True}
+        assert hook.pending() == [event.id for event in events]
 
     @pytest.mark.parametrize(
         ("after", "before", "expected"),
@@ -250,6 +268,14 @@ class TestReplay:
             ({"event_id": new_id("event")}, ["/event_id"]),
             ({"event_id": "evt_1"}, ["/event_id"]),
             ({"event_id": new_id("event"), "before": 3}, ["/event_id", "/after"]),
+            (
+                {"failed_since": "2026-11-21T10:00Z", "after": "2026-11-21T10:00Z"},
+                ["/failed_since", "/after"],
+            ),
+            (
+                {"failed_since": "2026-11-21T10:00Z", "after": 3, "before": 9},
+                ["/failed_since", "/after"],
+            ),
             ({"after": 3, "before": 3}, ["/before"]),
             ({"after": "2026-11-21T10:00Z", "before": "2026-11-21T09:00Z"}, ["/before"]),
             ({"after": "yesterday"}, ["/after"]),

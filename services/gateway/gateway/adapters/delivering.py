@@ -19,6 +19,7 @@ from gateway.adapters.sql.doors import SqlDoors
 from gateway.adapters.sql.due import endpoints_due
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
+from gateway.handlers.forgetting import forgetting
 from gateway.ports.deliveries import Rooms
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 500  # endpoints in hand; how many attempts are made at a time, the depot says
 KEPT: Final = timedelta(days=30)
 FORGETTING: Final = 3600.0  # seconds between two rounds
-BATCH: Final = 500
 BREATH: Final = 0.2  # seconds between two batches: others want the database too
 
 
@@ -85,18 +85,11 @@ class Delivering:
 
 
 async def keep_forgetting_events(*, rooms: Rooms) -> None:
-    """Drop attempts, deliveries and events that are 30 days old, a few at a time, for ever."""
+    """Drop what is 30 days old, or of removed endpoints, a little at a time, for ever."""
     while True:
         try:
-            left = await _forget(rooms)
+            async for _ in forgetting(rooms=rooms, before=now() - KEPT):
+                await asyncio.sleep(BREATH)
         except DatabaseAway as outage:
             log.warning("old events are dropped later", extra={"error": str(outage)})
-            left = 0
-        await asyncio.sleep(BREATH if left else FORGETTING)
-
-
-async def _forget(rooms: Rooms) -> int:
-    before = now() - KEPT
-    async with rooms() as room:
-        dropped = await room.deliveries.forget(before=before, limit=BATCH)
-        return dropped or await room.public_events.forget(before=before, limit=BATCH)
+        await asyncio.sleep(FORGETTING)

@@ -138,7 +138,8 @@ class ExampleWish(BaseModel, frozen=True, extra="forbid"):
 class ReplayWish(BaseModel, frozen=True, extra="forbid"):
     """What is to be sent again: ``event_id``, ``failed_since``, or a range.
 
-    ``event_id``: this event, even if it was not wanted. ``failed_since``: what failed since then.
+    ``event_id``: this event, even if it was not wanted. ``failed_since``: what failed since then;
+    with ``after``, a position, what of that comes after it: where an answer was not ``complete``.
     ``after``, ``before``: all wanted events between the two, whether they were sent or not. Each is
     a position, which does not belong to the range, or a time with its zone; without ``after``
     it is all from the first event on, without ``before`` all up to now.

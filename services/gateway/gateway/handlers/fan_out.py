@@ -18,7 +18,7 @@ async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> N
 
     Within the transaction that gives the positions: an event that can be read is on its way.
     """
-    endpoints = await room.endpoints.enabled() if events else ()
+    endpoints = await _concerned(room, events) if events else ()
     if not endpoints:
         return
     told = [(event, as_told(event)) for event in events]
@@ -29,6 +29,14 @@ async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> N
             for endpoint in endpoints
             if _is_wanted(endpoint, event, as_json)
         )
+    )
+
+
+async def _concerned(room: Room, events: Sequence[Published]) -> Sequence[Endpoint]:
+    """Read those that may have any of the events: the others are others' and may be many."""
+    return await room.endpoints.enabled(
+        owners={event.owner_id for event in events},
+        ids={event.only_for for event in events if event.only_for},
     )
 
 

@@ -5,7 +5,7 @@ asked for again may arrive twice; that is what the id is for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -14,19 +14,23 @@ from gateway.domain.endpoint import Endpoint
 from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Published
 from gateway.domain.subscription import as_told, delivery_of, may_have, wants
-from gateway.ports.deliveries import Room, Rooms
+from gateway.ports.deliveries import Failed, Room, Rooms
 from gateway.ports.public_events import Sought
 
 BATCH: Final = 200
-MOST: Final = 10_000  # events that one call reads at most
+MOST: Final = 10_000  # events of a range that one call reads at most, or that it sends again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """How many go out again. ``reached``: the position up to which a range was gone through."""
+    """How many go out again. ``reached``: the position up to which it was gone through.
+
+    ``is_all``: nothing is left after it.
+    """
 
     count: int
-    reached: int = 0
+    reached: int
+    is_all: bool
 
 
 async def replay_one(endpoint: Endpoint, event_id: str, *, rooms: Rooms, at: datetime) -> bool:
@@ -39,18 +43,23 @@ async def replay_one(endpoint: Endpoint, event_id: str, *, rooms: Rooms, at: dat
 
 
 async def replay_failed(
-    endpoint: Endpoint, *, since: datetime, rooms: Rooms, at: datetime
+    endpoint: Endpoint, *, since: datetime, after: int = 0, rooms: Rooms, at: datetime
 ) -> Replayed:
-    """Send again what has failed since a time and until now."""
-    count = 0
-    while True:
+    """Send again what has failed since a time and until now, of what comes after a position.
+
+    Where that is much, the next call goes on after the position that was ``reached``.
+    """
+    count, sought = 0, Failed(endpoint_id=endpoint.id, since=since, until=at, limit=BATCH)
+    while count < MOST:
         async with rooms() as room:
             await _hold(room, endpoint)
-            found = await room.deliveries.failed(endpoint.id, since=since, until=at, limit=BATCH)
+            found = await room.deliveries.failed(replace(sought, after=after))
             await room.deliveries.save(*(replayed(row, at=at) for row in found))
         count += len(found)
+        after = found[-1].position if found else after
         if len(found) < BATCH:
-            return Replayed(count=count)
+            return Replayed(count=count, reached=after, is_all=True)
+    return Replayed(count=count, reached=after, is_all=False)
 
 
 async def replay_range(
@@ -70,7 +79,7 @@ async def replay_range(
             await _send_again(room, endpoint, wanted, at=at)
         count += len(wanted)
         after = found[-1].position if len(found) == BATCH else last
-    return Replayed(count=count, reached=last)
+    return Replayed(count=count, reached=last, is_all=last >= before - 1)
 
 
 async def _send_again(

@@ -60,6 +60,7 @@ class Again:
     """What is to be sent again: one event, what failed since a time, or else a range.
 
     ``after`` and ``before``: marks around the range; none: from the first event on, up to now.
+    What failed may be gone on with after a position.
     """
 
     event_id: str | None = None
@@ -70,9 +71,9 @@ class Again:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentAgain:
-    """How many go out again. ``reached``: the last position gone through; none: no range was.
+    """How many go out again. ``reached``: the last position gone through; none: it was one event.
 
-    ``complete``: nothing is left of the range; otherwise go on after ``reached``.
+    ``complete``: nothing is left; otherwise go on after ``reached``.
     """
 
     count: int
@@ -99,11 +100,13 @@ async def send_again(asked: Asked, again: Again, *, work: UnitOfWork, at: dateti
             )
         return SentAgain(count=1)
     if again.failed_since is not None:
-        failed = await replay_failed(endpoint, since=again.failed_since, rooms=work, at=at)
-        return SentAgain(count=failed.count)
+        after = again.after if isinstance(again.after, int) else 0
+        failed = await replay_failed(
+            endpoint, since=again.failed_since, after=after, rooms=work, at=at
+        )
+        return _told(failed)
     after, before = await _borders(again, work=work)
-    found = await replay_range(endpoint, after=after, before=before, rooms=work, at=at)
-    return _told(found, before)
+    return _told(await replay_range(endpoint, after=after, before=before, rooms=work, at=at))
 
 
 def _check(again: Again) -> None:
@@ -113,6 +116,8 @@ def _check(again: Again) -> None:
         "failed_since": again.failed_since is not None,
         "after": again.after is not None or again.before is not None,
     }
+    if isinstance(again.after, int) and again.before is None and again.failed_since is not None:
+        ways["after"] = False  # it is where what failed is gone on with
     if sum(ways.values()) != 1:
         which = [name for name, is_said in ways.items() if is_said] or list(ways)
         raise ReplayRefused(
@@ -138,9 +143,8 @@ def _is_backwards(after: Mark | None, before: Mark | None) -> bool:
             return False
 
 
-def _told(found: Replayed, before: int) -> SentAgain:
-    done = found.reached >= before - 1
-    return SentAgain(count=found.count, reached=found.reached, complete=done)
+def _told(found: Replayed) -> SentAgain:
+    return SentAgain(count=found.count, reached=found.reached, complete=found.is_all)
 
 
 async def _borders(again: Again, *, work: UnitOfWork) -> tuple[int, int]:

@@ -75,10 +75,9 @@ async def change(
 
 
 async def remove(asked: Asked, *, work: UnitOfWork) -> None:
-    """Remove one, and what was on its way: nothing is sent there any more."""
+    """Remove one: nothing is sent there any more, and what there is of it is forgotten in time."""
     async with work() as tx:
         endpoint = await _held(tx, asked)
-        await tx.deliveries.forget_endpoint(endpoint.id)
         await tx.endpoints.remove(endpoint.id)
 
 

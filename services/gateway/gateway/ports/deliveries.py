@@ -50,6 +50,17 @@ class ListedAttempts:
     event_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """What of an endpoint's failed in a time, to which both ends belong, after a position."""
+
+    endpoint_id: str
+    since: datetime
+    until: datetime
+    limit: int
+    after: int = 0
+
+
 class Deliveries(Protocol):
     """Deliveries and attempts, for as long as one transaction lasts."""
 
@@ -89,10 +100,6 @@ class Deliveries(Protocol):
         """Call off all that is pending of an endpoint."""
         ...
 
-    async def forget_endpoint(self, endpoint_id: str) -> None:
-        """Drop all there is of an endpoint that is being removed."""
-        ...
-
     async def listed(self, page: Listed) -> Sequence[Delivery]:
         """Return a page of deliveries."""
         ...
@@ -101,10 +108,8 @@ class Deliveries(Protocol):
         """Return a page of attempts."""
         ...
 
-    async def failed(
-        self, endpoint_id: str, *, since: datetime, until: datetime, limit: int
-    ) -> Sequence[Delivery]:
-        """Hold some that failed in that time; both ends belong to it."""
+    async def failed(self, sought: Failed) -> Sequence[Delivery]:
+        """Hold some that failed in that time, by position."""
         ...
 
     async def forget(self, *, before: datetime, limit: int) -> int:
@@ -113,6 +118,14 @@ class Deliveries(Protocol):
         Attempts go first. What is due since then and was not sent, its endpoint being disabled or
         gone, goes too.
         """
+        ...
+
+    async def forget_endpoint(self, endpoint_id: str, *, limit: int) -> int:
+        """Drop some of what there is of an endpoint that is gone; return how many."""
+        ...
+
+    async def endpoints_known(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return of which endpoints there is anything, by id; gone ones too."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Where webhook endpoints are remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from gateway.domain.endpoint import Endpoint
@@ -42,8 +42,10 @@ class Endpoints(Protocol):
         """Return an owner's, newest first."""
         ...
 
-    async def enabled(self) -> Sequence[Endpoint]:
-        """Return all that events are sent to, by id."""
+    async def enabled(
+        self, *, owners: Collection[str], ids: Collection[str] = ()
+    ) -> Sequence[Endpoint]:
+        """Return those of owners and everybody's that events are sent to, and of ``ids``; by id."""
         ...
 
     async def count(self, owner_id: str | None) -> int:

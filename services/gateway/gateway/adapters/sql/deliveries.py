@@ -21,9 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.upsert import add_all_if_absent
 from gateway.adapters.sql.due import by_keys, due_in_order, due_in_time, is_pending
+from gateway.adapters.sql.leftovers import Which, all_of, endpoints_in, old
 from gateway.adapters.sql.webhook_tables import attempts, deliveries
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
-from gateway.ports.deliveries import Due, Listed, ListedAttempts
+from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
 
 MOVING: Final = ("state", "tries", "attempts", "created_at", "next_at", "done_at")
 
@@ -94,11 +95,6 @@ class SqlDeliveries:
             .values(state=DeliveryState.CANCELLED, done_at=at)
         )
 
-    async def forget_endpoint(self, endpoint_id: str) -> None:
-        """Drop all there is of an endpoint that is being removed."""
-        for table in (attempts, deliveries):
-            await self._session.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
-
     async def listed(self, page: Listed) -> Sequence[Delivery]:
         """Return a page of deliveries."""
         query = select(deliveries).where(deliveries.c.endpoint_id == page.endpoint_id)
@@ -121,20 +117,35 @@ class SqlDeliveries:
         )
         return [_attempt(row) for row in rows.mappings()]
 
-    async def failed(
-        self, endpoint_id: str, *, since: datetime, until: datetime, limit: int
-    ) -> Sequence[Delivery]:
-        """Hold some that failed in that time; both ends belong to it."""
+    async def failed(self, sought: Failed) -> Sequence[Delivery]:
+        """Hold some that failed in that time, by position."""
         query = select(deliveries).where(
-            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.endpoint_id == sought.endpoint_id,
+            deliveries.c.position > sought.after,
             deliveries.c.state == DeliveryState.FAILED,
-            deliveries.c.done_at.between(since, until),
+            deliveries.c.done_at.between(sought.since, sought.until),
         )
-        return await self._all(query.order_by(deliveries.c.event_id).limit(limit).with_for_update())
+        first = query.order_by(deliveries.c.position).limit(sought.limit)
+        return await self._all(first.with_for_update())
 
     async def forget(self, *, before: datetime, limit: int) -> int:
         """Drop some of what is over since before; attempts first, whose numbers come back else."""
-        for table, which in _old(before):
+        return await self._drop_some(old(before), limit)
+
+    async def forget_endpoint(self, endpoint_id: str, *, limit: int) -> int:
+        """Drop some of what there is of an endpoint that is gone."""
+        return await self._drop_some(all_of(endpoint_id), limit)
+
+    async def endpoints_known(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return of which endpoints there is anything, by id."""
+        found: set[str] = set()
+        for table in (attempts, deliveries):
+            query = endpoints_in(table, after=after, limit=limit)
+            found.update(await self._session.scalars(query))
+        return sorted(found)[:limit]
+
+    async def _drop_some(self, leftovers: Sequence[Which], limit: int) -> int:
+        for table, which in leftovers:
             key = table.primary_key.columns
             rows = await self._session.execute(select(*key).where(which).limit(limit))
             found = rows.mappings().all()
@@ -165,14 +176,6 @@ _LISTED: Final = (attempts.c.at, attempts.c.event_id, attempts.c.number)
 
 def _bound(column: ColumnElement[Any], value: object) -> ColumnElement[Any]:
     return bindparam(None, value, type_=column.type)
-
-
-def _old(before: datetime) -> Sequence[tuple[Table, ColumnElement[bool]]]:
-    return (
-        (attempts, attempts.c.at < before),
-        (deliveries, deliveries.c.done_at < before),
-        (deliveries, is_pending(deliveries) & (deliveries.c.next_at < before)),
-    )
 
 
 def _moved(row: Delivery) -> Mapping[str, Any]:

@@ -1,10 +1,10 @@
 """Webhook endpoints, kept in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.adapters.sql.webhook_tables import endpoints
@@ -56,10 +56,12 @@ class SqlEndpoints:
             query = query.where(endpoints.c.id < page.after)
         return await self._all(query.order_by(endpoints.c.id.desc()).limit(page.limit))
 
-    async def enabled(self) -> Sequence[Endpoint]:
-        """Return all that events are sent to, by id."""
-        query = select(endpoints.c.body).where(endpoints.c.enabled == true())
-        return await self._all(query.order_by(endpoints.c.id))
+    async def enabled(
+        self, *, owners: Collection[str], ids: Collection[str] = ()
+    ) -> Sequence[Endpoint]:
+        """Return those of owners and everybody's that events are sent to, and of ``ids``; by id."""
+        found = await self._all(concerned(owners, ids).where(endpoints.c.enabled == true()))
+        return sorted(found, key=lambda one: one.id)
 
     async def count(self, owner_id: str | None) -> int:
         """Count an owner's; the locked rows make the next who counts wait for this commit."""
@@ -84,6 +86,12 @@ def _one(id: str) -> Select[Any]:
 
 def _several(ids: Sequence[str]) -> Select[Any]:
     return select(endpoints.c.body).where(endpoints.c.id.in_(ids)).order_by(endpoints.c.id)
+
+
+def concerned(owners: Collection[str], ids: Collection[str]) -> Select[Any]:
+    """Select everybody's endpoints, those of owners, and some by their ids; each by an index."""
+    wanted = [endpoints.c.owner_id.is_(None), endpoints.c.owner_id.in_(owners)]
+    return select(endpoints.c.body).where(or_(*wanted, *([endpoints.c.id.in_(ids)] if ids else ())))
 
 
 def _of(owner_id: str | None) -> ColumnElement[bool]:
