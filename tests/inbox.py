@@ -47,6 +47,11 @@ async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await asyncio.sleep(3600)
 
 
+def closing(said: bytes) -> bytes:
+    """Announce that the connection ends with this answer, so that nothing is sent into its end."""
+    return said.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+
+
 def post_of(head: str, body: bytes) -> Post:
     first, *lines = head.splitlines()
     fields = (line.partition(": ") for line in lines if line)
@@ -70,7 +75,7 @@ class Inbox:
         if not isinstance(said, bytes):
             await said(reader, writer)
             return
-        writer.write(said)
+        writer.write(closing(said))
         await writer.drain()
 
     def url(self, path: str = "/hook") -> str:

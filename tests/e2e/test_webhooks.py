@@ -96,7 +96,8 @@ async def test_f70_no_secret_is_in_an_event_an_attempt_an_example_or_a_log(stack
         await lives(stack, settings={"password": SETTING, "motd": OPEN}, name=OPEN)
         types = {each["type"] for each in await read(stack, "/v1/event-types")} - {"webhook.ping"}
         for each in types:
-            await stack.call("POST", f"{hooks[0]['path']}/example", json={"type": each})
+            sent = await stack.call("POST", f"{hooks[0]['path']}/example", json={"type": each})
+            assert sent.status_code == 202, sent.text
         await eventually(lambda: has_all(box, types), within=60)
         shown = [
             await read(stack, path, limit=200)

@@ -16,6 +16,7 @@ from tests.inbox import (
     WEBHOOKS,
     Inbox,
     Post,
+    closing,
     deploy_several,
     inbox,
     subscribe,
@@ -63,7 +64,7 @@ async def other(gateway: Gateway, tmp_path: Path) -> AsyncGenerator[Gateway]:
 async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Take it in, and a while to say so: whoever dies meanwhile does not know that it arrived."""
     await asyncio.sleep(0.1)
-    writer.write(FINE)
+    writer.write(closing(FINE))
     await writer.drain()
 
 
