@@ -229,3 +229,6 @@ class OpenSeals:
         place = f"{server_id} {pointer} "
         assert envelope.startswith(place)
         return envelope.removeprefix(place).encode()
+
+    def fingerprint(self, data: bytes) -> str:
+        return data.decode()

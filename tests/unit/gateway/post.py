@@ -1,7 +1,7 @@
 """A gateway that delivers, without a network: its memory, its receivers, and its clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +13,11 @@ from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint, KeptKey
 from gateway.domain.publicity import Notice, Published
 from gateway.domain.signing import Scheme, SigningKey
-from gateway.handlers.attempts import KEYS, Attempting
+from gateway.handlers.attempts import Attempting
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.handlers.fan_out import fan_out
+from gateway.handlers.webhook_seals import kept
 from gateway.ports.deliveries import Rooms
 from tests.fakes.deliveries import FakeClock, FakeDoors, FakeSender, OpenSeals
 from tests.fakes.gateway import MOMENT, FakeWork
@@ -50,9 +51,8 @@ def endpoint(id: str = "whk_1", **more: Any) -> Endpoint:
 
 
 def key(id: str, *, expires_at: datetime | None = None, fill: bytes = b"k") -> KeptKey:
-    text = SigningKey(Scheme.HMAC, fill * 32).text.encode()
-    sealed = OpenSeals().seal(text, server_id=id, pointer=KEYS)
-    return KeptKey(scheme=Scheme.HMAC, sealed=sealed, created_at=MOMENT, expires_at=expires_at)
+    made = kept(SigningKey(Scheme.HMAC, fill * 32), id, seals=OpenSeals(), at=MOMENT)
+    return replace(made, expires_at=expires_at)
 
 
 async def delivered(endpoint_id: str, *, rooms: Rooms, depot: Depot) -> None:

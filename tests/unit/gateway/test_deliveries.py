@@ -15,10 +15,11 @@ from gateway.domain.delivery import DeliveryState
 from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
-from gateway.handlers.attempts import HEADERS, Attempting
+from gateway.handlers.attempts import Attempting
 from gateway.handlers.depot import Depot
 from gateway.handlers.forgetting import forgetting
 from gateway.handlers.replay import replay_failed, replay_one, replay_range
+from gateway.handlers.webhook_seals import HEADERS
 from gateway.ports.sender import Answer
 from tests.fakes.deliveries import FakeSender, OpenSeals, Sent, answer
 from tests.fakes.gateway import MOMENT, FakeWork, PowerCut

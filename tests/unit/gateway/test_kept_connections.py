@@ -1,5 +1,6 @@
 """Connections are kept apart for each origin, no longer than needed and not too many."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import httpcore
@@ -79,6 +80,27 @@ async def test_what_nobody_used_for_long_is_let_go(monkeypatch: pytest.MonkeyPat
     time += 60
     async with kept.to(target("new.example")):
         assert pools.closed == [0, 1]
+
+
+async def test_what_nobody_uses_is_let_go_though_nobody_sends_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept_connections, "KEPT_FOR", 0.2)
+    pools = Pools()
+    kept = KeptConnections(pools.make)
+
+    for _ in range(2):
+        async with kept.to(target("one.example")):
+            await asyncio.sleep(0.3)
+        async with kept.to(target("other.example")):
+            pass
+        await asyncio.sleep(0.1)
+        before = len(pools.closed)
+        await asyncio.sleep(0.3)
+
+        assert (before, len(pools.closed)) == (len(pools.made) - 2, len(pools.made))
+
+    await kept.aclose()
 
 
 async def test_each_of_many_receivers_is_connected_to_once() -> None:

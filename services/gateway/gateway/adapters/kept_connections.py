@@ -4,6 +4,7 @@ A single pool of the library's asks each connection that it holds about itself a
 counts busy ones as kept too: with a hundred origins that costs more than sending does.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from gateway.domain.target import Target
 
 KEPT: Final = 128  # origins nobody is asked at; of each as many connections as were in use at once
 KEPT_FOR: Final = 4.0  # seconds; many servers let go after 5, and a race with that is a failure
+MOMENT: Final = 0.01  # seconds that a timer may be early
 
 Origin = tuple[bool, str, int]
 
@@ -27,7 +29,7 @@ class _Room:
     users: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KeptConnections:
     """Gives pools to connect by. ``make``: a new one, for TLS or not, that keeps its idle ones."""
 
@@ -35,6 +37,7 @@ class KeptConnections:
     _rooms: dict[Origin, _Room] = field(default_factory=dict[Origin, _Room])
     # Those in no use, the longest first, and since when.
     _unused: OrderedDict[Origin, float] = field(default_factory=OrderedDict[Origin, float])
+    _closing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def to(self, target: Target) -> AsyncGenerator[httpcore.AsyncConnectionPool]:
@@ -52,13 +55,25 @@ class KeptConnections:
             room.users -= 1
             if not room.users:
                 self._unused[origin] = monotonic()
+                if self._closing is None or self._closing.done():
+                    self._closing = asyncio.create_task(self._close_in_time())
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self._closing is not None:
+            self._closing.cancel()
+            await asyncio.wait([self._closing])
         self._unused.clear()
         while self._rooms:
             _, room = self._rooms.popitem()
             await room.pool.aclose()
+
+    async def _close_in_time(self) -> None:
+        """Close what grows old, though nobody should send any more."""
+        while self._unused:
+            since = next(iter(self._unused.values()))
+            await asyncio.sleep(max(since + KEPT_FOR - monotonic(), 0) + MOMENT)
+            await self._close_old()
 
     async def _close_old(self) -> None:
         while self._unused:

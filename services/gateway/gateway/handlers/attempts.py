@@ -1,7 +1,6 @@
 """One attempt at a delivery: what is sent, and what came of it, in words."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,15 +14,14 @@ from gateway.domain.delivering import Outcome
 from gateway.domain.delivery import Delivery
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
-from gateway.domain.signing import SigningKey, signed_headers
+from gateway.domain.signing import signed_headers
 from gateway.domain.subscription import as_told
+from gateway.handlers.webhook_seals import opened_headers, opened_keys
 from gateway.ports.deliveries import Opener
 from gateway.ports.sender import NotSent, Sender
 
 log = logging.getLogger(__name__)
 
-KEYS: Final = "/keys"  # where in an endpoint its signing keys are sealed
-HEADERS: Final = "/headers"
 AGENT: Final = "Spawnyard-Webhooks/1"
 HANG: Final = 60.0  # seconds; the sender gives up long before
 
@@ -68,27 +66,14 @@ class Attempting:
         self, endpoint: Endpoint, parcel: Parcel, body: bytes, *, at: datetime
     ) -> dict[str, str]:
         """Return all headers; the endpoint's own cannot take the place of ours."""
+        keys = opened_keys(endpoint, self.opener, at=at)
         return {
-            **self._own_headers(endpoint),
+            **opened_headers(endpoint, self.opener),
             "content-type": "application/json",
             "user-agent": AGENT,
             "webhook-attempt": str(parcel.delivery.attempts + 1),
-            **signed_headers(body, id=parcel.event.id, at=at, keys=self._keys(endpoint, at=at)),
+            **signed_headers(body, id=parcel.event.id, at=at, keys=keys),
         }
-
-    def _own_headers(self, endpoint: Endpoint) -> dict[str, str]:
-        if endpoint.headers is None:
-            return {}
-        found = self.opener.open(endpoint.headers, server_id=endpoint.id, pointer=HEADERS)
-        return {name.lower(): value for name, value in json.loads(found).items()}
-
-    def _keys(self, endpoint: Endpoint, *, at: datetime) -> list[SigningKey]:
-        """Return the keys alive at the time of the attempt: two of them after a rotation."""
-        alive = [key for key in endpoint.keys if key.expires_at is None or key.expires_at > at]
-        opened = [
-            self.opener.open(key.sealed, server_id=endpoint.id, pointer=KEYS) for key in alive
-        ]
-        return [SigningKey.of(text.decode()) for text in opened]
 
 
 def _in_words(error: Exception) -> str:
