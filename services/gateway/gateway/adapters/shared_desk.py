@@ -1,11 +1,11 @@
 """One desk for all couriers of this process: what many ask at the same time is one transaction.
 
 Each asks under its own lease; who lost that is told so, and nothing of it is written down. Who has
-to wait for somebody else is waited for alone.
+to wait for somebody else, or will take long, is served alone.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -126,9 +126,9 @@ class LeasedDesk:
         """Write down what came of attempts, and return the endpoint as it is then."""
         assert endpoint_id == self.lease.subject_id
         asked: _Under[Sequence[Outcome]] = _Under(self.lease, tuple(outcomes))
-        try:
-            return await self.shared.records(asked)
-        except _Busy:  # nobody else is kept waiting for who holds it
-            async with self.shared.doors.for_one(self.lease) as room:
-                found = await self.shared.record_in(room, [asked])
-            return found.endpoints.get(endpoint_id)
+        if not any(one.is_gone for one in outcomes):  # which may call off very much
+            with suppress(_Busy):
+                return await self.shared.records(asked)
+        async with self.shared.doors.for_one(self.lease) as room:
+            found = await self.shared.record_in(room, [asked])
+        return found.endpoints.get(endpoint_id)
