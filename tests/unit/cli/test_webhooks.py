@@ -275,6 +275,18 @@ class TestDeliveries:
 
         assert done == {"count": 5, "reached": 5, "complete": True}
 
+    def test_much_that_failed_goes_out_again_to_the_last_of_it(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("gateway.handlers.replay.BATCH", 2)
+        monkeypatch.setattr("gateway.handlers.replay.MOST", 2)
+        add(desk)
+        happened(desk, 5)
+
+        done = desk.told("webhooks", "replay", "bot", "--failed-since", "2d")
+
+        assert done == {"count": 5, "reached": 5, "complete": True}
+
     def test_one_event_goes_out_again(self, desk: Desk):
         add(desk)
         events = happened(desk, 2)

@@ -109,7 +109,7 @@ class Attempts(Answer, frozen=True):
 
 
 class Replayed(Answer, frozen=True):
-    """How many events go out again; unless ``complete``, the range goes on after ``reached``."""
+    """How many events go out again; unless ``complete``, go on after ``reached``."""
 
     count: int
     reached: int | None = None

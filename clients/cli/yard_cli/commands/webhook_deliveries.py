@@ -97,7 +97,7 @@ def replay(  # noqa: PLR0913, PLR0917  each is an option of the command
 
 
 async def _again(webhooks: Webhooks, id: str, wish: dict[str, JsonValue]) -> Replayed:
-    """Go on until the whole range was gone through."""
+    """Go on until nothing is left."""
     count = 0
     while True:
         part = await webhooks.replay(id, wish)
