@@ -60,6 +60,17 @@ async def test_a_connection_is_used_again_and_nothing_is_remembered_with_it():
     assert not any("cookie" in head.lower() for head, _ in receiver.requests)
 
 
+async def test_a_kept_connection_that_was_let_go_of_is_no_failed_attempt():
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with receiving(FINE, hang_up, FINE) as receiver, sending() as sender:
+        for _ in range(2):
+            assert (await sender.post(receiver.url, headers={}, body=BODY)).status == 204
+
+    assert (receiver.connections, len(receiver.requests)) == (2, 3)
+
+
 async def test_what_we_say_of_connection_and_body_is_not_said_by_anybody_else():
     given = {"Host": "x", "content-length": "1", "Transfer-Encoding": "chunked", "X-Mine": "1"}
     async with receiving(FINE) as receiver, sending() as sender:

@@ -40,6 +40,9 @@ KINDS: Final[Mapping[type[Exception], tuple[Reason, str]]] = {
     OSError: (Reason.CONNECTION, "The connection was cut."),
 }
 TROUBLES: Final = tuple(KINDS)
+# What a connection ends with that the other side has let go of, and what tells that one is new.
+LET_GO: Final = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
+CONNECTING: Final = "connection.connect_tcp.started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ class GuardedSender:
     ) -> httpcore.Response:
         try:
             async with asyncio.timeout(self._limits.head):
-                return await pool.handle_async_request(request)
+                return await _sent(request, pool)
         except TROUBLES as error:
             raise _not_sent(error) from None
 
@@ -167,6 +170,23 @@ class GuardedSender:
                     if len(kept) >= self._limits.body:
                         break
         return bytes(kept[: self._limits.body])
+
+
+async def _sent(request: httpcore.Request, pool: httpcore.AsyncConnectionPool) -> httpcore.Response:
+    """Send; at once again where a kept connection was let go over there, before it was heard of."""
+    while True:
+        connected = False
+
+        async def trace(event: str, _: Mapping[str, object]) -> None:
+            nonlocal connected
+            connected = connected or event == CONNECTING
+
+        request.extensions["trace"] = trace
+        try:
+            return await pool.handle_async_request(request)
+        except LET_GO:
+            if connected:
+                raise
 
 
 def _not_sent(error: Exception) -> NotSent:
