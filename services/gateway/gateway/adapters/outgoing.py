@@ -181,7 +181,7 @@ async def _sent(request: httpcore.Request, pool: httpcore.AsyncConnectionPool) -
             nonlocal connected
             connected = connected or event == CONNECTING
 
-        request.extensions["trace"] = trace
+        request.extensions["trace"] = trace  # pyright: ignore[reportUnknownMemberType]  httpcore
         try:
             return await pool.handle_async_request(request)
         except LET_GO:
