@@ -121,6 +121,25 @@ async def test_f68_killed_again_and_again_amid_deliveries_everything_arrives(
     assert len(again) - len(box.times()) <= kills * (IN_FLIGHT + 20)  # not all over again
 
 
+async def test_f68_asked_to_stop_amid_deliveries_a_gateway_sends_nothing_twice(
+    gateway: Gateway, nats_server: NatsServer
+) -> None:
+    async with inbox() as box, logged_in(gateway) as client, services(nats_server, willing):
+        box.says = lambda _: slow
+        webhook = await subscribe(client, box.url())
+        deployed = await deploy_several(client, 6)
+        for _ in range(3):
+            seen = len(box.posts) + 3
+            await until(lambda seen=seen: box.has(seen))
+            await asyncio.to_thread(gateway.stop)
+            await gateway.start()
+        await arrived(client, box, deployed)
+        events = await told(client)
+
+    assert_whole(box, events, {"/hook": webhook["secret"]})
+    assert len(box.posts) == len(box.times())
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_f68_two_copies_deliver_each_event_once_and_one_takes_over_from_the_other(
     gateway: Gateway, other: Gateway, nats_server: NatsServer
