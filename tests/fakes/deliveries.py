@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from common.db.leases import Lease
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
-from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts, Room, Rooms
+from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
 from gateway.ports.sender import Answer, NotSent
+from gateway.ports.work import UnitOfWork as AnyUnitOfWork
+from gateway.ports.work import Work
 
 Key = tuple[str, str]
 
@@ -204,19 +206,19 @@ class FakeSender:
 class FakeDoors:
     """Transactions for who has leases; every lease holds."""
 
-    rooms: Rooms
+    work: AnyUnitOfWork
 
     @asynccontextmanager
     async def for_several(
         self, leases: Sequence[Lease]
-    ) -> AsyncGenerator[tuple[Room, frozenset[Lease]]]:
-        async with self.rooms() as room:
-            yield room, frozenset(leases)
+    ) -> AsyncGenerator[tuple[Work, frozenset[Lease]]]:
+        async with self.work() as tx:
+            yield tx, frozenset(leases)
 
     @asynccontextmanager
-    async def for_one(self, lease: Lease) -> AsyncGenerator[Room]:
-        async with self.rooms() as room:
-            yield room
+    async def for_one(self, lease: Lease) -> AsyncGenerator[Work]:
+        async with self.work() as tx:
+            yield tx
 
 
 class OpenSeals:

@@ -76,7 +76,7 @@ async def main(settings: Settings) -> None:
             keep_forgetting(sessions),
             Numbering(sessions=sessions, work=work, bell=bell, told=news.bell).run(),
             _delivering(settings, sessions=sessions, sender=sender, news=news).run(),
-            keep_forgetting_events(rooms=work),
+            keep_forgetting_events(work=work),
             Consumer(
                 bus=bus,
                 durable=topology.GATEWAY,

@@ -28,7 +28,8 @@ from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.handlers.attempts import Attempting
 from gateway.handlers.depot import Depot
 from gateway.handlers.forgetting import BATCH, forgetting
-from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts, Rooms
+from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
+from gateway.ports.work import UnitOfWork as AnyUnitOfWork
 from tests.fakes.deliveries import FakeSender, OpenSeals, answer
 from tests.fakes.gateway import MOMENT, FakeWork
 from tests.integration.gateway.test_sql import MIGRATIONS
@@ -61,32 +62,34 @@ def due(**more: Any) -> Due:
     return Due(endpoint_id="whk_1", **{**made, **more})
 
 
-async def ids_due(rooms: Rooms, **more: Any) -> list[str]:
-    async with rooms() as room:
-        return [row.event_id for row in await room.deliveries.due(due(**more))]
+async def ids_due(work: AnyUnitOfWork, **more: Any) -> list[str]:
+    async with work() as tx:
+        return [row.event_id for row in await tx.deliveries.due(due(**more))]
 
 
 class Behaviour:
     """What every memory promises."""
 
-    async def test_a_delivery_is_there_once_and_read_back_as_written(self, rooms: Rooms):
+    async def test_a_delivery_is_there_once_and_read_back_as_written(self, work: AnyUnitOfWork):
         moved = delivery(
             1, state=DeliveryState.FAILED, tries=8, attempts=9, done_at=MOMENT, next_at=MOMENT
         )
-        async with rooms() as room:
-            await room.deliveries.add(delivery(1), delivery(2))
-            await room.deliveries.save(moved)
+        async with work() as tx:
+            await tx.deliveries.add(delivery(1), delivery(2))
+            await tx.deliveries.save(moved)
 
-        async with rooms() as room:
-            await room.deliveries.add(delivery(1), delivery(3))
+        async with work() as tx:
+            await tx.deliveries.add(delivery(1), delivery(3))
 
-        async with rooms() as room:
-            held = await room.deliveries.hold("whk_1", ["evt_1", "evt_3", "evt_none"])
+        async with work() as tx:
+            held = await tx.deliveries.hold("whk_1", ["evt_1", "evt_3", "evt_none"])
         assert held == [moved, delivery(3)]
 
-    async def test_what_is_due_comes_by_its_time_and_no_more_than_asked_for(self, rooms: Rooms):
-        async with rooms() as room:
-            await room.deliveries.add(
+    async def test_what_is_due_comes_by_its_time_and_no_more_than_asked_for(
+        self, work: AnyUnitOfWork
+    ):
+        async with work() as tx:
+            await tx.deliveries.add(
                 delivery(1, next_at=MOMENT - SECOND),
                 delivery(2, next_at=MOMENT - MINUTE),
                 delivery(3, next_at=MOMENT + SECOND),
@@ -95,13 +98,13 @@ class Behaviour:
                 delivery(6),
             )
 
-        assert await ids_due(rooms) == ["evt_2", "evt_1", "evt_6"]
-        assert await ids_due(rooms, limit=1, but=frozenset({"evt_2"})) == ["evt_1"]
+        assert await ids_due(work) == ["evt_2", "evt_1", "evt_6"]
+        assert await ids_due(work, limit=1, but=frozenset({"evt_2"})) == ["evt_1"]
 
-    async def test_in_order_only_the_first_of_each_subject_is_due(self, rooms: Rooms):
+    async def test_in_order_only_the_first_of_each_subject_is_due(self, work: AnyUnitOfWork):
         later = {"next_at": MOMENT + SECOND}
-        async with rooms() as room:
-            await room.deliveries.add(
+        async with work() as tx:
+            await tx.deliveries.add(
                 delivery(1, subject_id="srv_1", tries=1, **later),
                 delivery(2, subject_id="srv_1"),
                 delivery(3, subject_id="srv_2"),
@@ -115,32 +118,32 @@ class Behaviour:
                 delivery(11, subject_id="srv_6"),
             )
 
-        found = await ids_due(rooms, in_order=True)
+        found = await ids_due(work, in_order=True)
 
         assert sorted(found) == ["evt_10", "evt_3", "evt_6", "evt_8", "evt_9"]
 
-    async def test_calling_off_leaves_what_is_over(self, rooms: Rooms):
+    async def test_calling_off_leaves_what_is_over(self, work: AnyUnitOfWork):
         done = delivery(2, state=DeliveryState.SUCCEEDED, done_at=MOMENT)
-        async with rooms() as room:
-            await room.deliveries.add(delivery(1), done, delivery(3, endpoint_id="whk_2"))
-            await room.deliveries.cancel("whk_1", at=MOMENT)
+        async with work() as tx:
+            await tx.deliveries.add(delivery(1), done, delivery(3, endpoint_id="whk_2"))
+            await tx.deliveries.cancel("whk_1", at=MOMENT)
 
-        async with rooms() as room:
-            listed = await room.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
-            others = await room.deliveries.listed(Listed(endpoint_id="whk_2", limit=9))
+        async with work() as tx:
+            listed = await tx.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
+            others = await tx.deliveries.listed(Listed(endpoint_id="whk_2", limit=9))
         cancelled = delivery(1, state=DeliveryState.CANCELLED, done_at=MOMENT)
         assert listed == [done, cancelled]
         assert others[0].state is DeliveryState.PENDING
 
-    async def test_pages_go_from_the_newest_to_the_oldest(self, rooms: Rooms):
+    async def test_pages_go_from_the_newest_to_the_oldest(self, work: AnyUnitOfWork):
         same = {"at": MOMENT + 9 * SECOND}
-        async with rooms() as room:
-            await room.deliveries.add(*(delivery(n) for n in range(1, 4)))
-            await room.deliveries.record(*(attempt(n) for n in range(1, 4)), attempt(4, **same))
-            await room.deliveries.record(attempt(1, event_id="evt_2", **same), attempt(3))
+        async with work() as tx:
+            await tx.deliveries.add(*(delivery(n) for n in range(1, 4)))
+            await tx.deliveries.record(*(attempt(n) for n in range(1, 4)), attempt(4, **same))
+            await tx.deliveries.record(attempt(1, event_id="evt_2", **same), attempt(3))
 
-        async with rooms() as room:
-            store = room.deliveries
+        async with work() as tx:
+            store = tx.deliveries
             first = await store.listed_attempts(ListedAttempts(endpoint_id="whk_1", limit=2))
             last = await store.find_attempt("whk_1", first[-1].event_id, first[-1].number)
             rest = await store.listed_attempts(
@@ -159,82 +162,86 @@ class Behaviour:
         assert page == [delivery(2)]
         assert count == 3
 
-    async def test_what_failed_in_a_time_is_found(self, rooms: Rooms):
+    async def test_what_failed_in_a_time_is_found(self, work: AnyUnitOfWork):
         failed = {"state": DeliveryState.FAILED}
         since, until = MOMENT + 2 * SECOND, MOMENT + MINUTE
         sought = Failed(endpoint_id="whk_1", since=since, until=until, limit=2)
-        async with rooms() as room:
-            await room.deliveries.add(
+        async with work() as tx:
+            await tx.deliveries.add(
                 *(delivery(n, done_at=MOMENT + n * SECOND, **failed) for n in range(1, 6)),
                 delivery(6, done_at=MOMENT + 2 * SECOND, state=DeliveryState.SUCCEEDED),
             )
 
-            found = await room.deliveries.failed(replace(sought, until=MOMENT + 4 * SECOND))
-            rest = await room.deliveries.failed(replace(sought, after=3))
+            found = await tx.deliveries.failed(replace(sought, until=MOMENT + 4 * SECOND))
+            rest = await tx.deliveries.failed(replace(sought, after=3))
 
         assert [row.event_id for row in found] == ["evt_2", "evt_3"]
         assert [row.event_id for row in rest] == ["evt_4", "evt_5"]
 
-    async def test_what_is_old_is_dropped_a_little_at_a_time_attempts_first(self, rooms: Rooms):
+    async def test_what_is_old_is_dropped_a_little_at_a_time_attempts_first(
+        self, work: AnyUnitOfWork
+    ):
         over = {"state": DeliveryState.SUCCEEDED}
-        async with rooms() as room:
-            await room.deliveries.add(
+        async with work() as tx:
+            await tx.deliveries.add(
                 delivery(1, done_at=MOMENT - DAY, **over),
                 delivery(2, done_at=MOMENT, **over),
                 delivery(3, next_at=MOMENT - DAY),
                 delivery(4),
             )
-            await room.deliveries.record(*(attempt(n, at=MOMENT - DAY) for n in range(1, 4)))
-            await room.deliveries.record(attempt(4))
+            await tx.deliveries.record(*(attempt(n, at=MOMENT - DAY) for n in range(1, 4)))
+            await tx.deliveries.record(attempt(4))
 
         dropped: list[int] = []
         while not dropped or dropped[-1]:
-            async with rooms() as room:
-                dropped.append(await room.deliveries.forget(before=MOMENT, limit=2))
+            async with work() as tx:
+                dropped.append(await tx.deliveries.forget(before=MOMENT, limit=2))
 
-        async with rooms() as room:
-            left = await room.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
-            kept = await room.deliveries.listed_attempts(
-                ListedAttempts(endpoint_id="whk_1", limit=9)
-            )
+        async with work() as tx:
+            left = await tx.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
+            kept = await tx.deliveries.listed_attempts(ListedAttempts(endpoint_id="whk_1", limit=9))
         assert dropped[:2] == [2, 1]
         assert sum(dropped) == 5
         assert [row.position for row in left] == [4, 2]
         assert [row.number for row in kept] == [4]
 
-    async def test_an_endpoint_that_is_gone_is_forgotten_a_little_at_a_time(self, rooms: Rooms):
-        async with rooms() as room:
-            await room.endpoints.add(endpoint("whk_2"))
-            await room.deliveries.add(delivery(1), delivery(1, endpoint_id="whk_2"))
-            await room.deliveries.add(*(delivery(n) for n in range(2, 2 * BATCH)))
-            await room.deliveries.record(*(attempt(n) for n in range(BATCH + 1)))
-            await room.deliveries.record(replace(attempt(1), endpoint_id="whk_3"))
-            assert await room.deliveries.endpoints_known(after="", limit=2) == ["whk_1", "whk_2"]
-            assert await room.deliveries.endpoints_known(after="whk_1", limit=9) == [
+    async def test_an_endpoint_that_is_gone_is_forgotten_a_little_at_a_time(
+        self, work: AnyUnitOfWork
+    ):
+        async with work() as tx:
+            await tx.endpoints.add(endpoint("whk_2"))
+            await tx.deliveries.add(delivery(1), delivery(1, endpoint_id="whk_2"))
+            await tx.deliveries.add(*(delivery(n) for n in range(2, 2 * BATCH)))
+            await tx.deliveries.record(*(attempt(n) for n in range(BATCH + 1)))
+            await tx.deliveries.record(replace(attempt(1), endpoint_id="whk_3"))
+            assert await tx.deliveries.endpoints_known(after="", limit=2) == ["whk_1", "whk_2"]
+            assert await tx.deliveries.endpoints_known(after="whk_1", limit=9) == [
                 "whk_2", "whk_3",
             ]  # fmt: skip
 
-        dropped = [count async for count in forgetting(rooms=rooms, before=MOMENT - DAY)]
+        dropped = [count async for count in forgetting(work=work, before=MOMENT - DAY)]
 
         assert dropped == [BATCH, 1, BATCH, BATCH - 1, 1]
-        async with rooms() as room:
-            assert await room.deliveries.endpoints_known(after="", limit=9) == ["whk_2"]
-            assert not await room.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
-            assert await room.deliveries.listed(Listed(endpoint_id="whk_2", limit=9))
-            assert await room.deliveries.find_attempt("whk_1", "evt_1", 1) is None
+        async with work() as tx:
+            assert await tx.deliveries.endpoints_known(after="", limit=9) == ["whk_2"]
+            assert not await tx.deliveries.listed(Listed(endpoint_id="whk_1", limit=9))
+            assert await tx.deliveries.listed(Listed(endpoint_id="whk_2", limit=9))
+            assert await tx.deliveries.find_attempt("whk_1", "evt_1", 1) is None
 
-    async def test_events_are_found_by_id_and_time_once_they_have_a_position(self, rooms: Rooms):
-        async with rooms() as room:
-            await room.public_events.add(*(players_changed(n, at=MOMENT) for n in range(2)))
-            await room.public_events.add(players_changed(3, at=MOMENT + MINUTE))
-            numbered = await room.public_events.number(limit=3)
-            await room.public_events.add(players_changed(4, at=MOMENT))
+    async def test_events_are_found_by_id_and_time_once_they_have_a_position(
+        self, work: AnyUnitOfWork
+    ):
+        async with work() as tx:
+            await tx.public_events.add(*(players_changed(n, at=MOMENT) for n in range(2)))
+            await tx.public_events.add(players_changed(3, at=MOMENT + MINUTE))
+            numbered = await tx.public_events.number(limit=3)
+            await tx.public_events.add(players_changed(4, at=MOMENT))
 
             ids = [event.id for event in numbered[1:]]
-            assert await room.public_events.among([*ids, "evt_none"]) == numbered[1:]
+            assert await tx.public_events.among([*ids, "evt_none"]) == numbered[1:]
             newer, older = (
-                room.public_events.last_before_newer,
-                room.public_events.first_after_older,
+                tx.public_events.last_before_newer,
+                tx.public_events.first_after_older,
             )
             assert [await newer(MOMENT), await newer(MOMENT - SECOND)] == [2, 0]
             assert [await older(MOMENT), await older(MOMENT + SECOND)] == [1, 3]
@@ -242,13 +249,13 @@ class Behaviour:
 
 class TestInMemory(Behaviour):
     @pytest.fixture
-    def rooms(self) -> Rooms:
+    def work(self) -> AnyUnitOfWork:
         return FakeWork()
 
 
 class TestSql(Behaviour):
     @pytest.fixture
-    async def rooms(self, database_url: str) -> AsyncGenerator[Rooms]:
+    async def work(self, database_url: str) -> AsyncGenerator[AnyUnitOfWork]:
         await migrate(database_url, MIGRATIONS)
         async with database(database_url) as sessions:
             yield UnitOfWork(sessions, bind=SqlWork, bell=Bell())
@@ -431,7 +438,7 @@ async def test_an_answer_of_410_ends_it_for_all_that_waits(sessions: Sessions) -
         events = await tx.public_events.number(limit=3)
         await tx.deliveries.add(*(delivery(n, event_id=e.id) for n, e in enumerate(events)))
 
-    await delivered("whk_1", rooms=work, depot=depot(sender))
+    await delivered("whk_1", work=work, depot=depot(sender))
 
     async with work() as tx:
         kept = await tx.endpoints.find("whk_1")

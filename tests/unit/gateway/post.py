@@ -18,7 +18,7 @@ from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.handlers.fan_out import fan_out
 from gateway.handlers.webhook_seals import kept
-from gateway.ports.deliveries import Rooms
+from gateway.ports.work import UnitOfWork as AnyUnitOfWork
 from tests.fakes.deliveries import FakeClock, FakeDoors, FakeSender, OpenSeals
 from tests.fakes.gateway import MOMENT, FakeWork
 
@@ -55,10 +55,10 @@ def key(id: str, *, expires_at: datetime | None = None, fill: bytes = b"k") -> K
     return replace(made, expires_at=expires_at)
 
 
-async def delivered(endpoint_id: str, *, rooms: Rooms, depot: Depot) -> None:
+async def delivered(endpoint_id: str, *, work: AnyUnitOfWork, depot: Depot) -> None:
     """Deliver as the product does, under a lease that holds."""
     lease = Lease(subject_id=endpoint_id, owner="one", token=1)
-    desk = SharedDesk(FakeDoors(rooms), depot)
+    desk = SharedDesk(FakeDoors(work), depot)
     try:
         await deliver(endpoint_id, depot=depot, desk=desk.under(lease))
     finally:
@@ -105,7 +105,7 @@ class World:
         return found
 
     async def deliver(self, endpoint_id: str = "whk_1") -> None:
-        await delivered(endpoint_id, rooms=self.work, depot=self.depot)
+        await delivered(endpoint_id, work=self.work, depot=self.depot)
 
     async def pass_time(self, time: timedelta) -> None:
         """Let time pass, and do what is due whenever something is."""

@@ -43,10 +43,10 @@ def depot_for(sender: Receivers) -> Depot:
 
 async def waits(world: World, depot: Depot, slow: list[str]) -> float:
     """Return how long the prompt endpoint waits while others are delivered to."""
-    busy = [asyncio.create_task(delivered(name, rooms=world.work, depot=depot)) for name in slow]
+    busy = [asyncio.create_task(delivered(name, work=world.work, depot=depot)) for name in slow]
     await asyncio.sleep(0.3)
     began = asyncio.get_running_loop().time()
-    await delivered("whk_prompt", rooms=world.work, depot=depot)
+    await delivered("whk_prompt", work=world.work, depot=depot)
     waited = asyncio.get_running_loop().time() - began
     for one in busy:
         one.cancel()
@@ -82,12 +82,12 @@ async def test_f63_who_is_slow_waits_with_those_that_fail_until_it_is_quick_agai
     receivers = Receivers(takes=0.0, claims=3.0)
     depot = depot_for(receivers)
 
-    await delivered("whk_slow", rooms=world.work, depot=depot)
-    await delivered("whk_prompt", rooms=world.work, depot=depot)
+    await delivered("whk_slow", work=world.work, depot=depot)
+    await delivered("whk_prompt", work=world.work, depot=depot)
     slow = set(depot.places.poor)
     receivers.claims = 0.1
     await world.tell(players_changed(2))
-    await delivered("whk_slow", rooms=world.work, depot=depot)
+    await delivered("whk_slow", work=world.work, depot=depot)
 
     assert slow == {"whk_slow"}
     assert depot.places.poor == set()
@@ -103,7 +103,7 @@ async def test_f63_who_turns_out_to_be_slow_while_others_of_it_wait_lets_go_of_t
         for _ in range(30):  # two are left of the owner's
             tasks.create_task(_stay(depot))
         await asyncio.sleep(0.1)
-        tasks.create_task(delivered("whk_slow", rooms=world.work, depot=depot))
+        tasks.create_task(delivered("whk_slow", work=world.work, depot=depot))
         await asyncio.sleep(0.5)
         arrived = len(receivers.arrived)
         await asyncio.sleep(0.3)
@@ -160,7 +160,7 @@ async def test_f68_who_is_asked_to_stop_writes_down_what_was_answered():
     await world.tell(*(players_changed(n) for n in range(15)))
     receivers = Receivers(takes=0)
     going = asyncio.create_task(
-        delivered("whk_prompt", rooms=world.work, depot=depot_for(receivers))
+        delivered("whk_prompt", work=world.work, depot=depot_for(receivers))
     )
     while len(receivers.arrived) < 10:
         await asyncio.sleep(0)
@@ -179,7 +179,7 @@ async def test_f68_who_is_asked_to_stop_waits_a_moment_for_answers_and_begins_no
     await world.tell(*(players_changed(n) for n in range(20)))
     receivers = Receivers(takes=0.25)
     depot = depot_for(receivers)
-    going = [asyncio.create_task(delivered(name, rooms=world.work, depot=depot)) for name in names]
+    going = [asyncio.create_task(delivered(name, work=world.work, depot=depot)) for name in names]
     await asyncio.sleep(0.1)
 
     for one in going:

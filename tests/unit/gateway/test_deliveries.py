@@ -209,7 +209,7 @@ class TestCalledOff:
         await world.deliver()
 
         assert len(world.sender.sent) == 1
-        [*_] = [_ async for _ in forgetting(rooms=world.work, before=MOMENT)]
+        [*_] = [_ async for _ in forgetting(work=world.work, before=MOMENT)]
         assert (world.attempts(), world.pending()) == ([], [])
 
     async def test_f66_removed_while_attempts_are_under_way_no_more_begin(self, world: World):
@@ -236,7 +236,7 @@ class TestReplay:
         await world.deliver()
 
         world.clock.now += HOUR
-        found = await replay_one(endpoint(), event.id, rooms=world.work, at=world.clock())
+        found = await replay_one(endpoint(), event.id, work=world.work, at=world.clock())
         await world.deliver()
 
         assert found
@@ -252,7 +252,7 @@ class TestReplay:
         tries = world.delivery(event).tries
 
         await replay_range(
-            endpoint(), after=0, before=event.position + 1, rooms=world.work, at=world.clock()
+            endpoint(), after=0, before=event.position + 1, work=world.work, at=world.clock()
         )
         await world.deliver()
 
@@ -267,7 +267,7 @@ class TestReplay:
         hook = endpoint(filter={"data.players": {"$gte": 1}})
         await world.add(hook)
 
-        found = await replay_range(hook, after=1, before=6, rooms=world.work, at=world.clock())
+        found = await replay_range(hook, after=1, before=6, work=world.work, at=world.clock())
         await world.deliver()
 
         assert (found.count, found.reached) == (3, 5)
@@ -283,7 +283,7 @@ class TestReplay:
         await world.pass_time(30 * HOUR)
         before = len(world.sender.sent)
 
-        found = await replay_failed(endpoint(), since=between, rooms=world.work, at=world.clock())
+        found = await replay_failed(endpoint(), since=between, work=world.work, at=world.clock())
         await world.deliver()
 
         assert found.count == 1
@@ -300,9 +300,9 @@ class TestReplay:
         await world.pass_time(30 * HOUR)
 
         at = world.clock()
-        first = await replay_failed(endpoint(), since=MOMENT, rooms=world.work, at=at)
+        first = await replay_failed(endpoint(), since=MOMENT, work=world.work, at=at)
         rest = await replay_failed(
-            endpoint(), since=MOMENT, after=first.reached, rooms=world.work, at=at
+            endpoint(), since=MOMENT, after=first.reached, work=world.work, at=at
         )
 
         assert (first.count, first.reached, first.is_all) == (4, events[3].position, False)
@@ -312,17 +312,17 @@ class TestReplay:
     async def test_nobody_replays_what_is_not_theirs(self, world: World):
         [event] = await world.tell(players_changed(owner_id="usr_2"))
 
-        assert not await replay_one(endpoint(), event.id, rooms=world.work, at=MOMENT)
-        assert not await replay_one(endpoint(), "evt_none", rooms=world.work, at=MOMENT)
+        assert not await replay_one(endpoint(), event.id, work=world.work, at=MOMENT)
+        assert not await replay_one(endpoint(), "evt_none", work=world.work, at=MOMENT)
         assert world.work.deliveries.rows == {}
 
     async def test_nothing_is_replayed_to_an_endpoint_removed_meanwhile(self, world: World):
         [event] = await world.tell(players_changed())
 
         with pytest.raises(EndpointNotFound):
-            await replay_one(endpoint(), event.id, rooms=world.work, at=MOMENT)
+            await replay_one(endpoint(), event.id, work=world.work, at=MOMENT)
         with pytest.raises(EndpointNotFound):
-            await replay_range(endpoint(), after=0, before=9, rooms=world.work, at=MOMENT)
+            await replay_range(endpoint(), after=0, before=9, work=world.work, at=MOMENT)
 
         assert world.work.deliveries.rows == {}
 
@@ -376,7 +376,7 @@ async def test_f68_cut_at_every_await_everything_arrives_under_its_own_id():
         depot = replace(world.depot, attempting=attempting)
         was_cut = False
         try:
-            await delivered("whk_1", rooms=cutting, depot=depot)
+            await delivered("whk_1", work=cutting, depot=depot)
         except Cut:
             was_cut = True
         world.start()
@@ -438,9 +438,9 @@ async def test_f63_an_endpoint_that_hangs_keeps_nobody_else_waiting():
     depot = Depot(attempting=attempting, clock=now)
     began = asyncio.get_running_loop().time()
 
-    hanging = asyncio.create_task(delivered("whk_hang", rooms=world.work, depot=depot))
+    hanging = asyncio.create_task(delivered("whk_hang", work=world.work, depot=depot))
     await asyncio.sleep(0.05)
-    await asyncio.gather(*(delivered(name, rooms=world.work, depot=depot) for name in names))
+    await asyncio.gather(*(delivered(name, work=world.work, depot=depot) for name in names))
     took = asyncio.get_running_loop().time() - began
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)

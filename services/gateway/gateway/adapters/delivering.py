@@ -20,7 +20,7 @@ from gateway.adapters.sql.due import endpoints_due
 from gateway.handlers.courier import deliver
 from gateway.handlers.depot import Depot
 from gateway.handlers.forgetting import forgetting
-from gateway.ports.deliveries import Rooms
+from gateway.ports.work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +84,11 @@ class Delivering:
             await deliver(endpoint_id, depot=self.depot, desk=self.desk.under(lease))
 
 
-async def keep_forgetting_events(*, rooms: Rooms) -> None:
+async def keep_forgetting_events(*, work: UnitOfWork) -> None:
     """Drop what is 30 days old, or of removed endpoints, a little at a time, for ever."""
     while True:
         try:
-            async for _ in forgetting(rooms=rooms, before=now() - KEPT):
+            async for _ in forgetting(work=work, before=now() - KEPT):
                 await asyncio.sleep(BREATH)
         except DatabaseAway as outage:
             log.warning("old events are dropped later", extra={"error": str(outage)})

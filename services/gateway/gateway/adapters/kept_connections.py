@@ -24,7 +24,7 @@ Origin = tuple[bool, str, int]
 
 
 @dataclass(slots=True)
-class _Room:
+class _Kept:
     pool: httpcore.AsyncConnectionPool
     users: int = 0
 
@@ -34,7 +34,7 @@ class KeptConnections:
     """Gives pools to connect by. ``make``: a new one, for TLS or not, that keeps its idle ones."""
 
     make: Callable[[bool], httpcore.AsyncConnectionPool]
-    _rooms: dict[Origin, _Room] = field(default_factory=dict[Origin, _Room])
+    _by_origin: dict[Origin, _Kept] = field(default_factory=dict[Origin, _Kept])
     # Those in no use, the longest first, and since when.
     _unused: OrderedDict[Origin, float] = field(default_factory=OrderedDict[Origin, float])
     _closing: asyncio.Task[None] | None = None
@@ -43,17 +43,17 @@ class KeptConnections:
     async def to(self, target: Target) -> AsyncGenerator[httpcore.AsyncConnectionPool]:
         """Give a pool for as long as the block lasts; what is old elsewhere is closed."""
         origin = (target.encrypted, target.host, target.port)
-        room = self._rooms.get(origin)
-        if room is None:
-            room = self._rooms[origin] = _Room(self.make(target.encrypted))
+        kept = self._by_origin.get(origin)
+        if kept is None:
+            kept = self._by_origin[origin] = _Kept(self.make(target.encrypted))
         self._unused.pop(origin, None)
-        room.users += 1
+        kept.users += 1
         try:
             await self._close_old()
-            yield room.pool
+            yield kept.pool
         finally:
-            room.users -= 1
-            if not room.users:
+            kept.users -= 1
+            if not kept.users:
                 self._unused[origin] = monotonic()
                 if self._closing is None or self._closing.done():
                     self._closing = asyncio.create_task(self._close_in_time())
@@ -64,9 +64,9 @@ class KeptConnections:
             self._closing.cancel()
             await asyncio.wait([self._closing])
         self._unused.clear()
-        while self._rooms:
-            _, room = self._rooms.popitem()
-            await room.pool.aclose()
+        while self._by_origin:
+            _, kept = self._by_origin.popitem()
+            await kept.pool.aclose()
 
     async def _close_in_time(self) -> None:
         """Close what grows old, though nobody should send any more."""
@@ -81,4 +81,4 @@ class KeptConnections:
             if len(self._unused) <= KEPT and monotonic() - since <= KEPT_FOR:
                 return
             del self._unused[origin]
-            await self._rooms.pop(origin).pool.aclose()
+            await self._by_origin.pop(origin).pool.aclose()

@@ -16,7 +16,7 @@ from gateway.domain.endpoint import Endpoint
 from gateway.handlers.depot import Depot
 from gateway.handlers.desk import Question, Seen, look
 from gateway.handlers.outcomes import Recorded, record
-from gateway.ports.deliveries import Room
+from gateway.ports.work import Work
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,11 +27,11 @@ class Doors(Protocol):
 
     def for_several(
         self, leases: Sequence[Lease]
-    ) -> AbstractAsyncContextManager[tuple[Room, frozenset[Lease]]]:
+    ) -> AbstractAsyncContextManager[tuple[Work, frozenset[Lease]]]:
         """Open one, and tell which of the leases still hold, and will until its end."""
         ...
 
-    def for_one(self, lease: Lease) -> AbstractAsyncContextManager[Room]:
+    def for_one(self, lease: Lease) -> AbstractAsyncContextManager[Work]:
         """Open one as soon as nobody else holds the endpoint. Raises ``LeaseLost``."""
         ...
 
@@ -71,22 +71,22 @@ class SharedDesk:
         await self.looks.aclose()
         await self.records.aclose()
 
-    async def record_in(self, room: Room, several: Sequence[_Under[Sequence[Outcome]]]) -> Recorded:
+    async def record_in(self, tx: Work, several: Sequence[_Under[Sequence[Outcome]]]) -> Recorded:
         """Write down what came of attempts."""
         ended = {one.lease.subject_id: one.asked for one in several}
-        return await record(room, ended, schedule=self.depot.schedule, chance=self.depot.chance)
+        return await record(tx, ended, schedule=self.depot.schedule, chance=self.depot.chance)
 
     async def _look(self, several: Sequence[_Under[Question]]) -> Sequence[Seen | Exception]:
-        async with self.doors.for_several([one.lease for one in several]) as (room, held):
+        async with self.doors.for_several([one.lease for one in several]) as (tx, held):
             questions = [one.asked for one in several if one.lease in held]
-            found = await look(room, questions, at=self.depot.clock())
+            found = await look(tx, questions, at=self.depot.clock())
         return _answers(several, held, lambda one: found[one.lease.subject_id])
 
     async def _record(
         self, several: Sequence[_Under[Sequence[Outcome]]]
     ) -> Sequence[Endpoint | Exception | None]:
-        async with self.doors.for_several([one.lease for one in several]) as (room, held):
-            found = await self.record_in(room, [one for one in several if one.lease in held])
+        async with self.doors.for_several([one.lease for one in several]) as (tx, held):
+            found = await self.record_in(tx, [one for one in several if one.lease in held])
         return _answers(several, held, lambda one: _recorded(found, one.lease.subject_id))
 
 
@@ -117,10 +117,10 @@ class LeasedDesk:
 
     async def find(self, endpoint_id: str) -> Endpoint | None:
         """Read the endpoint alone."""
-        async with self.shared.doors.for_several([self.lease]) as (room, held):
+        async with self.shared.doors.for_several([self.lease]) as (tx, held):
             if self.lease not in held:
                 raise LeaseLost(endpoint_id)
-            return await room.endpoints.find(endpoint_id)
+            return await tx.endpoints.find(endpoint_id)
 
     async def record(self, endpoint_id: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
         """Write down what came of attempts, and return the endpoint as it is then."""
@@ -129,6 +129,6 @@ class LeasedDesk:
         if not any(one.is_gone for one in outcomes):  # which may call off very much
             with suppress(_Busy):
                 return await self.shared.records(asked)
-        async with self.shared.doors.for_one(self.lease) as room:
-            found = await self.shared.record_in(room, [asked])
+        async with self.shared.doors.for_one(self.lease) as tx:
+            found = await self.shared.record_in(tx, [asked])
         return found.endpoints.get(endpoint_id)

@@ -177,8 +177,8 @@ def _reference(server: Server) -> public.Reference:
 
 
 def _path(server: Server) -> str:
-    room = "templates" if server.spec.purpose == "template" else "servers"
-    return f"/v1/{room}/{server.id}"
+    collection = "templates" if server.spec.purpose == "template" else "servers"
+    return f"/v1/{collection}/{server.id}"
 
 
 def _notice(type: str, server: Server, data: BaseModel, *, at: datetime) -> Notice:

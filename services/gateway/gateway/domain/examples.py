@@ -92,13 +92,14 @@ def example(type: str, *, endpoint: Endpoint, at: datetime) -> Notice:
 
 
 def _server(setting: Setting) -> dict[str, Any]:
-    room = "templates" if setting.type.startswith("template.") else "servers"
+    collection = "templates" if setting.type.startswith("template.") else "servers"
     return {
         "server": public.Reference(
             id=setting.server_id, name="example", game="minecraft", labels={"env": "test"}
         ),
         "links": public.Links(
-            server=f"/v1/{room}/{setting.server_id}", operation=f"/v1/operations/op_{setting.key}"
+            server=f"/v1/{collection}/{setting.server_id}",
+            operation=f"/v1/operations/op_{setting.key}",
         ),
     }
 

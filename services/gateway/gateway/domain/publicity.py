@@ -44,10 +44,10 @@ class Published:
 
 def envelope(event: Published) -> public.PublicEvent[Any]:
     """Return the event as the world gets it."""
-    room = {"srv": "servers", "whk": "webhooks"}[event.subject_id.partition("_")[0]]
+    collection = {"srv": "servers", "whk": "webhooks"}[event.subject_id.partition("_")[0]]
     return public.PublicEvent[Any](
         id=event.id,
-        source=f"/v1/{room}/{event.subject_id}",
+        source=f"/v1/{collection}/{event.subject_id}",
         type=event.type,
         subject=event.subject_id,
         time=event.time,

@@ -10,7 +10,8 @@ from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
 from gateway.handlers.attempts import Parcel
-from gateway.ports.deliveries import Due, ListedAttempts, Room
+from gateway.ports.deliveries import Due, ListedAttempts
+from gateway.ports.work import Work
 
 BATCH: Final = 50  # deliveries of an endpoint, read at a time
 
@@ -52,26 +53,24 @@ class Desk(Protocol):
         ...
 
 
-async def look(room: Room, questions: Iterable[Question], *, at: datetime) -> Mapping[str, Seen]:
+async def look(tx: Work, questions: Iterable[Question], *, at: datetime) -> Mapping[str, Seen]:
     """Answer questions about different endpoints, by endpoint."""
     asked = {one.endpoint_id: one for one in questions}
-    found = {one.id: one for one in await room.endpoints.among(list(asked))}
+    found = {one.id: one for one in await tx.endpoints.among(list(asked))}
     due = {
-        name: await room.deliveries.due(_due(endpoint, asked[name], at=at))
+        name: await tx.deliveries.due(_due(endpoint, asked[name], at=at))
         for name, endpoint in found.items()
         if endpoint.enabled
     }
-    last = {
-        name: await _last(room, name) for name, one in found.items() if due.get(name) and one.gap
-    }
-    events = await _events(room, due.values(), at=at)
+    last = {name: await _last(tx, name) for name, one in found.items() if due.get(name) and one.gap}
+    events = await _events(tx, due.values(), at=at)
     seen = {name: _seen(found.get(name), due.get(name, ()), events) for name in asked}
     return {name: replace(one, last_at=last.get(name)) for name, one in seen.items()}
 
 
-async def _last(room: Room, endpoint_id: str) -> datetime | None:
+async def _last(tx: Work, endpoint_id: str) -> datetime | None:
     page = ListedAttempts(endpoint_id=endpoint_id, limit=1)
-    return next((one.at for one in await room.deliveries.listed_attempts(page)), None)
+    return next((one.at for one in await tx.deliveries.listed_attempts(page)), None)
 
 
 def _due(endpoint: Endpoint, question: Question, *, at: datetime) -> Due:
@@ -86,16 +85,16 @@ def _due(endpoint: Endpoint, question: Question, *, at: datetime) -> Due:
 
 
 async def _events(
-    room: Room, due: Iterable[Sequence[Delivery]], *, at: datetime
+    tx: Work, due: Iterable[Sequence[Delivery]], *, at: datetime
 ) -> Mapping[str, Published]:
     """Read the events of deliveries; those whose event was forgotten are called off."""
     rows = [row for each in due for row in each]
     if not rows:
         return {}
-    found = await room.public_events.among(list({row.event_id: None for row in rows}))
+    found = await tx.public_events.among(list({row.event_id: None for row in rows}))
     events = {event.id: event for event in found}
     lost = [row for row in rows if row.event_id not in events]
-    await room.deliveries.save(
+    await tx.deliveries.save(
         *(replace(row, state=DeliveryState.CANCELLED, done_at=at) for row in lost)
     )
     return events

@@ -8,21 +8,21 @@ from typing import Any
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
 from gateway.domain.subscription import as_told, delivery_of, wants
-from gateway.ports.deliveries import Room
+from gateway.ports.work import Work
 
 log = logging.getLogger(__name__)
 
 
-async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> None:
+async def fan_out(tx: Work, events: Sequence[Published], *, at: datetime) -> None:
     """Add one delivery for each event and endpoint that wants it; twice is once.
 
     Within the transaction that gives the positions: an event that can be read is on its way.
     """
-    endpoints = await _concerned(room, events) if events else ()
+    endpoints = await _concerned(tx, events) if events else ()
     if not endpoints:
         return
     told = [(event, as_told(event)) for event in events]
-    await room.deliveries.add(
+    await tx.deliveries.add(
         *(
             delivery_of(event, endpoint, at=at)
             for event, as_json in told
@@ -32,9 +32,9 @@ async def fan_out(room: Room, events: Sequence[Published], *, at: datetime) -> N
     )
 
 
-async def _concerned(room: Room, events: Sequence[Published]) -> Sequence[Endpoint]:
+async def _concerned(tx: Work, events: Sequence[Published]) -> Sequence[Endpoint]:
     """Read those that may have any of the events: the others are others' and may be many."""
-    return await room.endpoints.enabled(
+    return await tx.endpoints.enabled(
         owners={event.owner_id for event in events},
         ids={event.only_for for event in events if event.only_for},
     )

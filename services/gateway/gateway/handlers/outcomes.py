@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.domain.delivering import Outcome, Schedule, attempt_of, moved_on
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.endpoint_health import counted_from, exhausted, judged
-from gateway.ports.deliveries import Room
+from gateway.ports.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Recorded:
 
 
 async def record(
-    room: Room,
+    tx: Work,
     ended: Mapping[str, Sequence[Outcome]],
     *,
     schedule: Schedule,
@@ -32,25 +32,25 @@ async def record(
 
     Deliveries are read anew: one may have been called off, or asked for again, meanwhile.
     """
-    endpoints = {one.id: one for one in await room.endpoints.hold_free(list(ended))}
-    busy = await room.endpoints.among([name for name in ended if name not in endpoints])
+    endpoints = {one.id: one for one in await tx.endpoints.hold_free(list(ended))}
+    busy = await tx.endpoints.among([name for name in ended if name not in endpoints])
     ordered = {name: sorted(ended[name], key=_ended) for name in endpoints}
     by_key = [((name, one.event_id), one) for name, those in ordered.items() for one in those]
-    held = await room.deliveries.hold_all([key for key, _ in by_key])
+    held = await tx.deliveries.hold_all([key for key, _ in by_key])
     rows = {(row.endpoint_id, row.event_id): row for row in held}
     known = [(rows[key], outcome) for key, outcome in by_key if key in rows]
     moved = [
         (row, moved_on(row, outcome, schedule=schedule, chance=chance()), outcome)
         for row, outcome in known
     ]
-    await room.deliveries.record(*(attempt_of(row, outcome) for row, outcome in known))
-    await room.deliveries.save(*(after for _, after, _ in moved))
+    await tx.deliveries.record(*(attempt_of(row, outcome) for row, outcome in known))
+    await tx.deliveries.save(*(after for _, after, _ in moved))
     for before, after, outcome in moved:
         if after.state is not before.state and not outcome.is_gone:  # of 410, the end is told
             told = exhausted(endpoints[after.endpoint_id], after, at=outcome.ended)
-            await room.public_events.add(*told)
+            await tx.public_events.add(*told)
     return Recorded(
-        {name: await _judge(room, one, ordered[name]) for name, one in endpoints.items()},
+        {name: await _judge(tx, one, ordered[name]) for name, one in endpoints.items()},
         busy=frozenset(one.id for one in busy),
     )
 
@@ -59,21 +59,21 @@ def _ended(outcome: Outcome) -> datetime:
     return outcome.ended
 
 
-async def _judge(room: Room, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Endpoint:
+async def _judge(tx: Work, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Endpoint:
     found = endpoint
     for outcome in outcomes:
-        failures = await _failures(room, found, counted_from(found, outcome))
+        failures = await _failures(tx, found, counted_from(found, outcome))
         after = judged(found, outcome, failures=failures)
-        await room.public_events.add(*after.notices)
+        await tx.public_events.add(*after.notices)
         found = after.endpoint
         if outcome.is_gone:
-            await room.deliveries.cancel(endpoint.id, at=outcome.ended)
+            await tx.deliveries.cancel(endpoint.id, at=outcome.ended)
     if found != endpoint:
-        await room.endpoints.save(found)
+        await tx.endpoints.save(found)
     return found
 
 
-async def _failures(room: Room, endpoint: Endpoint, since: datetime | None) -> int:
+async def _failures(tx: Work, endpoint: Endpoint, since: datetime | None) -> int:
     if since is None:
         return 0
-    return await room.deliveries.count_attempts(endpoint.id, since=since)
+    return await tx.deliveries.count_attempts(endpoint.id, since=since)

@@ -92,7 +92,7 @@ async def send_again(asked: Asked, again: Again, *, work: UnitOfWork, at: dateti
             remedy="Enable it first: PATCH it with enabled: true. What is pending goes out then.",
         )
     if again.event_id is not None:
-        if not await replay_one(endpoint, again.event_id, rooms=work, at=at):
+        if not await replay_one(endpoint, again.event_id, work=work, at=at):
             raise ReplayRefused(
                 "There is no such event that this webhook may have.",
                 remedy="See GET /v1/webhooks/{id}/deliveries, or GET /v1/events.",
@@ -102,11 +102,11 @@ async def send_again(asked: Asked, again: Again, *, work: UnitOfWork, at: dateti
     if again.failed_since is not None:
         after = again.after if isinstance(again.after, int) else 0
         failed = await replay_failed(
-            endpoint, since=again.failed_since, after=after, rooms=work, at=at
+            endpoint, since=again.failed_since, after=after, work=work, at=at
         )
         return _told(failed)
     after, before = await _borders(again, work=work)
-    return _told(await replay_range(endpoint, after=after, before=before, rooms=work, at=at))
+    return _told(await replay_range(endpoint, after=after, before=before, work=work, at=at))
 
 
 def _check(again: Again) -> None:

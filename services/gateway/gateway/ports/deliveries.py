@@ -1,14 +1,11 @@
 """Where deliveries and their attempts are remembered, and what else delivering needs."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
-from gateway.ports.endpoints import Endpoints
-from gateway.ports.public_events import PublicEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,25 +123,6 @@ class Deliveries(Protocol):
 
     async def endpoints_known(self, *, after: str, limit: int) -> Sequence[str]:
         """Return of which endpoints there is anything, by id; gone ones too."""
-        ...
-
-
-class Room(Protocol):
-    """All that delivering needs inside one transaction."""
-
-    @property
-    def endpoints(self) -> Endpoints: ...
-    @property
-    def deliveries(self) -> Deliveries: ...
-    @property
-    def public_events(self) -> PublicEvents: ...
-
-
-class Rooms(Protocol):
-    """Opens transactions: commits unless the block raises."""
-
-    def __call__(self) -> AbstractAsyncContextManager[Room]:
-        """Open one."""
         ...
 
 
