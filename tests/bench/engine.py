@@ -37,7 +37,7 @@ from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.fan_out import fan_out
 from gateway.handlers.webhook_seals import kept
 from gateway.main import MIGRATIONS
@@ -75,12 +75,14 @@ async def _delivering(
     told = Bell()
     async with open_sender(Allowance(cidrs=(IPv4Network("127.0.0.0/8"),))) as sender:
         opener = read_sealing(scenario.sealing_key)
-        depot = Depot(attempting=Attempting(sender=sender, opener=opener, clock=now), clock=now)
+        state = DispatchState(
+            attempting=Attempting(sender=sender, opener=opener, clock=now), clock=now
+        )
         loops = [
             asyncio.create_task(one, name="loop")
             for one in (
                 Numbering(sessions=sessions, work=work, bell=bell, told=told).run(),
-                Delivering(owner="bench", sessions=sessions, told=told, depot=depot).run(),
+                Delivering(owner="bench", sessions=sessions, told=told, state=state).run(),
             )
         ]
         try:

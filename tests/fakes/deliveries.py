@@ -203,7 +203,7 @@ class FakeSender:
 
 
 @dataclass
-class FakeDoors:
+class FakeLeasedWork:
     """Transactions for who has leases; every lease holds."""
 
     work: AnyUnitOfWork

@@ -42,7 +42,7 @@ from gateway.adapters.tokens import SignedTokens, read_or_make_key
 from gateway.api.app import create_app
 from gateway.api.dependencies import Parts
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.events import on_event
 from gateway.handlers.public_events import News
 from gateway.handlers.reconciler import keep_reconciling
@@ -101,8 +101,8 @@ def _delivering(
 ) -> Delivering:
     seals = read_sealing(settings.sealing_key_file)
     attempting = Attempting(sender=sender, opener=seals, clock=now)
-    depot = Depot(attempting=attempting, clock=now, schedule=settings.webhook_schedule())
-    return Delivering(owner=settings.instance_id, sessions=sessions, told=news.bell, depot=depot)
+    state = DispatchState(attempting=attempting, clock=now, schedule=settings.webhook_schedule())
+    return Delivering(owner=settings.instance_id, sessions=sessions, told=news.bell, state=state)
 
 
 def _app(

@@ -26,7 +26,7 @@ from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import HELD_UP
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.forgetting import BATCH, forgetting
 from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
@@ -268,15 +268,15 @@ async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
         yield opened
 
 
-def depot(sender: FakeSender) -> Depot:
-    return Depot(
+def state(sender: FakeSender) -> DispatchState:
+    return DispatchState(
         attempting=Attempting(sender=sender, opener=OpenSeals(), clock=now),
         clock=now,
     )
 
 
 def delivering(sessions: Sessions, told: Bell, sender: FakeSender) -> Delivering:
-    return Delivering(owner="one", sessions=sessions, told=told, depot=depot(sender))
+    return Delivering(owner="one", sessions=sessions, told=told, state=state(sender))
 
 
 async def test_a_committed_event_arrives_wherever_it_is_wanted(sessions: Sessions) -> None:
@@ -356,7 +356,7 @@ async def test_only_enabled_endpoints_with_something_due_that_nobody_holds(
     engine = delivering(sessions, Bell(), FakeSender())
 
     found = await engine.find_due(10)
-    engine.depot.pause("whk_1", MINUTE)
+    engine.state.pause("whk_1", MINUTE)
     resting = await engine.find_due(10)
 
     assert (found, resting) == (["whk_1"], [])
@@ -438,7 +438,7 @@ async def test_an_answer_of_410_ends_it_for_all_that_waits(sessions: Sessions) -
         events = await tx.public_events.number(limit=3)
         await tx.deliveries.add(*(delivery(n, event_id=e.id) for n, e in enumerate(events)))
 
-    await delivered("whk_1", work=work, depot=depot(sender))
+    await delivered("whk_1", work=work, state=state(sender))
 
     async with work() as tx:
         kept = await tx.endpoints.find("whk_1")

@@ -7,19 +7,19 @@ from typing import Any
 
 from common.contracts import public_data as public
 from common.db.leases import Lease
-from gateway.adapters.shared_desk import SharedDesk
+from gateway.adapters.shared_queue import SharedQueue
 from gateway.domain.delivering import Schedule
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint, KeptKey
 from gateway.domain.publicity import Notice, Published
 from gateway.domain.signing import Scheme, SigningKey
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.courier import deliver
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
+from gateway.handlers.dispatcher import deliver
 from gateway.handlers.fan_out import fan_out
 from gateway.handlers.webhook_seals import kept
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
-from tests.fakes.deliveries import FakeClock, FakeDoors, FakeSender, OpenSeals
+from tests.fakes.deliveries import FakeClock, FakeLeasedWork, FakeSender, OpenSeals
 from tests.fakes.gateway import MOMENT, FakeWork
 
 OWNER = "usr_1"
@@ -55,14 +55,14 @@ def key(id: str, *, expires_at: datetime | None = None, fill: bytes = b"k") -> K
     return replace(made, expires_at=expires_at)
 
 
-async def delivered(endpoint_id: str, *, work: AnyUnitOfWork, depot: Depot) -> None:
+async def delivered(endpoint_id: str, *, work: AnyUnitOfWork, state: DispatchState) -> None:
     """Deliver as the product does, under a lease that holds."""
     lease = Lease(subject_id=endpoint_id, owner="one", token=1)
-    desk = SharedDesk(FakeDoors(work), depot)
+    queue = SharedQueue(FakeLeasedWork(work), state)
     try:
-        await deliver(endpoint_id, depot=depot, desk=desk.under(lease))
+        await deliver(endpoint_id, state=state, queue=queue.under(lease))
     finally:
-        await desk.aclose()
+        await queue.aclose()
 
 
 @dataclass
@@ -72,7 +72,7 @@ class World:
     work: FakeWork = field(default_factory=FakeWork)
     sender: FakeSender = field(default_factory=FakeSender)
     clock: FakeClock = field(default_factory=lambda: FakeClock(MOMENT))
-    depot: Depot = field(init=False)
+    state: DispatchState = field(init=False)
 
     def __post_init__(self) -> None:
         self.start()
@@ -80,7 +80,7 @@ class World:
     def start(self) -> None:
         """Begin anew, as a process does: what was in its memory is gone."""
         attempting = Attempting(sender=self.sender, opener=OpenSeals(), clock=self.clock)
-        self.depot = Depot(
+        self.state = DispatchState(
             attempting=attempting,
             clock=self.clock,
             seconds=self.clock.seconds,
@@ -105,7 +105,7 @@ class World:
         return found
 
     async def deliver(self, endpoint_id: str = "whk_1") -> None:
-        await delivered(endpoint_id, work=self.work, depot=self.depot)
+        await delivered(endpoint_id, work=self.work, state=self.state)
 
     async def pass_time(self, time: timedelta) -> None:
         """Let time pass, and do what is due whenever something is."""
@@ -120,7 +120,7 @@ class World:
                 continue
             enabled = [n for n, one in self.work.endpoints.rows.items() if one.enabled]
             due = [row.next_at for name in enabled for row in self.pending(name)]
-            rested = [self.clock.now + self.depot.pause_left(name) for name in self.depot.pauses]
+            rested = [self.clock.now + self.state.pause_left(name) for name in self.state.pauses]
             self.clock.now = min([*(at for at in (*due, *rested) if at > self.clock.now), end])
             if self.clock.now >= end:
                 return

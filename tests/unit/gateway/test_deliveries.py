@@ -16,7 +16,7 @@ from gateway.domain.endpoint_refusals import EndpointNotFound
 from gateway.domain.publicity import Notice
 from gateway.domain.signing import Scheme, SigningKey, signed_headers
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.forgetting import forgetting
 from gateway.handlers.replay import replay_failed, replay_one, replay_range
 from gateway.handlers.webhook_seals import HEADERS
@@ -188,11 +188,11 @@ class TestOrder:
         await world.add(endpoint(in_order=True))
         await world.tell(players_changed(1), players_changed(2))
         await world.deliver()
-        assert not world.depot.pause_left("whk_1")
+        assert not world.state.pause_left("whk_1")
 
         await world.deliver()
 
-        assert world.depot.pause_left("whk_1") == SECOND
+        assert world.state.pause_left("whk_1") == SECOND
         assert len(world.sender.sent) == 1
 
 
@@ -373,10 +373,10 @@ async def test_f68_cut_at_every_await_everything_arrives_under_its_own_id():
         events = await world.tell(*(players_changed(n) for n in range(3)))
         cutting = Cutting(world, Power(point))
         attempting = Attempting(sender=cutting, opener=OpenSeals(), clock=world.clock)
-        depot = replace(world.depot, attempting=attempting)
+        state = replace(world.state, attempting=attempting)
         was_cut = False
         try:
-            await delivered("whk_1", work=cutting, depot=depot)
+            await delivered("whk_1", work=cutting, state=state)
         except Cut:
             was_cut = True
         world.start()
@@ -435,12 +435,12 @@ async def test_f63_an_endpoint_that_hangs_keeps_nobody_else_waiting():
     await world.tell(*(players_changed(n) for n in range(30)))
     sender = RealTime({})
     attempting = Attempting(sender=sender, opener=OpenSeals(), clock=now)
-    depot = Depot(attempting=attempting, clock=now)
+    state = DispatchState(attempting=attempting, clock=now)
     began = asyncio.get_running_loop().time()
 
-    hanging = asyncio.create_task(delivered("whk_hang", work=world.work, depot=depot))
+    hanging = asyncio.create_task(delivered("whk_hang", work=world.work, state=state))
     await asyncio.sleep(0.05)
-    await asyncio.gather(*(delivered(name, work=world.work, depot=depot) for name in names))
+    await asyncio.gather(*(delivered(name, work=world.work, state=state) for name in names))
     took = asyncio.get_running_loop().time() - began
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)

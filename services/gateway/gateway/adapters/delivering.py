@@ -14,17 +14,17 @@ from common.db.engine import Sessions
 from common.db.leases import Lease
 from common.db.outage import DatabaseAway
 from common.worker import Worker
-from gateway.adapters.shared_desk import SharedDesk
-from gateway.adapters.sql.doors import SqlDoors
+from gateway.adapters.shared_queue import SharedQueue
 from gateway.adapters.sql.due import endpoints_due
-from gateway.handlers.courier import deliver
-from gateway.handlers.depot import Depot
+from gateway.adapters.sql.leased_work import SqlLeasedWork
+from gateway.handlers.dispatch_state import DispatchState
+from gateway.handlers.dispatcher import deliver
 from gateway.handlers.forgetting import forgetting
 from gateway.ports.work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 500  # endpoints in hand; how many attempts are made at a time, the depot says
+AT_ONCE: Final = 500  # endpoints in hand; how many attempts are made at a time, its places say
 KEPT: Final = timedelta(days=30)
 FORGETTING: Final = 3600.0  # seconds between two rounds
 BREATH: Final = 0.2  # seconds between two batches: others want the database too
@@ -37,14 +37,14 @@ class Delivering:
     owner: str
     sessions: Sessions
     told: Bell
-    depot: Depot
+    state: DispatchState
     # Of its own: the worker rings it too, and nobody who follows events wants to hear of that.
     bell: Bell = field(default_factory=Bell)
-    desk: SharedDesk = field(init=False)
+    queue: SharedQueue = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the desk."""
-        self.desk = SharedDesk(SqlDoors(self.sessions), self.depot)
+        """Make the queue."""
+        self.queue = SharedQueue(SqlLeasedWork(self.sessions), self.state)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -53,7 +53,7 @@ class Delivering:
                 loops.create_task(self._pass_on())
                 loops.create_task(self._worker().run())
         finally:
-            await self.desk.aclose()
+            await self.queue.aclose()
 
     def _worker(self) -> Worker:
         return Worker(
@@ -74,14 +74,14 @@ class Delivering:
 
     async def find_due(self, limit: int) -> Sequence[str]:
         """Return endpoints with something due, but those that are to be left alone for now."""
-        resting = sum(1 for one in self.depot.pauses if self.depot.pause_left(one))
+        resting = sum(1 for one in self.state.pauses if self.state.pause_left(one))
         async with self.sessions() as session:
             found = await session.scalars(endpoints_due(now(), limit=limit + resting))
-        return [one for one in found if not self.depot.pause_left(one)][:limit]
+        return [one for one in found if not self.state.pause_left(one)][:limit]
 
     async def _deliver(self, endpoint_id: str, lease: Lease) -> None:
         with bound.bind(endpoint_id=endpoint_id):
-            await deliver(endpoint_id, depot=self.depot, desk=self.desk.under(lease))
+            await deliver(endpoint_id, state=self.state, queue=self.queue.under(lease))
 
 
 async def keep_forgetting_events(*, work: UnitOfWork) -> None:

@@ -27,7 +27,7 @@ HANG: Final = 60.0  # seconds; the sender gives up long before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Dispatch:
     """A delivery that is due, with its event."""
 
     delivery: Delivery
@@ -42,12 +42,12 @@ class Attempting:
     opener: Opener
     clock: Callable[[], datetime]
 
-    async def attempt(self, endpoint: Endpoint, parcel: Parcel) -> Outcome:
+    async def attempt(self, endpoint: Endpoint, dispatch: Dispatch) -> Outcome:
         """Send once. Whatever goes wrong is an outcome: nothing is raised but cancellation."""
-        event_id, at, began = parcel.event.id, self.clock(), time.monotonic()
+        event_id, at, began = dispatch.event.id, self.clock(), time.monotonic()
         try:
-            body = body_of(endpoint.format, as_told(parcel.event), endpoint.options)
-            headers = self._headers(endpoint, parcel, body, at=at)
+            body = body_of(endpoint.format, as_told(dispatch.event), endpoint.options)
+            headers = self._headers(endpoint, dispatch, body, at=at)
             async with asyncio.timeout(HANG):
                 answer = await self.sender.post(endpoint.url, headers=headers, body=body)
         except Exception as error:  # noqa: BLE001  it is an outcome, told and logged
@@ -63,7 +63,7 @@ class Attempting:
         )
 
     def _headers(
-        self, endpoint: Endpoint, parcel: Parcel, body: bytes, *, at: datetime
+        self, endpoint: Endpoint, dispatch: Dispatch, body: bytes, *, at: datetime
     ) -> dict[str, str]:
         """Return all headers; the endpoint's own cannot take the place of ours."""
         keys = opened_keys(endpoint, self.opener, at=at)
@@ -71,8 +71,8 @@ class Attempting:
             **opened_headers(endpoint, self.opener),
             "content-type": "application/json",
             "user-agent": AGENT,
-            "webhook-attempt": str(parcel.delivery.attempts + 1),
-            **signed_headers(body, id=parcel.event.id, at=at, keys=keys),
+            "webhook-attempt": str(dispatch.delivery.attempts + 1),
+            **signed_headers(body, id=dispatch.event.id, at=at, keys=keys),
         }
 
 

@@ -1,4 +1,4 @@
-"""Where couriers learn what there is to deliver, and leave what came of it."""
+"""What an endpoint has to be sent, and what came of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from gateway.domain.delivering import HELD_UP, Outcome
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.publicity import Published
-from gateway.handlers.attempts import Parcel
+from gateway.handlers.attempts import Dispatch
 from gateway.ports.deliveries import Due, ListedAttempts
 from gateway.ports.work import Work
 
@@ -32,13 +32,13 @@ class Seen:
     """
 
     endpoint: Endpoint | None
-    parcels: Sequence[Parcel] = ()
+    dispatches: Sequence[Dispatch] = ()
     is_all: bool = True
     last_at: datetime | None = None
 
 
-class Desk(Protocol):
-    """What one courier may ask; all of it under its lease. Raises ``DatabaseAway``."""
+class DeliveryQueue(Protocol):
+    """What one dispatcher may ask; all of it under its lease. Raises ``DatabaseAway``."""
 
     async def look(self, question: Question) -> Seen:
         """Read the endpoint, and what is due."""
@@ -105,8 +105,8 @@ def _seen(
 ) -> Seen:
     return Seen(
         endpoint=endpoint,
-        parcels=[
-            Parcel(delivery=row, event=events[row.event_id])
+        dispatches=[
+            Dispatch(delivery=row, event=events[row.event_id])
             for row in due
             if row.event_id in events
         ],

@@ -1,4 +1,4 @@
-"""Many couriers at one desk: each gets its own answer, and who lost the lease none."""
+"""Many dispatchers at one queue: each gets its own answer, and who lost the lease none."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -12,15 +12,15 @@ from common.db.engine import Sessions, database
 from common.db.leases import Lease, LeaseLost, SqlLeases
 from common.db.migrate import migrate
 from common.db.work import UnitOfWork
-from gateway.adapters.shared_desk import SharedDesk
-from gateway.adapters.sql.doors import SqlDoors
+from gateway.adapters.shared_queue import SharedQueue
+from gateway.adapters.sql.leased_work import SqlLeasedWork
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.delivering import Outcome
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.publicity import Published
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
-from gateway.handlers.desk import Question
+from gateway.handlers.delivery_queue import Question
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.fan_out import fan_out
 from tests.fakes.deliveries import FakeSender, OpenSeals
 from tests.integration.gateway.test_sql import MIGRATIONS
@@ -44,9 +44,9 @@ def work(sessions: Sessions) -> UnitOfWork[SqlWork]:
 
 
 @pytest.fixture
-def desk(sessions: Sessions) -> SharedDesk:
+def queue(sessions: Sessions) -> SharedQueue:
     attempting = Attempting(sender=FakeSender(), opener=OpenSeals(), clock=now)
-    return SharedDesk(SqlDoors(sessions), Depot(attempting=attempting, clock=now))
+    return SharedQueue(SqlLeasedWork(sessions), DispatchState(attempting=attempting, clock=now))
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ async def leases(sessions: Sessions) -> Sequence[Lease]:
 
 
 async def test_each_sees_what_is_due_to_it_at_the_same_time(
-    desk: SharedDesk, events: Sequence[Published], leases: Sequence[Lease]
+    queue: SharedQueue, events: Sequence[Published], leases: Sequence[Lease]
 ) -> None:
     seen = await asyncio.gather(
         *(
-            desk.under(lease).look(
+            queue.under(lease).look(
                 Question(endpoint_id=lease.subject_id, but=frozenset({events[n % 3].id}))
             )
             for n, lease in enumerate(leases)
@@ -86,7 +86,7 @@ async def test_each_sees_what_is_due_to_it_at_the_same_time(
 
     assert isinstance(seen[2], LeaseLost)
     answers = {n: one for n, one in enumerate(seen) if not isinstance(one, BaseException)}
-    due = {n: [parcel.event for parcel in one.parcels] for n, one in answers.items()}
+    due = {n: [dispatch.event for dispatch in one.dispatches] for n, one in answers.items()}
     assert due[0] == due[3] == [events[1], events[2]]
     assert due[4] == [events[0], events[2]]
     assert due[1] == [events[0]], "in order: of each subject the first"
@@ -99,7 +99,7 @@ async def test_each_sees_what_is_due_to_it_at_the_same_time(
 
 
 async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
-    desk: SharedDesk,
+    queue: SharedQueue,
     work: UnitOfWork[SqlWork],
     events: Sequence[Published],
     leases: Sequence[Lease],
@@ -112,7 +112,7 @@ async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
 
     found = await asyncio.gather(
         *(
-            desk.under(lease).record(lease.subject_id, of_one)
+            queue.under(lease).record(lease.subject_id, of_one)
             for lease, of_one in zip(leases, outcomes, strict=True)
         ),
         return_exceptions=True,
@@ -139,7 +139,7 @@ async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
 
 
 async def test_whoever_holds_one_endpoint_keeps_no_other_one_s_outcomes_waiting(
-    desk: SharedDesk,
+    queue: SharedQueue,
     work: UnitOfWork[SqlWork],
     sessions: Sessions,
     events: Sequence[Published],
@@ -159,11 +159,11 @@ async def test_whoever_holds_one_endpoint_keeps_no_other_one_s_outcomes_waiting(
     await held.wait()
     outcome = Outcome(event_id=events[0].id, at=now(), took=0.1, status=200)
     recording = [
-        asyncio.create_task(desk.under(lease).record(lease.subject_id, [outcome]))
+        asyncio.create_task(queue.under(lease).record(lease.subject_id, [outcome]))
         for lease in (leases[0], leases[1], leases[3])
     ]
     done, waiting = await asyncio.wait(recording, timeout=3)
-    later = await asyncio.wait_for(desk.under(leases[4]).record(NAMES[4], [outcome]), 3)
+    later = await asyncio.wait_for(queue.under(leases[4]).record(NAMES[4], [outcome]), 3)
     let_go.set()
     [last] = await asyncio.gather(*waiting)
     await changing

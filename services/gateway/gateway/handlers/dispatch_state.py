@@ -1,4 +1,4 @@
-"""What all couriers of this process share: the places, the clocks, and who is to be left alone."""
+"""What all dispatchers of this process share: places, clocks, and who is to be left alone."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ KNOWN: Final = 10_000  # endpoints whose pause is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depot:
+class DispatchState:
     """``pauses``: endpoints that nobody goes to before a time, by ``seconds``, which only go on.
 
     What lives in memory alone goes by these; ``sleep`` too.

@@ -1,4 +1,4 @@
-"""Couriers beside each other: fair to all owners, in step with copies, and how they end."""
+"""Dispatchers beside each other: fair to all owners, in step with copies, and how they end."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from common.contracts.base import now
 from gateway.handlers.attempts import Attempting
-from gateway.handlers.depot import Depot
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.ports.sender import Answer, NotSent, Reason
 from tests.fakes.deliveries import OpenSeals, answer
 from tests.fakes.gateway import MOMENT
@@ -37,16 +37,18 @@ class Receivers:
         return Answer(status=200, retry_after=None, body=b"", took=self.claims)
 
 
-def depot_for(sender: Receivers) -> Depot:
-    return Depot(attempting=Attempting(sender=sender, opener=OpenSeals(), clock=now), clock=now)
+def state_for(sender: Receivers) -> DispatchState:
+    return DispatchState(
+        attempting=Attempting(sender=sender, opener=OpenSeals(), clock=now), clock=now
+    )
 
 
-async def waits(world: World, depot: Depot, slow: list[str]) -> float:
+async def waits(world: World, state: DispatchState, slow: list[str]) -> float:
     """Return how long the prompt endpoint waits while others are delivered to."""
-    busy = [asyncio.create_task(delivered(name, work=world.work, depot=depot)) for name in slow]
+    busy = [asyncio.create_task(delivered(name, work=world.work, state=state)) for name in slow]
     await asyncio.sleep(0.3)
     began = asyncio.get_running_loop().time()
-    await delivered("whk_prompt", work=world.work, depot=depot)
+    await delivered("whk_prompt", work=world.work, state=state)
     waited = asyncio.get_running_loop().time() - began
     for one in busy:
         one.cancel()
@@ -61,7 +63,7 @@ async def test_f63_fifty_slow_ones_of_one_owner_keep_another_s_waiting_for_nothi
     await world.add(endpoint("whk_prompt"))
     await world.tell(*(players_changed(n, owner_id="usr_2") for n in range(10)), players_changed())
 
-    assert await waits(world, depot_for(Receivers(takes=30)), names) < 1
+    assert await waits(world, state_for(Receivers(takes=30)), names) < 1
 
 
 async def test_f63_many_that_fail_keep_another_owner_s_that_failed_once_waiting_for_nothing():
@@ -72,7 +74,7 @@ async def test_f63_many_that_fail_keep_another_owner_s_that_failed_once_waiting_
     await world.add(endpoint("whk_prompt", **failing))
     await world.tell(*(players_changed(n, owner_id="usr_2") for n in range(4)), players_changed())
 
-    assert await waits(world, depot_for(Receivers(takes=30, answers=False)), names) < 1
+    assert await waits(world, state_for(Receivers(takes=30, answers=False)), names) < 1
 
 
 async def test_f63_who_is_slow_waits_with_those_that_fail_until_it_is_quick_again():
@@ -80,17 +82,17 @@ async def test_f63_who_is_slow_waits_with_those_that_fail_until_it_is_quick_agai
     await world.add(endpoint("whk_slow"), endpoint("whk_prompt"))
     await world.tell(players_changed())
     receivers = Receivers(takes=0.0, claims=3.0)
-    depot = depot_for(receivers)
+    state = state_for(receivers)
 
-    await delivered("whk_slow", work=world.work, depot=depot)
-    await delivered("whk_prompt", work=world.work, depot=depot)
-    slow = set(depot.places.poor)
+    await delivered("whk_slow", work=world.work, state=state)
+    await delivered("whk_prompt", work=world.work, state=state)
+    slow = set(state.places.poor)
     receivers.claims = 0.1
     await world.tell(players_changed(2))
-    await delivered("whk_slow", work=world.work, depot=depot)
+    await delivered("whk_slow", work=world.work, state=state)
 
     assert slow == {"whk_slow"}
-    assert depot.places.poor == set()
+    assert state.places.poor == set()
 
 
 async def test_f63_who_turns_out_to_be_slow_while_others_of_it_wait_lets_go_of_the_good_places():
@@ -98,12 +100,12 @@ async def test_f63_who_turns_out_to_be_slow_while_others_of_it_wait_lets_go_of_t
     await world.add(endpoint("whk_slow", max_in_flight=10))
     await world.tell(*(players_changed(n) for n in range(10)))
     receivers = Receivers(takes=0.3, answers=False)
-    depot = depot_for(receivers)
+    state = state_for(receivers)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(30):  # two are left of the owner's
-            tasks.create_task(_stay(depot))
+            tasks.create_task(_stay(state))
         await asyncio.sleep(0.1)
-        tasks.create_task(delivered("whk_slow", work=world.work, depot=depot))
+        tasks.create_task(delivered("whk_slow", work=world.work, state=state))
         await asyncio.sleep(0.5)
         arrived = len(receivers.arrived)
         await asyncio.sleep(0.3)
@@ -112,8 +114,8 @@ async def test_f63_who_turns_out_to_be_slow_while_others_of_it_wait_lets_go_of_t
     assert len(receivers.arrived) == 10, "the others went by the other lane, eight at a time"
 
 
-async def _stay(depot: Depot) -> None:
-    async with depot.places.one_for(endpoint("whk_other")):
+async def _stay(state: DispatchState) -> None:
+    async with state.places.one_for(endpoint("whk_other")):
         await asyncio.sleep(1.5)
 
 
@@ -139,12 +141,12 @@ async def test_a_rate_holds_for_all_copies_together_and_after_a_restart():
 
 async def test_a_pause_ends_in_time_though_the_clock_was_set_back():
     world = World()
-    world.depot.pause("whk_1", 5 * SECOND)
-    set_back = Depot(
-        attempting=world.depot.attempting,
+    world.state.pause("whk_1", 5 * SECOND)
+    set_back = DispatchState(
+        attempting=world.state.attempting,
         clock=lambda: MOMENT - HOUR,
         seconds=world.clock.seconds,
-        pauses=world.depot.pauses,
+        pauses=world.state.pauses,
     )
 
     left = set_back.pause_left("whk_1")
@@ -160,7 +162,7 @@ async def test_f68_who_is_asked_to_stop_writes_down_what_was_answered():
     await world.tell(*(players_changed(n) for n in range(15)))
     receivers = Receivers(takes=0)
     going = asyncio.create_task(
-        delivered("whk_prompt", work=world.work, depot=depot_for(receivers))
+        delivered("whk_prompt", work=world.work, state=state_for(receivers))
     )
     while len(receivers.arrived) < 10:
         await asyncio.sleep(0)
@@ -178,8 +180,8 @@ async def test_f68_who_is_asked_to_stop_waits_a_moment_for_answers_and_begins_no
     await world.add(*(endpoint(name, max_in_flight=10) for name in names))
     await world.tell(*(players_changed(n) for n in range(20)))
     receivers = Receivers(takes=0.25)
-    depot = depot_for(receivers)
-    going = [asyncio.create_task(delivered(name, work=world.work, depot=depot)) for name in names]
+    state = state_for(receivers)
+    going = [asyncio.create_task(delivered(name, work=world.work, state=state)) for name in names]
     await asyncio.sleep(0.1)
 
     for one in going:

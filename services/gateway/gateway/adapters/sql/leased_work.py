@@ -1,4 +1,4 @@
-"""The doors to the database for who has leases: what is done behind them counts while they hold."""
+"""Transactions for who has leases: what is done in them counts while the leases hold."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from gateway.adapters.sql.work import SqlWork
 
 
 @dataclass(frozen=True, slots=True)
-class SqlDoors:
+class SqlLeasedWork:
     """Opens transactions that ring no bell. Each raises ``DatabaseAway``."""
 
     sessions: Sessions

@@ -1,4 +1,4 @@
-"""One desk for all couriers of this process: what many ask at the same time is one transaction.
+"""One queue for all dispatchers of this process: what many ask at once is one transaction.
 
 Each asks under its own lease; who lost that is told so, and nothing of it is written down. Who has
 to wait for somebody else, or will take long, is served alone.
@@ -13,8 +13,8 @@ from common.db.leases import Lease, LeaseLost
 from common.together import Together
 from gateway.domain.delivering import Outcome
 from gateway.domain.endpoint import Endpoint
-from gateway.handlers.depot import Depot
-from gateway.handlers.desk import Question, Seen, look
+from gateway.handlers.delivery_queue import Question, Seen, look
+from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.outcomes import Recorded, record
 from gateway.ports.work import Work
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Doors(Protocol):
+class LeasedWork(Protocol):
     """Opens transactions for who has leases."""
 
     def for_several(
@@ -49,11 +49,11 @@ class _Under(Generic[T]):
 
 
 @dataclass(slots=True)
-class SharedDesk:
-    """Gives each courier a desk under its lease."""
+class SharedQueue:
+    """Gives each dispatcher its own, under its lease."""
 
-    doors: Doors
-    depot: Depot
+    leased_work: LeasedWork
+    state: DispatchState
     looks: Together[_Under[Question], Seen] = field(init=False)
     records: Together[_Under[Sequence[Outcome]], Endpoint | None] = field(init=False)
 
@@ -62,9 +62,9 @@ class SharedDesk:
         self.looks = Together(self._look)
         self.records = Together(self._record)
 
-    def under(self, lease: Lease) -> "LeasedDesk":
-        """Return the desk as it is for the one who has that lease."""
-        return LeasedDesk(self, lease)
+    def under(self, lease: Lease) -> "LeasedQueue":
+        """Return the queue as it is for the one who has that lease."""
+        return LeasedQueue(self, lease)
 
     async def aclose(self) -> None:
         """Stop."""
@@ -74,18 +74,18 @@ class SharedDesk:
     async def record_in(self, tx: Work, several: Sequence[_Under[Sequence[Outcome]]]) -> Recorded:
         """Write down what came of attempts."""
         ended = {one.lease.subject_id: one.asked for one in several}
-        return await record(tx, ended, schedule=self.depot.schedule, chance=self.depot.chance)
+        return await record(tx, ended, schedule=self.state.schedule, chance=self.state.chance)
 
     async def _look(self, several: Sequence[_Under[Question]]) -> Sequence[Seen | Exception]:
-        async with self.doors.for_several([one.lease for one in several]) as (tx, held):
+        async with self.leased_work.for_several([one.lease for one in several]) as (tx, held):
             questions = [one.asked for one in several if one.lease in held]
-            found = await look(tx, questions, at=self.depot.clock())
+            found = await look(tx, questions, at=self.state.clock())
         return _answers(several, held, lambda one: found[one.lease.subject_id])
 
     async def _record(
         self, several: Sequence[_Under[Sequence[Outcome]]]
     ) -> Sequence[Endpoint | Exception | None]:
-        async with self.doors.for_several([one.lease for one in several]) as (tx, held):
+        async with self.leased_work.for_several([one.lease for one in several]) as (tx, held):
             found = await self.record_in(tx, [one for one in several if one.lease in held])
         return _answers(several, held, lambda one: _recorded(found, one.lease.subject_id))
 
@@ -105,10 +105,10 @@ def _answers(
 
 
 @dataclass(frozen=True, slots=True)
-class LeasedDesk:
-    """The desk for one courier."""
+class LeasedQueue:
+    """The queue for one dispatcher."""
 
-    shared: SharedDesk
+    shared: SharedQueue
     lease: Lease
 
     async def look(self, question: Question) -> Seen:
@@ -117,7 +117,7 @@ class LeasedDesk:
 
     async def find(self, endpoint_id: str) -> Endpoint | None:
         """Read the endpoint alone."""
-        async with self.shared.doors.for_several([self.lease]) as (tx, held):
+        async with self.shared.leased_work.for_several([self.lease]) as (tx, held):
             if self.lease not in held:
                 raise LeaseLost(endpoint_id)
             return await tx.endpoints.find(endpoint_id)
@@ -129,6 +129,6 @@ class LeasedDesk:
         if not any(one.is_gone for one in outcomes):  # which may call off very much
             with suppress(_Busy):
                 return await self.shared.records(asked)
-        async with self.shared.doors.for_one(self.lease) as tx:
+        async with self.shared.leased_work.for_one(self.lease) as tx:
             found = await self.shared.record_in(tx, [asked])
         return found.endpoints.get(endpoint_id)

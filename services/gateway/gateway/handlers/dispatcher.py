@@ -13,9 +13,9 @@ from typing import Final
 
 from gateway.domain.delivering import MOST_IN_FLIGHT, Outcome
 from gateway.domain.endpoint import Endpoint
-from gateway.handlers.attempts import Parcel
-from gateway.handlers.depot import Depot
-from gateway.handlers.desk import Desk, Question
+from gateway.handlers.attempts import Dispatch
+from gateway.handlers.delivery_queue import DeliveryQueue, Question
+from gateway.handlers.dispatch_state import DispatchState
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +28,23 @@ LAST_ANSWERS: Final = 0.5
 LAST_WORDS: Final = 1.2
 
 
-async def deliver(endpoint_id: str, *, depot: Depot, desk: Desk) -> None:
-    """Deliver what is due to an endpoint; what is asked at the desk is so under its lease."""
-    await _Courier(endpoint_id, depot, desk).run()
+async def deliver(endpoint_id: str, *, state: DispatchState, queue: DeliveryQueue) -> None:
+    """Deliver what is due to an endpoint; the queue is asked under its lease."""
+    await _Dispatcher(endpoint_id, state, queue).run()
 
 
 @dataclass(slots=True)
-class _Courier:
+class _Dispatcher:
     """One endpoint's deliveries, from the first look until nothing is due. ``saw_all``: in it.
 
     ``sending``: those of the running that have a place; ``over_at``: when the first ``ended``.
     """
 
     id: str
-    depot: Depot
-    desk: Desk
+    state: DispatchState
+    queue: DeliveryQueue
     endpoint: Endpoint | None = None
-    parcels: deque[Parcel] = field(default_factory=deque[Parcel])
+    dispatches: deque[Dispatch] = field(default_factory=deque[Dispatch])
     read_at: float | None = None
     saw_all: bool = False
     went: bool = False
@@ -63,7 +63,7 @@ class _Courier:
         finally:
             await self._leave()
         if not self.went:  # all that is due waits for a former one: look again, but not at once
-            self.depot.pause(self.id, SHORT)
+            self.state.pause(self.id, SHORT)
 
     async def _leave(self) -> None:
         """Begin nothing more; write down what is over, or within moments: it is not sent again."""
@@ -81,7 +81,7 @@ class _Courier:
                 if self.writing is not None:
                     await asyncio.wait([self.writing])
                 if self.ended:
-                    await self.desk.record(self.id, self.ended)
+                    await self.queue.record(self.id, self.ended)
         except Exception:
             log.exception("what was sent last is sent again: it could not be written down")
 
@@ -101,55 +101,58 @@ class _Courier:
 
     def _has_a_hand(self) -> bool:
         most = min(self.endpoint.max_in_flight, MOST_IN_FLIGHT) if self.endpoint else 1
-        return len(self.running) < most and not self.depot.pause_left(self.id)
+        return len(self.running) < most and not self.state.pause_left(self.id)
 
     def _is_to_look(self) -> bool:
-        return not self._is_fresh() or (not self.parcels and not self.saw_all)
+        return not self._is_fresh() or (not self.dispatches and not self.saw_all)
 
     def _is_fresh(self) -> bool:
         return self.read_at is not None and self._since(self.read_at) < FRESH
 
     def _since(self, then: float) -> timedelta:
-        return timedelta(seconds=self.depot.seconds() - then)
+        return timedelta(seconds=self.state.seconds() - then)
 
     async def _look(self) -> None:
         """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
-        self.parcels.clear()
+        self.dispatches.clear()
         in_hand = frozenset([*self.running.values(), *(one.event_id for one in self.ended)])
-        seen = await self.desk.look(Question(endpoint_id=self.id, but=in_hand))
+        seen = await self.queue.look(Question(endpoint_id=self.id, but=in_hand))
         self.endpoint, self.saw_all = seen.endpoint, seen.is_all
-        self.parcels.extend(seen.parcels)
-        self.read_at = self.depot.seconds()
+        self.dispatches.extend(seen.dispatches)
+        self.read_at = self.state.seconds()
         if self.endpoint is not None and seen.last_at is not None:  # by whatever process
             gap = self.endpoint.gap
-            self.depot.pause(self.id, min(seen.last_at + gap - self.depot.clock(), gap))
+            self.state.pause(self.id, min(seen.last_at + gap - self.state.clock(), gap))
 
     def _begin(self) -> None:
         """Begin attempts, as many as the endpoint bears and the time allows."""
         while (
-            self.endpoint is not None and self.parcels and self._is_fresh() and self._has_a_hand()
+            self.endpoint is not None
+            and self.dispatches
+            and self._is_fresh()
+            and self._has_a_hand()
         ):
-            parcel = self.parcels.popleft()
-            self.running[asyncio.create_task(self._attempt(parcel))] = parcel.event.id
+            dispatch = self.dispatches.popleft()
+            self.running[asyncio.create_task(self._attempt(dispatch))] = dispatch.event.id
             self.went = True
-            self.depot.pause(self.id, self.endpoint.gap)
+            self.state.pause(self.id, self.endpoint.gap)
 
-    async def _attempt(self, parcel: Parcel) -> Outcome | None:
+    async def _attempt(self, dispatch: Dispatch) -> Outcome | None:
         """Wait for a place, and send; unless the endpoint is gone by then."""
         if self.endpoint is None:
             return None
-        async with self.depot.places.one_for(self.endpoint):
-            endpoint = self.endpoint if self._is_fresh() else await self.desk.find(self.id)
+        async with self.state.places.one_for(self.endpoint):
+            endpoint = self.endpoint if self._is_fresh() else await self.queue.find(self.id)
             if endpoint is None or not endpoint.enabled:
                 return None
-            self.sending.add(parcel.event.id)
-            outcome = await self.depot.attempting.attempt(endpoint, parcel)
-            self.depot.places.learn(self.id, outcome)
+            self.sending.add(dispatch.event.id)
+            outcome = await self.state.attempting.attempt(endpoint, dispatch)
+            self.state.places.learn(self.id, outcome)
             return outcome
 
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
-        left = min(self.depot.pause_left(self.id) or FRESH, SOON if self.ended else FRESH)
+        left = min(self.state.pause_left(self.id) or FRESH, SOON if self.ended else FRESH)
         done, _ = await asyncio.wait(
             self.running, timeout=left.total_seconds(), return_when=asyncio.FIRST_COMPLETED
         )
@@ -157,11 +160,11 @@ class _Courier:
             self.sending.discard(self.running.pop(task))
             outcome = task.result()
             if outcome is not None:
-                self.over_at = self.over_at if self.ended else self.depot.seconds()
+                self.over_at = self.over_at if self.ended else self.state.seconds()
                 self.ended.append(outcome)
                 if outcome.is_gone:  # and all that waits is called off when that is written down
-                    self.parcels.clear()
-                self.depot.pause(self.id, outcome.pause)
+                    self.dispatches.clear()
+                self.state.pause(self.id, outcome.pause)
 
     def _is_to_record(self) -> bool:
         """Tell whether to write down now: successes may wait a little, for others to join them."""
@@ -177,15 +180,15 @@ class _Courier:
         """Write down what is over, and learn what became of the endpoint meanwhile."""
         if self.ended:
             told, self.ended = self.ended, []
-            self.writing = asyncio.ensure_future(self.desk.record(self.id, told))
+            self.writing = asyncio.ensure_future(self.queue.record(self.id, told))
             self.endpoint = await asyncio.shield(self.writing)
         if self.endpoint is None or not self.endpoint.enabled:
-            self.parcels.clear()
+            self.dispatches.clear()
 
     async def _rest(self) -> bool:
         """Wait for a short pause to end, where there is more to do; false: come back later."""
-        left = self.depot.pause_left(self.id)
-        if not left or left > SHORT or (self.saw_all and not self.parcels):
+        left = self.state.pause_left(self.id)
+        if not left or left > SHORT or (self.saw_all and not self.dispatches):
             return False
-        await self.depot.sleep(left.total_seconds())
+        await self.state.sleep(left.total_seconds())
         return True
