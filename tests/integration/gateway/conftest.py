@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from common.db.engine import Sessions, database
+from common.db.migrate import migrate
 from common.security.sealing import new_key_line
 from tests.integration.gateway.process import GAME, SCHEMA, Gateway
+from tests.integration.gateway.works import MIGRATIONS
 from tests.servers import NatsServer
 
 
@@ -15,6 +18,13 @@ from tests.servers import NatsServer
 def more_settings() -> Mapping[str, str]:
     """What a module wants to be different."""
     return {}
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
+    await migrate(database_url, MIGRATIONS)
+    async with database(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Deliveries are remembered as their fake remembers them, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,9 +11,8 @@ from sqlalchemy.dialects import sqlite
 
 from common.bell import Bell
 from common.contracts.base import now
-from common.db.engine import Sessions, database
+from common.db.engine import Sessions
 from common.db.leases import LeaseLost, SqlLeases
-from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from gateway.adapters.delivering import Delivering
 from gateway.adapters.numbering import Numbering
@@ -31,8 +29,8 @@ from gateway.handlers.forgetting import BATCH, forgetting
 from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
 from tests.fakes.deliveries import FakeSender, OpenSeals, answer
-from tests.fakes.gateway import MOMENT, FakeWork
-from tests.integration.gateway.test_sql import MIGRATIONS
+from tests.fakes.gateway import MOMENT
+from tests.integration.gateway.works import InMemory, OnDatabases
 from tests.unit.gateway.post import delivered, endpoint, players_changed
 
 pytestmark = pytest.mark.integration
@@ -247,25 +245,12 @@ class Behaviour:
             assert [await older(MOMENT), await older(MOMENT + SECOND)] == [1, 3]
 
 
-class TestInMemory(Behaviour):
-    @pytest.fixture
-    def work(self) -> AnyUnitOfWork:
-        return FakeWork()
+class TestInMemory(InMemory, Behaviour):
+    pass
 
 
-class TestSql(Behaviour):
-    @pytest.fixture
-    async def work(self, database_url: str) -> AsyncGenerator[AnyUnitOfWork]:
-        await migrate(database_url, MIGRATIONS)
-        async with database(database_url) as sessions:
-            yield UnitOfWork(sessions, bind=SqlWork, bell=Bell())
-
-
-@pytest.fixture
-async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
-    await migrate(database_url, MIGRATIONS)
-    async with database(database_url) as opened:
-        yield opened
+class TestSql(OnDatabases, Behaviour):
+    pass
 
 
 def state(sender: FakeSender) -> DispatchState:

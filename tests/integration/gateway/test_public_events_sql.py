@@ -1,29 +1,25 @@
 """Public events in memory, on SQLite and on PostgreSQL: gap-free, in order, each read once."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.bell import Bell
 from common.contracts import public_data as public
-from common.db.engine import Sessions, database
-from common.db.migrate import migrate
+from common.db.engine import Sessions
 from common.db.work import UnitOfWork
 from gateway.adapters.numbering import Numbering
 from gateway.adapters.sql.work import SqlWork
 from gateway.domain.publicity import Notice
 from gateway.ports.public_events import Sought
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
-from tests.fakes.gateway import MOMENT, FakeWork
+from tests.fakes.gateway import MOMENT
+from tests.integration.gateway.works import InMemory, OnDatabases
 
 pytestmark = pytest.mark.integration
-
-MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "gateway" / "migrations"
 
 
 def notice(subject: str = "srv_1", *, owner: str = "usr_1", type: str = "x.y", **more) -> Notice:
@@ -173,23 +169,11 @@ class Behaviour:
         assert [(event.position, event.sequence) for event in found] == [(1, 1), (2, 2)]
 
 
-class TestInMemory(Behaviour):
-    @pytest.fixture
-    def work(self) -> AnyUnitOfWork:
-        return FakeWork()
+class TestInMemory(InMemory, Behaviour):
+    pass
 
 
-class TestSql(Behaviour):
-    @pytest.fixture
-    async def sessions(self, database_url: str) -> AsyncGenerator[Sessions]:
-        await migrate(database_url, MIGRATIONS)
-        async with database(database_url) as sessions:
-            yield sessions
-
-    @pytest.fixture
-    def work(self, sessions: Sessions) -> AnyUnitOfWork:
-        return UnitOfWork(sessions, bind=SqlWork, bell=Bell())
-
+class TestSql(OnDatabases, Behaviour):
     async def test_they_are_numbered_as_soon_as_they_are_committed(
         self, sessions: Sessions
     ) -> None:

@@ -1,16 +1,15 @@
 """Many dispatchers at one queue: each gets its own answer, and who lost the lease none."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from common.bell import Bell
 from common.contracts.base import now
-from common.db.engine import Sessions, database
+from common.db.engine import Sessions
 from common.db.leases import Lease, LeaseLost, SqlLeases
-from common.db.migrate import migrate
 from common.db.work import UnitOfWork
 from gateway.adapters.shared_queue import SharedQueue
 from gateway.adapters.sql.leased_work import SqlLeasedWork
@@ -23,19 +22,11 @@ from gateway.handlers.delivery_queue import Question
 from gateway.handlers.dispatch_state import DispatchState
 from gateway.handlers.fan_out import fan_out
 from tests.fakes.deliveries import FakeSender, OpenSeals
-from tests.integration.gateway.test_sql import MIGRATIONS
 from tests.unit.gateway.post import endpoint, players_changed
 
 pytestmark = pytest.mark.integration
 
 NAMES = tuple(f"whk_{number}" for number in range(7))
-
-
-@pytest.fixture
-async def sessions(database_url: str) -> AsyncGenerator[Sessions]:
-    await migrate(database_url, MIGRATIONS)
-    async with database(database_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """The gateway's memory behaves like its fake, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,11 +33,11 @@ from gateway.handlers.events import on_event
 from gateway.handlers.servers import request
 from gateway.ports.records import Page, RequestKey
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
-from tests.fakes.gateway import MOMENT, USER, FakeWork
+from tests.fakes.gateway import MOMENT, USER
+from tests.integration.gateway.works import MIGRATIONS, InMemory, OnDatabases
 
 pytestmark = pytest.mark.integration
 
-MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "gateway" / "migrations"
 SPEC = ServerSpec(
     name="mine",
     game="blocks",
@@ -344,18 +343,12 @@ class Behaviour:
             assert found.deadline == one.deadline + 5 * longer
 
 
-class TestInMemory(Behaviour):
-    @pytest.fixture
-    def work(self) -> AnyUnitOfWork:
-        return FakeWork()
+class TestInMemory(InMemory, Behaviour):
+    pass
 
 
-class TestSql(Behaviour):
-    @pytest.fixture
-    async def work(self, database_url: str) -> AsyncGenerator[AnyUnitOfWork]:
-        await migrate(database_url, MIGRATIONS)
-        async with database(database_url) as sessions:
-            yield UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+class TestSql(OnDatabases, Behaviour):
+    pass
 
 
 # As they were written before servers could be stopped.

@@ -1,21 +1,14 @@
 """Webhook endpoints in SQL behave like their fake, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common.bell import Bell
 from common.contracts.ids import new_id
-from common.db.engine import database
-from common.db.migrate import migrate
-from common.db.work import UnitOfWork
 from common.security.addresses import Allowance
-from gateway.adapters.sql.work import SqlWork
 from gateway.domain.chat_formats import Format
 from gateway.domain.endpoint import Endpoint, KeptKey
 from gateway.domain.endpoint_refusals import RevisionStale, TooManyEndpoints
@@ -26,11 +19,11 @@ from gateway.handlers.webhook_creation import MOST, Wish
 from gateway.handlers.webhooks import Asked
 from gateway.ports.records import Page, RequestKey
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
-from tests.fakes.gateway import MOMENT, USER, FakeSeals, FakeWork
+from tests.fakes.gateway import MOMENT, USER, FakeSeals
+from tests.integration.gateway.works import InMemory, OnDatabases
 
 pytestmark = pytest.mark.integration
 
-MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "gateway" / "migrations"
 TERMS = Terms(name="Grüße \u2028", url="https://hooks.example/x")
 WHOLE = Endpoint(
     id=new_id("webhook"),
@@ -195,15 +188,9 @@ class Behaviour:
         assert (published.only_for, published.sequence) == (made.id, 2)
 
 
-class TestInMemory(Behaviour):
-    @pytest.fixture
-    def work(self) -> AnyUnitOfWork:
-        return FakeWork()
+class TestInMemory(InMemory, Behaviour):
+    pass
 
 
-class TestSql(Behaviour):
-    @pytest.fixture
-    async def work(self, database_url: str) -> AsyncGenerator[AnyUnitOfWork]:
-        await migrate(database_url, MIGRATIONS)
-        async with database(database_url) as sessions:
-            yield UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+class TestSql(OnDatabases, Behaviour):
+    pass
