@@ -341,10 +341,12 @@ async def test_only_enabled_endpoints_with_something_due_that_nobody_holds(
     engine = delivering(sessions, Bell(), FakeSender())
 
     found = await engine.find_due(10)
-    engine.state.pause("whk_1", MINUTE)
+    engine.state.pause(endpoint("whk_1"), MINUTE)
     resting = await engine.find_due(10)
+    engine.state.pause(endpoint("whk_1", revision=2), MINUTE)
+    changed = await engine.find_due(10)
 
-    assert (found, resting) == (["whk_1"], [])
+    assert (found, resting, changed) == (["whk_1"], [], ["whk_1"])
 
 
 async def test_a_hundred_thousand_pending_ones_are_asked_by_the_indexes(
@@ -401,7 +403,7 @@ async def _goes_by_the_indexes(sessions: Sessions) -> None:
             assert "SCAN webhook_attempts" not in plan, plan
 
 
-async def _plan(sessions: Sessions, query: Select[tuple[object, ...]]) -> str:
+async def _plan(sessions: Sessions, query: Select[*tuple[Any, ...]]) -> str:
     compiled = query.compile(
         dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
     )

@@ -89,6 +89,11 @@ async def test_each_sees_what_is_due_to_it_at_the_same_time(
     assert not answers[1].is_all
 
 
+def outcome(lease: Lease, event: Published, status: int = 200) -> Outcome:
+    url = endpoint(lease.subject_id).url
+    return Outcome(event_id=event.id, url=url, at=now(), took=0.1, status=status)
+
+
 async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
     queue: SharedQueue,
     work: UnitOfWork[SqlWork],
@@ -97,8 +102,8 @@ async def test_each_leaves_its_own_outcomes_but_the_one_without_the_lease(
 ) -> None:
     statuses = (200, 500, 200, 410, 204, 299, 200, 200)
     outcomes = [
-        [Outcome(event_id=event.id, at=now(), took=0.1, status=status) for event in events]
-        for status in statuses
+        [outcome(lease, event, status) for event in events]
+        for lease, status in zip(leases, statuses, strict=True)
     ]
 
     found = await asyncio.gather(
@@ -148,13 +153,15 @@ async def test_whoever_holds_one_endpoint_keeps_no_other_one_s_outcomes_waiting(
 
     changing = asyncio.create_task(change())
     await held.wait()
-    outcome = Outcome(event_id=events[0].id, at=now(), took=0.1, status=200)
     recording = [
-        asyncio.create_task(queue.under(lease).record(lease.subject_id, [outcome]))
+        asyncio.create_task(
+            queue.under(lease).record(lease.subject_id, [outcome(lease, events[0])])
+        )
         for lease in (leases[0], leases[1], leases[3])
     ]
     done, waiting = await asyncio.wait(recording, timeout=3)
-    later = await asyncio.wait_for(queue.under(leases[4]).record(NAMES[4], [outcome]), 3)
+    told = [outcome(leases[4], events[0])]
+    later = await asyncio.wait_for(queue.under(leases[4]).record(NAMES[4], told), 3)
     let_go.set()
     [last] = await asyncio.gather(*waiting)
     await changing

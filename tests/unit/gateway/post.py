@@ -120,10 +120,13 @@ class World:
                 continue
             enabled = [n for n, one in self.work.endpoints.rows.items() if one.enabled]
             due = [row.next_at for name in enabled for row in self.pending(name)]
-            rested = [self.clock.now + self.state.pause_left(name) for name in self.state.pauses]
+            rested = [self.clock.now + self.pause_left(name) for name in self.state.pauses]
             self.clock.now = min([*(at for at in (*due, *rested) if at > self.clock.now), end])
             if self.clock.now >= end:
                 return
+
+    def pause_left(self, endpoint_id: str = "whk_1") -> timedelta:
+        return self.state.pause_left(endpoint_id, self.kept(endpoint_id).revision)
 
     def pending(self, endpoint_id: str = "whk_1") -> list[Delivery]:
         rows = self.work.deliveries.rows.values()

@@ -188,11 +188,11 @@ class TestOrder:
         await world.add(endpoint(in_order=True))
         await world.tell(players_changed(1), players_changed(2))
         await world.deliver()
-        assert not world.state.pause_left("whk_1")
+        assert not world.pause_left()
 
         await world.deliver()
 
-        assert world.state.pause_left("whk_1") == SECOND
+        assert world.pause_left() == SECOND
         assert len(world.sender.sent) == 1
 
 

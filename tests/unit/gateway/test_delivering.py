@@ -23,7 +23,13 @@ def world() -> World:
 
 
 def outcome(**more: Any) -> Outcome:
-    made: dict[str, Any] = {"event_id": "evt_1", "at": MOMENT, "took": 0.0, "status": 503}
+    made: dict[str, Any] = {
+        "event_id": "evt_1",
+        "url": "https://whk_1.example/hook",
+        "at": MOMENT,
+        "took": 0.0,
+        "status": 503,
+    }
     return Outcome(**{**made, **more})
 
 

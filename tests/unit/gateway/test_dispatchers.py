@@ -1,14 +1,17 @@
 """Dispatchers beside each other: fair to all owners, in step with copies, and how they end."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 
 from common.contracts.base import now
 from gateway.handlers.attempts import Attempting
 from gateway.handlers.dispatch_state import DispatchState
 from gateway.ports.sender import Answer, NotSent, Reason
+from gateway.ports.work import Work
 from tests.fakes.deliveries import OpenSeals, answer
 from tests.fakes.gateway import MOMENT
 from tests.unit.gateway.post import World, delivered, endpoint, players_changed
@@ -141,7 +144,7 @@ async def test_a_rate_holds_for_all_copies_together_and_after_a_restart():
 
 async def test_a_pause_ends_in_time_though_the_clock_was_set_back():
     world = World()
-    world.state.pause("whk_1", 5 * SECOND)
+    world.state.pause(endpoint(), 5 * SECOND)
     set_back = DispatchState(
         attempting=world.state.attempting,
         clock=lambda: MOMENT - HOUR,
@@ -149,11 +152,11 @@ async def test_a_pause_ends_in_time_though_the_clock_was_set_back():
         pauses=world.state.pauses,
     )
 
-    left = set_back.pause_left("whk_1")
+    left = set_back.pause_left("whk_1", 1)
     world.clock.now += 5 * SECOND
 
     assert left == 5 * SECOND
-    assert not set_back.pause_left("whk_1")
+    assert not set_back.pause_left("whk_1", 1)
 
 
 async def test_f68_who_is_asked_to_stop_writes_down_what_was_answered():
@@ -190,3 +193,89 @@ async def test_f68_who_is_asked_to_stop_waits_a_moment_for_answers_and_begins_no
 
     assert len(receivers.arrived) == 32
     assert sum(len(world.attempts(name)) for name in names) == 32
+
+
+async def test_a_rate_is_kept_though_places_come_late_and_together():
+    world = World()
+    failing = endpoint("whk_prompt", rate=10, max_in_flight=10, failing_since=MOMENT)
+    await world.add(failing)
+    await world.tell(*(players_changed(n) for n in range(4)))
+    receivers, times = Receivers(takes=0), list[float]()
+    state = state_for(receivers)
+
+    async def crowd() -> None:
+        async with state.places.one_for(endpoint("whk_other", failing_since=MOMENT)):
+            await asyncio.sleep(1)
+
+    crowding = [asyncio.create_task(crowd()) for _ in range(8)]
+    going = asyncio.create_task(delivered("whk_prompt", work=world.work, state=state))
+    while not going.done():
+        if len(receivers.arrived) > len(times):
+            times += [asyncio.get_running_loop().time()] * (len(receivers.arrived) - len(times))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(going, *crowding)
+
+    assert len(times) == 4
+    assert min(after - before for before, after in pairwise(times)) > 0.05
+
+
+async def test_a_pause_that_ends_while_something_is_written_down_ends_no_round():
+    world = World()
+    await world.add(endpoint(rate=20, max_in_flight=1))
+    await world.tell(*(players_changed(n) for n in range(10)))
+
+    @asynccontextmanager
+    async def slow_work() -> AsyncGenerator[Work]:
+        async with world.work() as tx:
+            yield tx
+        world.clock.now += timedelta(milliseconds=60)
+
+    await delivered("whk_1", work=slow_work, state=world.state)
+
+    assert len(world.sender.sent) == 10
+
+
+async def moved(world: World, url: str = "https://new.example/hook") -> None:
+    async with world.work() as tx:
+        row = await tx.endpoints.hold("whk_1")
+        assert row is not None
+        await tx.endpoints.save(replace(row, url=url, revision=row.revision + 1))
+
+
+async def test_an_endpoint_is_not_judged_by_what_came_from_where_it_was_before():
+    world = World()
+    await world.add(endpoint(max_in_flight=1))
+    await world.tell(*(players_changed(n) for n in range(3)))
+
+    async def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        urls.append(url)
+        if "new" not in url:
+            await moved(world)
+        return answer(204 if "new" in url else 410)
+
+    urls = list[str]()
+    world.sender.post = post
+    world.start()
+    await world.deliver()
+    await world.deliver()
+
+    kept = world.kept()
+    assert (kept.enabled, kept.failing_since, world.told()) == (True, None, [])
+    assert [url.split("/")[2] for url in urls] == ["whk_1.example", *["new.example"] * 3]
+    assert world.pending() == []
+
+
+async def test_where_an_endpoint_moved_to_no_former_wish_to_wait_counts():
+    world = World()
+    await world.add(endpoint())
+    world.sender.says = lambda sent: answer(204 if "new" in sent.url else 503, retry_after="3600")
+    await world.tell(players_changed(1))
+    await world.deliver()
+    before = world.pause_left()
+
+    await moved(world)
+    await world.tell(players_changed(2))
+    await world.deliver()
+
+    assert before == HOUR
+    assert [sent.url.split("/")[2] for sent in world.sender.sent][1:] == ["new.example"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -69,6 +70,36 @@ async def test_a_kept_connection_that_was_let_go_of_is_no_failed_attempt():
             assert (await sender.post(receiver.url, headers={}, body=BODY)).status == 204
 
     assert (receiver.connections, len(receiver.requests)) == (2, 3)
+
+
+async def test_f66_an_attempt_arrives_twice_at_most_however_many_kept_connections_end():
+    arrived, kept, is_cutting = list[bytes](), 5, asyncio.Event()
+    hands = list[asyncio.Task[object] | None]()
+
+    async def answer_or_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hands.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                arrived.append(await reader.readuntil(b"\r\n\r\n"))
+                await reader.readexactly(len(BODY))
+                while len(arrived) < kept:
+                    await asyncio.sleep(0.01)
+                if is_cutting.is_set():
+                    break
+                writer.write(FINE)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer_or_cut, "127.0.0.1", 0)
+    async with server, sending() as sender:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await asyncio.gather(*(sender.post(url, headers={}, body=BODY) for _ in range(kept)))
+        is_cutting.set()
+        with pytest.raises(NotSent):
+            await sender.post(url, headers={}, body=BODY)
+
+    await asyncio.gather(*(hand for hand in hands if hand))
+    assert len(arrived) == kept + 2
 
 
 async def test_what_we_say_of_connection_and_body_is_not_said_by_anybody_else():

@@ -74,10 +74,11 @@ class Delivering:
 
     async def find_due(self, limit: int) -> Sequence[str]:
         """Return endpoints with something due, but those that are to be left alone for now."""
-        resting = sum(1 for one in self.state.pauses if self.state.pause_left(one))
+        pauses, left = self.state.pauses, self.state.pause_left
+        resting = sum(1 for one, pause in pauses.items() if left(one, pause.revision))
         async with self.sessions() as session:
-            found = await session.scalars(endpoints_due(now(), limit=limit + resting))
-        return [one for one in found if not self.state.pause_left(one)][:limit]
+            found = await session.execute(endpoints_due(now(), limit=limit + resting))
+        return [str(row.id) for row in found if not left(row.id, row.revision)][:limit]
 
     async def _deliver(self, endpoint_id: str, lease: Lease) -> None:
         with bound.bind(endpoint_id=endpoint_id):

@@ -7,7 +7,7 @@ not read. A connection is kept for the next delivery to the same host; it was ch
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -119,8 +119,8 @@ class GuardedSender:
         except UrlRefused as refusal:
             raise NotSent(Reason.REFUSED, refusal.detail) from None
         request = self._request(target, headers, body)
-        async with self._kept.to(target) as pool:
-            response = await self._head(request, pool)
+        async with AsyncExitStack() as held:
+            response = await self._head(request, target, held)
             try:
                 beginning = await self._beginning(response, until=began + self._limits.total)
             finally:
@@ -152,11 +152,16 @@ class GuardedSender:
         )
 
     async def _head(
-        self, request: httpcore.Request, pool: httpcore.AsyncConnectionPool
+        self, request: httpcore.Request, target: Target, held: AsyncExitStack
     ) -> httpcore.Response:
+        """Send; again, once, by a new connection where a kept one was let go of over there."""
         try:
             async with asyncio.timeout(self._limits.head):
-                return await _sent(request, pool)
+                pool = await held.enter_async_context(self._kept.to(target))
+                if response := await _sent(request, pool):
+                    return response
+                fresh = await held.enter_async_context(self._pool(target.encrypted))
+                return await fresh.handle_async_request(request)
         except TROUBLES as error:
             raise _not_sent(error) from None
 
@@ -172,21 +177,23 @@ class GuardedSender:
         return bytes(kept[: self._limits.body])
 
 
-async def _sent(request: httpcore.Request, pool: httpcore.AsyncConnectionPool) -> httpcore.Response:
-    """Send; at once again where a kept connection was let go over there, before it was heard of."""
-    while True:
-        connected = False
+async def _sent(
+    request: httpcore.Request, pool: httpcore.AsyncConnectionPool
+) -> httpcore.Response | None:
+    """Return the head of the answer; none where a kept connection ended instead."""
+    connected = False
 
-        async def trace(event: str, _: Mapping[str, object]) -> None:
-            nonlocal connected
-            connected = connected or event == CONNECTING
+    async def trace(event: str, _: Mapping[str, object]) -> None:
+        nonlocal connected
+        connected = connected or event == CONNECTING
 
-        request.extensions["trace"] = trace  # pyright: ignore[reportUnknownMemberType]  httpcore
-        try:
-            return await pool.handle_async_request(request)
-        except LET_GO:
-            if connected:
-                raise
+    request.extensions["trace"] = trace  # pyright: ignore[reportUnknownMemberType]  httpcore
+    try:
+        return await pool.handle_async_request(request)
+    except LET_GO:
+        if connected:
+            raise
+    return None
 
 
 def _not_sent(error: Exception) -> NotSent:

@@ -9,7 +9,7 @@ Redirects are not followed: a 3xx is a failure like any other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -45,12 +45,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one attempt ended. ``at``: when it began; ``took``: seconds.
+    """How one attempt ended. ``url``: where; ``at``: when it began; ``took``: seconds.
 
     ``status`` and ``answer`` of the answer; ``error``: why there was none, in words.
     """
 
     event_id: str
+    url: str = field(repr=False)
     at: datetime
     took: float
     status: int | None = None
@@ -100,14 +101,19 @@ def _wished(text: str, at: datetime) -> timedelta:
 
 
 def moved_on(
-    delivery: Delivery, outcome: Outcome, *, schedule: Schedule, chance: float
+    delivery: Delivery, outcome: Outcome, *, url: str, schedule: Schedule, chance: float
 ) -> Delivery:
-    """Return the delivery after an attempt. One that was called off meanwhile stays so."""
+    """Return the delivery after an attempt. One that was called off meanwhile stays so.
+
+    ``url``: where the endpoint is now. What failed elsewhere is tried there at once.
+    """
     counted = replace(delivery, tries=delivery.tries + 1, attempts=delivery.attempts + 1)
     if delivery.state is not DeliveryState.PENDING:
         return counted
     if outcome.succeeded:
         return replace(counted, state=DeliveryState.SUCCEEDED, done_at=outcome.ended)
+    if outcome.url != url:
+        return replace(counted, tries=delivery.tries, next_at=outcome.ended)
     wait = None if outcome.is_gone else schedule.wait(counted.tries, chance=chance)
     if wait is None:
         return replace(counted, state=DeliveryState.FAILED, done_at=outcome.ended)

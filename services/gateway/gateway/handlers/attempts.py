@@ -52,9 +52,12 @@ class Attempting:
                 answer = await self.sender.post(endpoint.url, headers=headers, body=body)
         except Exception as error:  # noqa: BLE001  it is an outcome, told and logged
             took = time.monotonic() - began
-            return Outcome(event_id=event_id, at=at, took=took, error=_in_words(error))
+            return Outcome(
+                event_id=event_id, url=endpoint.url, at=at, took=took, error=_in_words(error)
+            )
         return Outcome(
             event_id=event_id,
+            url=endpoint.url,
             at=at,
             took=answer.took,
             status=answer.status,

@@ -9,10 +9,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.delivering import Schedule
+from gateway.domain.endpoint import Endpoint
 from gateway.handlers.attempts import Attempting
 from gateway.handlers.places import Places
 
 KNOWN: Final = 10_000  # endpoints whose pause is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until when an endpoint is left alone. ``revision``: as it was when that was learned."""
+
+    end: float
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +38,24 @@ class DispatchState:
     schedule: Schedule = field(default_factory=Schedule)
     chance: Callable[[], float] = random.random
     places: Places = field(default_factory=Places)
-    pauses: dict[str, float] = field(default_factory=dict[str, float])
+    pauses: dict[str, Pause] = field(default_factory=dict[str, Pause])
 
-    def pause_left(self, endpoint_id: str) -> timedelta:
-        """Return for how long an endpoint is to be left alone; zero: go."""
-        end = self.pauses.get(endpoint_id)
-        return timedelta(seconds=0 if end is None else max(end - self.seconds(), 0.0))
+    def pause_left(self, endpoint_id: str, revision: int) -> timedelta:
+        """Return for how long an endpoint is to be left alone; zero: go.
 
-    def pause(self, endpoint_id: str, time: timedelta) -> None:
+        What was learned of it before somebody changed it does not count any more.
+        """
+        pause = self.pauses.get(endpoint_id)
+        if pause is None or pause.revision != revision:
+            return timedelta(0)
+        return timedelta(seconds=max(pause.end - self.seconds(), 0.0))
+
+    def pause(self, endpoint: Endpoint, time: timedelta) -> None:
         """Leave an endpoint alone for so long from now on."""
         now = self.seconds()
         if len(self.pauses) >= KNOWN:
-            for past in [one for one, end in self.pauses.items() if end <= now]:
+            for past in [one for one, pause in self.pauses.items() if pause.end <= now]:
                 del self.pauses[past]
         if time > timedelta(0):
-            end = now + time.total_seconds()
-            self.pauses[endpoint_id] = max(end, self.pauses.get(endpoint_id, end))
+            end = now + max(time, self.pause_left(endpoint.id, endpoint.revision)).total_seconds()
+            self.pauses[endpoint.id] = Pause(end, endpoint.revision)

@@ -62,8 +62,9 @@ class _Dispatcher:
                 pass
         finally:
             await self._leave()
-        if not self.went:  # all that is due waits for a former one: look again, but not at once
-            self.state.pause(self.id, SHORT)
+        if not self.went and self.endpoint is not None:
+            # All that is due waits for a former one: look again, but not at once.
+            self.state.pause(self.endpoint, SHORT)
 
     async def _leave(self) -> None:
         """Begin nothing more; write down what is over, or within moments: it is not sent again."""
@@ -100,8 +101,16 @@ class _Dispatcher:
         return True
 
     def _has_a_hand(self) -> bool:
-        most = min(self.endpoint.max_in_flight, MOST_IN_FLIGHT) if self.endpoint else 1
-        return len(self.running) < most and not self.state.pause_left(self.id)
+        if self.endpoint is None:
+            return not self.running
+        if self.endpoint.gap and len(self.sending) < len(self.running):
+            return False  # one waits for its place: the next one has to keep its distance
+        most = min(self.endpoint.max_in_flight, MOST_IN_FLIGHT)
+        return len(self.running) < most and not self._pause_left()
+
+    def _pause_left(self) -> timedelta:
+        found = self.endpoint
+        return self.state.pause_left(found.id, found.revision) if found else timedelta(0)
 
     def _is_to_look(self) -> bool:
         return not self._is_fresh() or (not self.dispatches and not self.saw_all)
@@ -122,7 +131,7 @@ class _Dispatcher:
         self.read_at = self.state.seconds()
         if self.endpoint is not None and seen.last_at is not None:  # by whatever process
             gap = self.endpoint.gap
-            self.state.pause(self.id, min(seen.last_at + gap - self.state.clock(), gap))
+            self.state.pause(self.endpoint, min(seen.last_at + gap - self.state.clock(), gap))
 
     def _begin(self) -> None:
         """Begin attempts, as many as the endpoint bears and the time allows."""
@@ -135,7 +144,7 @@ class _Dispatcher:
             dispatch = self.dispatches.popleft()
             self.running[asyncio.create_task(self._attempt(dispatch))] = dispatch.event.id
             self.went = True
-            self.state.pause(self.id, self.endpoint.gap)
+            self.state.pause(self.endpoint, self.endpoint.gap)
 
     async def _attempt(self, dispatch: Dispatch) -> Outcome | None:
         """Wait for a place, and send; unless the endpoint is gone by then."""
@@ -146,13 +155,14 @@ class _Dispatcher:
             if endpoint is None or not endpoint.enabled:
                 return None
             self.sending.add(dispatch.event.id)
+            self.state.pause(endpoint, endpoint.gap)
             outcome = await self.state.attempting.attempt(endpoint, dispatch)
             self.state.places.learn(self.id, outcome)
             return outcome
 
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
-        left = min(self.state.pause_left(self.id) or FRESH, SOON if self.ended else FRESH)
+        left = min(self._pause_left() or FRESH, SOON if self.ended else FRESH)
         done, _ = await asyncio.wait(
             self.running, timeout=left.total_seconds(), return_when=asyncio.FIRST_COMPLETED
         )
@@ -164,7 +174,8 @@ class _Dispatcher:
                 self.ended.append(outcome)
                 if outcome.is_gone:  # and all that waits is called off when that is written down
                     self.dispatches.clear()
-                self.state.pause(self.id, outcome.pause)
+                if self.endpoint is not None and self.endpoint.url == outcome.url:
+                    self.state.pause(self.endpoint, outcome.pause)
 
     def _is_to_record(self) -> bool:
         """Tell whether to write down now: successes may wait a little, for others to join them."""
@@ -187,8 +198,10 @@ class _Dispatcher:
 
     async def _rest(self) -> bool:
         """Wait for a short pause to end, where there is more to do; false: come back later."""
-        left = self.state.pause_left(self.id)
-        if not left or left > SHORT or (self.saw_all and not self.dispatches):
+        left = self._pause_left()
+        if not left:
+            return bool(self.dispatches)
+        if left > SHORT or (self.saw_all and not self.dispatches):
             return False
         await self.state.sleep(left.total_seconds())
         return True

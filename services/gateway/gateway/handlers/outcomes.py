@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.delivering import Outcome, Schedule, attempt_of, moved_on
+from gateway.domain.delivery import Delivery
 from gateway.domain.endpoint import Endpoint
 from gateway.domain.endpoint_health import counted_from, exhausted, judged
 from gateway.ports.work import Work
@@ -39,13 +40,15 @@ async def record(
     held = await tx.deliveries.hold_all([key for key, _ in by_key])
     rows = {(row.endpoint_id, row.event_id): row for row in held}
     known = [(rows[key], outcome) for key, outcome in by_key if key in rows]
-    moved = [
-        (row, moved_on(row, outcome, schedule=schedule, chance=chance()), outcome)
-        for row, outcome in known
-    ]
+
+    def moved(row: Delivery, outcome: Outcome) -> Delivery:
+        url = endpoints[row.endpoint_id].url
+        return moved_on(row, outcome, url=url, schedule=schedule, chance=chance())
+
+    changes = [(row, moved(row, outcome), outcome) for row, outcome in known]
     await tx.deliveries.record(*(attempt_of(row, outcome) for row, outcome in known))
-    await tx.deliveries.save(*(after for _, after, _ in moved))
-    for before, after, outcome in moved:
+    await tx.deliveries.save(*(after for _, after, _ in changes))
+    for before, after, outcome in changes:
         if after.state is not before.state and not outcome.is_gone:  # of 410, the end is told
             told = exhausted(endpoints[after.endpoint_id], after, at=outcome.ended)
             await tx.public_events.add(*told)
@@ -60,8 +63,11 @@ def _ended(outcome: Outcome) -> datetime:
 
 
 async def _judge(tx: Work, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Endpoint:
+    """Judge it by what came of attempts where it is now; what it was elsewhere says nothing."""
     found = endpoint
     for outcome in outcomes:
+        if outcome.url != endpoint.url:
+            continue
         failures = await _failures(tx, found, counted_from(found, outcome))
         after = judged(found, outcome, failures=failures)
         await tx.public_events.add(*after.notices)

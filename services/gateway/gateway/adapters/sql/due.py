@@ -31,15 +31,18 @@ def is_pending(table: FromClause) -> ColumnElement[bool]:
     return table.c.state == literal_column("'pending'")
 
 
-def endpoints_due(at: datetime, *, limit: int) -> Select[Any]:
-    """Select enabled endpoints with something due that nobody holds; no one is always first."""
+def endpoints_due(at: datetime, *, limit: int) -> Select[Any, Any]:
+    """Select id and revision of enabled endpoints with something due that nobody holds.
+
+    No one is always first.
+    """
     waiting = select(deliveries.c.event_id).where(
         deliveries.c.endpoint_id == endpoints.c.id,
         is_pending(deliveries),
         deliveries.c.next_at <= at,
     )
     return (
-        select(endpoints.c.id)
+        select(endpoints.c.id, endpoints.c.body["revision"].as_integer().label("revision"))
         .where(endpoints.c.enabled == true(), waiting.exists(), unleased(endpoints.c.id))
         .order_by(func.random())
         .limit(limit)
