@@ -280,6 +280,8 @@ class TestReplay:
             ({"after": "2026-11-21T10:00Z", "before": "2026-11-21T09:00Z"}, ["/before"]),
             ({"after": "yesterday"}, ["/after"]),
             ({"after": -1}, ["/after"]),
+            ({"after": "0001-01-01T00:00:00+14:00"}, ["/after"]),
+            ({"failed_since": "9999-12-31T23:59:00-12:00"}, ["/failed_since"]),
             ({"before": "2026-11-21T10:00"}, ["/before"]),
             ({"failed_since": "2026-11-21T10:00"}, ["/failed_since"]),
             ({"since": 1}, ["/since"]),

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     Field,
@@ -34,6 +35,16 @@ Rate = Annotated[float, Field(ge=0.01, le=1000)]
 MaxInFlight = Annotated[int, Field(ge=1, le=10)]
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time that there is in UTC, too") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 def _marked(value: object, handler: ValidatorFunctionWrapHandler) -> int | datetime:
     """A number is always a position, never seconds since 1970."""
     is_time = isinstance(value, str) and not value.strip("+-").isdecimal()
@@ -44,7 +55,7 @@ def _marked(value: object, handler: ValidatorFunctionWrapHandler) -> int | datet
     raise ValueError("must be a position, or a time with its zone (2026-11-21T10:00Z)")
 
 
-Mark = Annotated[Annotated[int, Field(ge=0, lt=2**63)] | AwareDatetime, WrapValidator(_marked)]
+Mark = Annotated[Annotated[int, Field(ge=0, lt=2**63)] | Time, WrapValidator(_marked)]
 
 
 class WebhookWish(BaseModel, frozen=True, extra="forbid"):
@@ -146,7 +157,7 @@ class ReplayWish(BaseModel, frozen=True, extra="forbid"):
     """
 
     event_id: Annotated[str, Field(pattern=f"^{EVENT}$")] | None = None
-    failed_since: AwareDatetime | None = None
+    failed_since: Time | None = None
     after: Mark | None = None
     before: Mark | None = None
 
