@@ -72,7 +72,7 @@ async def test_a_kept_connection_that_was_let_go_of_is_no_failed_attempt():
     assert (receiver.connections, len(receiver.requests)) == (2, 3)
 
 
-async def test_f66_an_attempt_arrives_twice_at_most_however_many_kept_connections_end():
+async def test_f60_an_attempt_arrives_twice_at_most_however_many_kept_connections_end():
     arrived, kept, is_cutting = list[bytes](), 5, asyncio.Event()
     hands = list[asyncio.Task[object] | None]()
 
