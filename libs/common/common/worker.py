@@ -42,10 +42,12 @@ class Worker:
     work: Callable[[str, Lease], Awaitable[None]]
     concurrency: int = 16
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+    _renewing: Together[Lease, bool] = field(init=False)
     _releasing: Together[Lease, None] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Have those that end at the same time give their leases back together."""
+        """Have those that do so at the same time renew, or give back, their leases together."""
+        self._renewing = Together(self._renew_all)
         self._releasing = Together(self._release_all)
 
     async def run(self) -> None:
@@ -64,6 +66,7 @@ class Worker:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._renewing.aclose()
             await self._releasing.aclose()
 
     async def _take_what_is_due(self) -> None:
@@ -123,12 +126,24 @@ class Worker:
     async def _renew(self, lease: Lease) -> None:
         while True:
             try:
-                with outages_named():
-                    async with self.sessions.begin() as session:
-                        return await SqlLeases(session).renew(lease, seconds=LEASE)
+                if not await self._renewing(lease):
+                    await self._renew_alone(lease)
             except DatabaseAway as outage:
                 log.warning("lease not renewed", extra={"lease": lease, "error": str(outage)})
-            await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def _renew_all(self, those: Sequence[Lease]) -> Sequence[bool]:
+        with outages_named():
+            async with self.sessions.begin() as session:
+                renewed = await SqlLeases(session).renew_all(those, seconds=LEASE)
+        return [lease in renewed for lease in those]
+
+    async def _renew_alone(self, lease: Lease) -> None:
+        with outages_named():
+            async with self.sessions.begin() as session:
+                await SqlLeases(session).renew(lease, seconds=LEASE)
 
     async def _release(self, lease: Lease) -> None:
         try:

@@ -156,6 +156,20 @@ class TestLeases:
             with pytest.raises(LeaseLost):
                 await SqlLeases(session).renew(sleeper, seconds=30)
 
+    async def test_of_several_those_are_renewed_that_still_hold(self, sessions: Sessions) -> None:
+        async with sessions.begin() as session:
+            mine = await SqlLeases(session).take_all(["a", "b"], owner="me", seconds=30)
+            [lost] = await SqlLeases(session).take_all(["c"], owner="me", seconds=-1)
+            await SqlLeases(session).take("c", owner="other", seconds=30)
+
+        async with sessions.begin() as session:
+            renewed = await SqlLeases(session).renew_all([*mine, lost], seconds=-1)
+
+        assert renewed == frozenset(mine)
+        async with sessions.begin() as session:
+            taken = await SqlLeases(session).take_all(["a", "b", "c"], owner="x", seconds=30)
+        assert [lease.subject_id for lease in taken] == ["a", "b"]
+
     async def test_a_released_lease_is_free_at_once(self, sessions: Sessions) -> None:
         async with sessions.begin() as session:
             lease = await SqlLeases(session).take("x", owner="a", seconds=30)

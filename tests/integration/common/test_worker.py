@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 
 from common.bell import Bell
 from common.db.engine import Sessions, database
-from common.db.leases import Lease, SqlLeases, unleased
+from common.db.leases import Lease, SqlLeases, leases, unleased
 from common.db.mailbox import metadata
 from common.worker import Worker
 
@@ -156,6 +156,45 @@ async def test_whose_lease_was_taken_over_lets_go(
         await task
 
 
+async def test_leases_are_renewed_together_but_who_is_busy_keeps_no_other_waiting(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.worker.RENEWAL", 0.2)
+    monkeypatch.setattr("common.worker.LEASE", 4)
+    renewals: list[int] = []
+    renew_all = SqlLeases.renew_all
+
+    async def counted(
+        self: SqlLeases, those: Sequence[Lease], *, seconds: float
+    ) -> frozenset[Lease]:
+        renewals.append(len(those))
+        return await renew_all(self, those, seconds=seconds)
+
+    monkeypatch.setattr("common.db.leases.SqlLeases.renew_all", counted)
+    copy = Copy(sessions, "busy", pause=60)
+    copy.worker.concurrency = 6
+    task = asyncio.ensure_future(copy.worker.run())
+    async with asyncio.timeout(60):
+        while len(Copy.busy) < 6 or 6 not in renewals:
+            await asyncio.sleep(0.01)
+        if sessions().get_bind().dialect.name == "postgresql":
+            async with sessions.begin() as session:
+                found = await session.execute(leases.select().where(leases.c.subject_id == "t0"))
+                held = found.one()
+                await SqlLeases(session).check(
+                    Lease(subject_id="t0", owner=held.owner, token=held.token)
+                )
+                before = len(renewals)
+                while len(renewals) < before + 3:
+                    await asyncio.sleep(0.01)
+    everything = set(Copy.busy)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert everything == {f"t{n}" for n in range(6)}
+
+
 async def test_who_cannot_renew_lets_go_before_the_lease_runs_out(
     database_url: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +214,7 @@ async def test_who_cannot_renew_lets_go_before_the_lease_runs_out(
         async def nothing(_: int) -> Sequence[str]:
             return []
 
-        monkeypatch.setattr("common.db.leases.SqlLeases.renew", hang)
+        monkeypatch.setattr("common.db.leases.SqlLeases.renew_all", hang)
         copy.worker.find_due = nothing
         taken = set(Copy.busy)
         successor = Copy(sessions, "successor")

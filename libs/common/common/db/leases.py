@@ -5,7 +5,7 @@ checks the token in the same transaction, so a copy that was asleep when its lea
 cannot write any more. Time is the database's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Row,
     Select,
     String,
     Table,
@@ -111,24 +112,23 @@ class SqlLeases:
             if one in tokens
         ]
 
+    async def renew_all(self, those: Sequence[Lease], *, seconds: float) -> frozenset[Lease]:
+        """Keep those for longer that nobody is busy with, and return them.
+
+        What is left out is lost, or held by a transaction: one waits for that alone.
+        """
+        free = _tokens(those).with_for_update(skip_locked=True)
+        held = _still(those, await self._session.execute(free))
+        await self._set_expiries(held, seconds=seconds)
+        return held
+
     async def release_all(self, those: Sequence[Lease]) -> None:
         """Give them back; one that is somebody else's by now stays so."""
-        held = [lease.subject_id for lease in await self.still_held(those)]
-        await self._session.execute(
-            update(leases)
-            .where(leases.c.subject_id.in_(held))
-            .values(expires_at=database_now() - 1)
-        )
+        await self._set_expiries(await self.still_held(those), seconds=-1)
 
     async def still_held(self, those: Sequence[Lease]) -> frozenset[Lease]:
         """Return those whose token is still the newest; holds until commit."""
-        rows = await self._session.execute(
-            _held([lease.subject_id for lease in those])
-            .add_columns(leases.c.token)
-            .with_for_update()
-        )
-        tokens = {row.subject_id: row.token for row in rows}
-        return frozenset(one for one in those if tokens.get(one.subject_id) == one.token)
+        return _still(those, await self._session.execute(_tokens(those).with_for_update()))
 
     async def renew(self, lease: Lease, *, seconds: float) -> None:
         """Keep it for longer. Raises ``LeaseLost``."""
@@ -145,6 +145,14 @@ class SqlLeases:
         )
         if await self._session.scalar(query) != lease.token:
             raise LeaseLost(lease.subject_id)
+
+    async def _set_expiries(self, those: Iterable[Lease], *, seconds: float) -> None:
+        held = [lease.subject_id for lease in those]
+        await self._session.execute(
+            update(leases)
+            .where(leases.c.subject_id.in_(held))
+            .values(expires_at=database_now() + seconds)
+        )
 
     async def _set_expiry(self, lease: Lease, *, seconds: float) -> None:
         kept = await self._session.scalar(
@@ -164,3 +172,12 @@ def _held(subject_ids: Sequence[str]) -> Select[tuple[str]]:
         .where(leases.c.subject_id.in_(subject_ids))
         .order_by(leases.c.subject_id)
     )
+
+
+def _tokens(those: Sequence[Lease]) -> Select[str, int]:
+    return _held([lease.subject_id for lease in those]).add_columns(leases.c.token)
+
+
+def _still(those: Sequence[Lease], rows: Iterable[Row[str, int]]) -> frozenset[Lease]:
+    tokens = {row.subject_id: row.token for row in rows}
+    return frozenset(one for one in those if tokens.get(one.subject_id) == one.token)
