@@ -31,6 +31,11 @@ def _breaks(old: Any, new: Any, place: str) -> Iterator[str]:  # noqa: ANN401  J
             yield from _breaks(value, kept[name], f"{place}/{name}")
         else:
             yield f"{place}/{name}: is gone"
+    if old.get("additionalProperties") is False:
+        yield from (
+            f"{place}/{name}: was forbidden"
+            for name in sorted(kept.keys() - old["properties"].keys())
+        )
     for name in ("items", "anyOf", "allOf"):
         yield from _within(old.get(name), new.get(name), f"{place}/{name}")
 

@@ -1,6 +1,7 @@
 """The public events are a promise: well formed for anybody's tools, never broken silently."""
 
 import copy
+import json
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -64,6 +65,8 @@ def test_each_schema_is_one_and_names_its_type(type: str) -> None:
 
     assert schema["properties"]["type"]["const"] == type
     assert public.version(type) == "v1"
+    # Additions are promised to be free.
+    assert '"additionalProperties": false' not in json.dumps(schema)
 
 
 OLD = {
@@ -100,3 +103,10 @@ def test_additions_are_free_and_all_else_is_named(place: Any, value: Any, told: 
     at[place[-1]] = value
 
     assert list(breaks(OLD, new)) == told
+
+
+def test_what_a_closed_schema_forbids_cannot_be_added() -> None:
+    closed: Any = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
+    new: Any = {**closed, "properties": {"a": {}, "c": {}}}
+
+    assert list(breaks(closed, new)) == ["/c: was forbidden"]

@@ -1,6 +1,7 @@
 """Deliveries are remembered as their fake remembers them, on SQLite and PostgreSQL alike."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,8 +26,10 @@ from gateway.domain.delivering import HELD_UP
 from gateway.domain.delivery import Attempt, Delivery, DeliveryState
 from gateway.handlers.attempts import Attempting
 from gateway.handlers.dispatch_state import DispatchState
+from gateway.handlers.fan_out import fan_out
 from gateway.handlers.forgetting import BATCH, forgetting
 from gateway.ports.deliveries import Due, Failed, Listed, ListedAttempts
+from gateway.ports.sender import Answer
 from gateway.ports.work import UnitOfWork as AnyUnitOfWork
 from tests.fakes.deliveries import FakeSender, OpenSeals, answer
 from tests.fakes.gateway import MOMENT
@@ -347,6 +350,55 @@ async def test_only_enabled_endpoints_with_something_due_that_nobody_holds(
     changed = await engine.find_due(10)
 
     assert (found, resting, changed) == (["whk_1"], [], ["whk_1"])
+
+
+async def test_f63_those_that_fail_get_their_share_of_hands_and_no_more(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.adapters.delivering.HANDS", 10)
+    monkeypatch.setattr("gateway.adapters.delivering.OTHERS", 8)
+    work = UnitOfWork(sessions, bind=SqlWork, bell=Bell())
+    async with work() as tx:
+        for n in range(24):
+            failing_since = MOMENT if n % 2 else None
+            owner = f"usr_{n % 12}"
+            await tx.endpoints.add(
+                endpoint(f"whk_{n}", owner_id=owner, failing_since=failing_since)
+            )
+            await tx.deliveries.add(delivery(1, endpoint_id=f"whk_{n}"))
+        await tx.endpoints.add(endpoint("whk_good", owner_id="usr_good"))
+        events = [players_changed(owner_id=f"usr_{n}", server_id=f"srv_{n}") for n in range(12)]
+        await tx.public_events.add(*events)
+        await fan_out(tx, await tx.public_events.number(limit=20), at=now())
+    sender, hang = FakeSender(), asyncio.Event()
+
+    class Hanging:
+        async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+            if "good" not in url:
+                await hang.wait()
+            return await sender.post(url, headers=headers, body=body)
+
+    attempting = Attempting(sender=Hanging(), opener=OpenSeals(), clock=now)
+    engine = Delivering(
+        owner="one",
+        sessions=sessions,
+        told=Bell(),
+        state=DispatchState(attempting=attempting, clock=now),
+    )
+    engine.state.places.poor.update(f"whk_{n}" for n in range(0, 24, 2))
+    running = asyncio.create_task(engine.run())
+    await asyncio.sleep(1)
+    async with work() as tx:
+        await tx.public_events.add(players_changed(owner_id="usr_good", server_id="srv_good"))
+        await fan_out(tx, await tx.public_events.number(limit=20), at=now())
+    engine.bell.ring()
+    async with asyncio.timeout(30):
+        while not sender.sent:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert [sent.url for sent in sender.sent] == [endpoint("whk_good").url]
 
 
 async def test_a_hundred_thousand_pending_ones_are_asked_by_the_indexes(

@@ -10,7 +10,7 @@ states, and links to the rest. Also what Standard Webhooks 1.0.0 asks of a body 
 from collections.abc import Mapping
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from common.contracts.public_data import (
     DeliveryData,
@@ -34,8 +34,6 @@ class PublicEvent(BaseModel, Generic[D], frozen=True):
 
     ``sequence`` is CloudEvents' extension of that name; padded, it sorts as text.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     specversion: Literal["1.0"] = Field(default="1.0", description="Of CloudEvents")
     id: str = Field(pattern=r"^evt_[0-9a-z]{26}$", description="The same wherever it is told")

@@ -18,6 +18,7 @@ from common.security.addresses import Address, Allowance
 from gateway.adapters.guarded_network import GuardedNetwork, direct_network
 from gateway.adapters.kept_connections import KEPT_FOR, KeptConnections
 from gateway.adapters.names import Names, SystemNames, is_ours
+from gateway.adapters.troubles import TROUBLES, not_sent
 from gateway.domain.delivering import MOST_IN_FLIGHT
 from gateway.domain.target import Target, UrlRefused, target_of
 from gateway.ports.sender import Answer, NotSent, Reason
@@ -28,18 +29,6 @@ OUR_HEADERS: Final = frozenset({
     *("upgrade", "expect", "accept-encoding", "proxy-connection", "proxy-authorization"),
 })  # fmt: skip
 HINT: Final = 100  # characters of Retry-After
-# What goes wrong on the way: kind of error -> what that is for people. The first that fits.
-KINDS: Final[Mapping[type[Exception], tuple[Reason, str]]] = {
-    TimeoutError: (Reason.TIMEOUT, "No answer came in time."),
-    httpcore.TimeoutException: (Reason.TIMEOUT, "Nobody could be connected to in time."),
-    httpcore.LocalProtocolError: (Reason.CONNECTION, "The headers are none that HTTP can carry."),
-    httpcore.ProtocolError: (Reason.CONNECTION, "No answer came that is one of HTTP."),
-    httpcore.ConnectError: (Reason.CONNECTION, "Nobody could be connected to there."),
-    httpcore.NetworkError: (Reason.CONNECTION, "The connection was cut."),
-    ssl.SSLError: (Reason.TLS, "The host ended TLS, as one does that wants a certificate of ours."),
-    OSError: (Reason.CONNECTION, "The connection was cut."),
-}
-TROUBLES: Final = tuple(KINDS)
 # What a connection ends with that the other side has let go of, and what tells that one is new.
 LET_GO: Final = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
 CONNECTING: Final = "connection.connect_tcp.started"
@@ -163,7 +152,7 @@ class GuardedSender:
                 fresh = await held.enter_async_context(self._pool(target.encrypted))
                 return await fresh.handle_async_request(request)
         except TROUBLES as error:
-            raise _not_sent(error) from None
+            raise not_sent(error) from None
 
     async def _beginning(self, response: httpcore.Response, *, until: float) -> bytes:
         """Return what comes of the body in time; how it ends does not change the status."""
@@ -194,10 +183,6 @@ async def _sent(
         if connected:
             raise
     return None
-
-
-def _not_sent(error: Exception) -> NotSent:
-    return next(NotSent(*KINDS[kind]) for kind in KINDS if isinstance(error, kind))
 
 
 def _header(response: httpcore.Response, wanted: bytes) -> str | None:

@@ -1,7 +1,6 @@
 """Takes one endpoint's deliveries out, as many at a time as it bears, until nothing is due.
 
-What is sent and not yet written down when the process dies is sent again, under the same
-``webhook-id``: at least once.
+What is sent and not yet written down when the process dies is sent again: at least once.
 """
 
 import asyncio
@@ -16,6 +15,7 @@ from gateway.domain.endpoint import Endpoint
 from gateway.handlers.attempts import Dispatch
 from gateway.handlers.delivery_queue import DeliveryQueue, Question
 from gateway.handlers.dispatch_state import DispatchState
+from gateway.handlers.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ async def deliver(endpoint_id: str, *, state: DispatchState, queue: DeliveryQueu
 class _Dispatcher:
     """One endpoint's deliveries, from the first look until nothing is due. ``saw_all``: in it.
 
-    ``sending``: those of the running that have a place; ``over_at``: when the first ``ended``.
+    ``over_at``: when the first that ``ended`` did so. ``was_poor``: at the first look; who turns
+    out to be poor later on is let go of, for somebody who has a hand for such.
     """
 
     id: str
@@ -48,10 +49,8 @@ class _Dispatcher:
     read_at: float | None = None
     saw_all: bool = False
     went: bool = False
-    running: dict[asyncio.Task[Outcome | None], str] = field(
-        default_factory=dict[asyncio.Task[Outcome | None], str]
-    )
-    sending: set[str] = field(default_factory=set[str])
+    was_poor: bool = False
+    under_way: UnderWay = field(default_factory=UnderWay)
     ended: list[Outcome] = field(default_factory=list[Outcome])
     over_at: float = 0.0
     writing: asyncio.Future[Endpoint | None] | None = None
@@ -68,15 +67,7 @@ class _Dispatcher:
 
     async def _leave(self) -> None:
         """Begin nothing more; write down what is over, or within moments: it is not sent again."""
-        for task, event_id in self.running.items():
-            if event_id not in self.sending:
-                task.cancel()
-        if self.running:
-            await asyncio.wait(self.running, timeout=LAST_ANSWERS)
-        for task in self.running:
-            task.cancel()
-        found = await asyncio.gather(*self.running, return_exceptions=True)
-        self.ended += [one for one in found if isinstance(one, Outcome)]
+        self.ended += await self.under_way.last_outcomes(within=LAST_ANSWERS)
         try:
             async with asyncio.timeout(LAST_WORDS):
                 if self.writing is not None:
@@ -88,10 +79,13 @@ class _Dispatcher:
 
     async def _step(self) -> bool:
         """Look, begin what may begin, wait for some, write it down; false: nothing is left."""
+        if self._has_turned():
+            self.dispatches.clear()
+            self.under_way.call_back()
         if self._has_a_hand() and self._is_to_look():
             await self._look()
         self._begin()
-        if not self.running:
+        if not self.under_way:
             await self._record()
             return await self._rest()
         await self._wait()
@@ -100,13 +94,18 @@ class _Dispatcher:
             await self._record()
         return True
 
+    def _has_turned(self) -> bool:
+        found, is_poor = self.endpoint, self.state.places.is_poor
+        return not self.was_poor and found is not None and is_poor(found)
+
     def _has_a_hand(self) -> bool:
         if self.endpoint is None:
-            return not self.running
-        if self.endpoint.gap and len(self.sending) < len(self.running):
-            return False  # one waits for its place: the next one has to keep its distance
+            return not self.under_way
+        one_waits = bool(self.endpoint.gap) and self.under_way.any_waits
+        if one_waits or self._has_turned():
+            return False
         most = min(self.endpoint.max_in_flight, MOST_IN_FLIGHT)
-        return len(self.running) < most and not self._pause_left()
+        return len(self.under_way) < most and not self._pause_left()
 
     def _pause_left(self) -> timedelta:
         found = self.endpoint
@@ -124,25 +123,23 @@ class _Dispatcher:
     async def _look(self) -> None:
         """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
         self.dispatches.clear()
-        in_hand = frozenset([*self.running.values(), *(one.event_id for one in self.ended)])
+        began = self.state.seconds()
+        in_hand = self.under_way.event_ids | {one.event_id for one in self.ended}
         seen = await self.queue.look(Question(endpoint_id=self.id, but=in_hand))
+        if self.endpoint is None and seen.endpoint is not None:
+            self.was_poor = self.state.places.is_poor(seen.endpoint)
         self.endpoint, self.saw_all = seen.endpoint, seen.is_all
         self.dispatches.extend(seen.dispatches)
-        self.read_at = self.state.seconds()
+        self.read_at = began
         if self.endpoint is not None and seen.last_at is not None:  # by whatever process
             gap = self.endpoint.gap
             self.state.pause(self.endpoint, min(seen.last_at + gap - self.state.clock(), gap))
 
     def _begin(self) -> None:
         """Begin attempts, as many as the endpoint bears and the time allows."""
-        while (
-            self.endpoint is not None
-            and self.dispatches
-            and self._is_fresh()
-            and self._has_a_hand()
-        ):
+        while self.endpoint and self.dispatches and self._is_fresh() and self._has_a_hand():
             dispatch = self.dispatches.popleft()
-            self.running[asyncio.create_task(self._attempt(dispatch))] = dispatch.event.id
+            self.under_way.begin(dispatch.event.id, self._attempt(dispatch))
             self.went = True
             self.state.pause(self.endpoint, self.endpoint.gap)
 
@@ -154,7 +151,7 @@ class _Dispatcher:
             endpoint = self.endpoint if self._is_fresh() else await self.queue.find(self.id)
             if endpoint is None or not endpoint.enabled:
                 return None
-            self.sending.add(dispatch.event.id)
+            self.under_way.has_place(dispatch.event.id)
             self.state.pause(endpoint, endpoint.gap)
             outcome = await self.state.attempting.attempt(endpoint, dispatch)
             self.state.places.learn(self.id, outcome)
@@ -163,19 +160,13 @@ class _Dispatcher:
     async def _wait(self) -> None:
         """Wait until an attempt is over, or there may be something else to do."""
         left = min(self._pause_left() or FRESH, SOON if self.ended else FRESH)
-        done, _ = await asyncio.wait(
-            self.running, timeout=left.total_seconds(), return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in done:
-            self.sending.discard(self.running.pop(task))
-            outcome = task.result()
-            if outcome is not None:
-                self.over_at = self.over_at if self.ended else self.state.seconds()
-                self.ended.append(outcome)
-                if outcome.is_gone:  # and all that waits is called off when that is written down
-                    self.dispatches.clear()
-                if self.endpoint is not None and self.endpoint.url == outcome.url:
-                    self.state.pause(self.endpoint, outcome.pause)
+        for outcome in await self.under_way.next_outcomes(within=left.total_seconds()):
+            self.over_at = self.over_at if self.ended else self.state.seconds()
+            self.ended.append(outcome)
+            if outcome.is_gone:  # and all that waits is called off when that is written down
+                self.dispatches.clear()
+            if self.endpoint is not None and self.endpoint.url == outcome.url:
+                self.state.pause(self.endpoint, outcome.pause)
 
     def _is_to_record(self) -> bool:
         """Tell whether to write down now: successes may wait a little, for others to join them."""
@@ -199,7 +190,7 @@ class _Dispatcher:
     async def _rest(self) -> bool:
         """Wait for a short pause to end, where there is more to do; false: come back later."""
         left = self._pause_left()
-        if not left:
+        if not left or self._has_turned():
             return bool(self.dispatches)
         if left > SHORT or (self.saw_all and not self.dispatches):
             return False

@@ -1,4 +1,7 @@
-"""Places for attempts: who fails or is slow waits with its like, and no owner takes them all."""
+"""Places for attempts: who fails or is slow waits with its like, and no owner takes them all.
+
+The same goes for hands: an endpoint is in one while somebody is busy with it, or waits for a place.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,6 +14,8 @@ from gateway.domain.endpoint import Endpoint
 
 SLOW: Final = 2.0  # seconds: an attempt that takes longer counts as one that failed
 KNOWN: Final = 10_000  # endpoints that are remembered
+HANDS: Final = 500  # endpoints that somebody is busy with, at most …
+OTHERS: Final = 400  # … and of those that fail or are slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class Places:
                     yield
                     return
 
+    def is_poor(self, endpoint: Endpoint) -> bool:
+        """Tell whether it fails or is slow."""
+        return endpoint.failing_since is not None or endpoint.id in self.poor
+
     def learn(self, endpoint_id: str, outcome: Outcome) -> None:
         """Remember how an endpoint does."""
         if outcome.succeeded and outcome.took <= SLOW:
@@ -67,5 +76,4 @@ class Places:
             self.poor.add(endpoint_id)
 
     def _lane_of(self, endpoint: Endpoint) -> Lane:
-        is_poor = endpoint.failing_since is not None or endpoint.id in self.poor
-        return self.others if is_poor else self.well
+        return self.others if self.is_poor(endpoint) else self.well

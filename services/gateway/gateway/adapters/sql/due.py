@@ -13,6 +13,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    case,
     func,
     literal,
     literal_column,
@@ -31,20 +32,27 @@ def is_pending(table: FromClause) -> ColumnElement[bool]:
     return table.c.state == literal_column("'pending'")
 
 
-def endpoints_due(at: datetime, *, limit: int) -> Select[Any, Any]:
-    """Select id and revision of enabled endpoints with something due that nobody holds.
+def endpoints_due(at: datetime, *, limit: int, last: Sequence[str] = ()) -> Select[Any, Any, Any]:
+    """Select enabled endpoints with something due that nobody holds: who does well comes first.
 
-    No one is always first.
+    Id, revision, and since when it fails. Those to come ``last`` do so like those that fail; of
+    equals no one is always first.
     """
+    failing_since = endpoints.c.body["failing_since"].as_string()
+    is_poor = or_(failing_since.is_not(None), endpoints.c.id.in_(last))
     waiting = select(deliveries.c.event_id).where(
         deliveries.c.endpoint_id == endpoints.c.id,
         is_pending(deliveries),
         deliveries.c.next_at <= at,
     )
     return (
-        select(endpoints.c.id, endpoints.c.body["revision"].as_integer().label("revision"))
+        select(
+            endpoints.c.id,
+            endpoints.c.body["revision"].as_integer().label("revision"),
+            failing_since.label("failing_since"),
+        )
         .where(endpoints.c.enabled == true(), waiting.exists(), unleased(endpoints.c.id))
-        .order_by(func.random())
+        .order_by(case((is_poor, 1), else_=0), func.random())
         .limit(limit)
     )
 
