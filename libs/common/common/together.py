@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ class Together(Generic[T, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, future))
         if self._going is None or self._going.done():
-            self._going = asyncio.create_task(self._go())
+            # It is for all who ask: nobody's context is that of the others.
+            self._going = asyncio.create_task(self._go(), context=Context())
         return await future
 
     async def aclose(self) -> None:

@@ -19,11 +19,13 @@ from common.contracts.base import now
 from gateway.api import asyncapi
 from gateway.api.dependencies import Authenticated, Caller, Gateway, Parts, only_admins
 from gateway.api.pages import Limit, OfServer
+from gateway.domain.administration import AdminOnly
 from gateway.domain.admission import NotAuthenticated
 from gateway.domain.errors import EventTypeNotFound
 from gateway.domain.publicity import envelope
 from gateway.domain.subscription import as_told
 from gateway.handlers import public_events, users
+from gateway.handlers.hypervisor import check_admin
 from gateway.ports.public_events import Sought
 
 TYPE = r"^[a-z_]+(\.[a-z_]+)*(\.v[0-9]+|\.\*)?$"
@@ -131,14 +133,18 @@ async def follow_events(
     # Nobody has seen what is to come: who says so knows a database that was set back since.
     since = last if wanted is None else min(wanted, last)
 
+    sought = replace(here.sought, after=since)
+
     async def check() -> None:
-        await users.caller_of(
+        user = await users.caller_of(
             user_id=here.caller.user_id, session_id=here.caller.session_id, work=work, at=now()
         )
+        if sought.owner_id is None:
+            check_admin(user)
 
     yield ServerSentEvent(comment=f"events after {since}", retry=2000)
-    sought = replace(here.sought, after=since)
-    with suppress(NotAuthenticated):  # the answer has begun: all that is left is to end it
+    # The answer has begun: all that is left then is to end it.
+    with suppress(NotAuthenticated, AdminOnly):
         async for event in public_events.follow(sought, work=work, news=news, check=check):
             yield ServerSentEvent(id=str(event.position), event=event.type, data=as_told(event))
 
