@@ -117,7 +117,6 @@ def application(
         ]
     )
     exchange = Exchange(lab, ROUTES, ambush.through)
-    app.on_cleanup.append(lines.hang_up)
     app.router.add_route("*", "/api2/{tail:.*}", exchange.handle)
     return app
 
@@ -136,8 +135,7 @@ async def running(plan: Plan) -> AsyncGenerator[Lab]:
         try:
             await lab.guesthouse.wake(lab.site)
             _tell_address(plan)
-            assert runner.server is not None
-            async with opened(listener, runner.server, certificate.context):
+            async with opened(listener, runner, certificate.context):
                 yield lab
         finally:
             await runner.cleanup()

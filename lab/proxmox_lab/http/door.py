@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from aiohttp import web
+
 BACKLOG: Final = 128
 PATIENCE: Final = 60.0  # seconds somebody may be silent who has come in
 REST: Final = 0.1  # seconds after nobody could be let in
+TURNS: Final = 50  # of 10 ms, for which the event loop may take to see that a line was cut
 GOODBYE: Final = 1.0  # seconds a client may take for its own, once the last answer is sent
 LONGEST: Final = 8192  # bytes of a request that is only to be sent elsewhere
 _HANDSHAKE: Final = b"\x16"  # what a conversation in TLS begins with
@@ -24,41 +27,67 @@ Inside = Callable[[], asyncio.BaseProtocol]
 class Door:
     """Listens at a bound socket; everybody who comes gets a protocol of those ``inside``."""
 
-    def __init__(
-        self,
-        listener: socket.socket,
-        inside: Callable[[], asyncio.BaseProtocol],
-        tls: ssl.SSLContext,
-    ) -> None:
+    def __init__(self, listener: socket.socket, inside: Inside, tls: ssl.SSLContext) -> None:
         self._listener, self._inside, self._tls = listener, inside, tls
         self._busy: set[asyncio.Task[None]] = set()
+        self._outside: set[socket.socket] = set()
+        self._lines: list[socket.socket] = []
 
     def open(self) -> None:
         """Let people in from now on."""
         self._listener.setblocking(False)
         self._listener.listen(BACKLOG)
-        self._keep(self._listen())
+        self._listen()
 
     async def close(self) -> None:
         """Let nobody in any more; who is inside stays."""
+        asyncio.get_running_loop().remove_reader(self._listener)
         for task in self._busy:
             task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)
+        for line in self._outside:  # a task that was cancelled before it began closes nothing
+            line.close()
+
+    async def hang_up(self) -> None:
+        """Cut who is inside still: TLS would wait for the other side's goodbye."""
+        for line in self._open_lines():
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        for _ in range(TURNS):
+            if not self._open_lines():
+                break
+            await asyncio.sleep(0.01)
+
+    def _open_lines(self) -> list[socket.socket]:
+        self._lines = [line for line in self._lines if line.fileno() >= 0]
+        return self._lines
+
+    def _listen(self) -> None:
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        """Take who has come at once: a task that waits for people may lose one as it ends."""
+        loop = asyncio.get_running_loop()
+        try:
+            line, _ = self._listener.accept()
+        except BlockingIOError:
+            return  # somebody is gone again
+        except OSError:  # too many are inside
+            loop.remove_reader(self._listener)
+            self._keep(self._listen_again())
+            return
+        line.setblocking(False)
+        self._outside.add(line)
+        self._keep(self._receive(line))
+
+    async def _listen_again(self) -> None:
+        await asyncio.sleep(REST)
+        self._listen()
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
-
-    async def _listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                line, _ = await loop.sock_accept(self._listener)
-            except OSError:  # too many are inside, or somebody is gone again
-                await asyncio.sleep(REST)
-            else:
-                self._keep(self._receive(line))
 
     async def _receive(self, line: socket.socket) -> None:
         with suppress(OSError, TimeoutError):
@@ -72,9 +101,12 @@ class Door:
             except BaseException:
                 line.close()
                 raise
+            finally:
+                self._outside.discard(line)
             line.close()
 
     async def _let_in(self, line: socket.socket) -> None:
+        self._open_lines().append(line)
         await asyncio.get_running_loop().connect_accepted_socket(
             self._inside, line, ssl=self._tls, ssl_shutdown_timeout=GOODBYE
         )
@@ -82,15 +114,18 @@ class Door:
 
 @asynccontextmanager
 async def opened(
-    listener: socket.socket, inside: Inside, tls: ssl.SSLContext
+    listener: socket.socket, runner: web.AppRunner, tls: ssl.SSLContext
 ) -> AsyncGenerator[None]:
-    """Answer at a bound socket until the block ends."""
-    door = Door(listener, inside, tls)
+    """Answer at a bound socket until the block ends; the application ends with it."""
+    assert runner.server is not None
+    door = Door(listener, runner.server, tls)
     door.open()
     try:
         yield
     finally:
         await door.close()
+        await runner.cleanup()
+        await door.hang_up()
 
 
 async def _heard(line: socket.socket) -> None:

@@ -1,15 +1,9 @@
-"""The connections still open: after an answer, TLS may wait long for the other side's goodbye."""
+"""The connections of those who ask: a new certificate ends them, after one more answer."""
 
-import asyncio
-import socket
 from asyncio.trsock import TransportSocket
-from contextlib import suppress
-from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-
-TURNS: Final = 50  # of 10 ms, for which the event loop may take to see that a line was cut
 
 
 class Lines:
@@ -37,16 +31,6 @@ class Lines:
     def renew(self) -> None:
         """Let every connection of today answer once more, then end."""
         self._age += 1
-
-    async def hang_up(self, _: web.Application) -> None:
-        """Cut what is still connected."""
-        for line in self._open():
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-        for _turn in range(TURNS):
-            if not self._open():
-                break
-            await asyncio.sleep(0.01)
 
     def _open(self) -> dict[TransportSocket, int]:
         return {line: age for line, age in self._known.items() if line.fileno() >= 0}

@@ -52,9 +52,8 @@ async def recorded_lab(
 @asynccontextmanager
 async def _door(runner: web.AppRunner, certificates: Path) -> AsyncGenerator[str]:
     """Open the door that an ordinary lab has, at a free port."""
-    assert runner.server is not None
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         certificate = Certificate(certificates, host=HOST)
-        async with opened(listener, runner.server, certificate.context):
+        async with opened(listener, runner, certificate.context):
             yield f"http://{HOST}:{listener.getsockname()[1]}"
