@@ -123,14 +123,13 @@ class _Dispatcher:
     async def _look(self) -> None:
         """Read the endpoint, and what is due and not in hand; what was read before is dropped."""
         self.dispatches.clear()
-        began = self.state.seconds()
         in_hand = self.under_way.event_ids | {one.event_id for one in self.ended}
         seen = await self.queue.look(Question(endpoint_id=self.id, but=in_hand))
         if self.endpoint is None and seen.endpoint is not None:
             self.was_poor = self.state.places.is_poor(seen.endpoint)
         self.endpoint, self.saw_all = seen.endpoint, seen.is_all
         self.dispatches.extend(seen.dispatches)
-        self.read_at = began
+        self.read_at = self.state.seconds()
         if self.endpoint is not None and seen.last_at is not None:  # by whatever process
             gap = self.endpoint.gap
             self.state.pause(self.endpoint, min(seen.last_at + gap - self.state.clock(), gap))
