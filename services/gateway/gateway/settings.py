@@ -11,9 +11,9 @@ from pydantic_settings import NoDecode
 from common.security.addresses import ANYWHERE, LOOPBACK, Allowance
 from common.settings import ServiceSettings
 from gateway.domain.delivering import RETRIES, Schedule
+from gateway.domain.target import MAX_PORT
 
 PLACE: Final = re.compile(r"(?P<host>\*|\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?P<port>[0-9]{1,5})")
-MAX_PORT: Final = 65_535
 DAY: Final = 86_400  # seconds
 PROXMOX: Final = (ANYWHERE, 8006)  # where its API is, and nothing that hears webhooks
 USUAL_PORTS: Final = {"nats": 4222, "tls": 4222, "postgresql+asyncpg": 5432}

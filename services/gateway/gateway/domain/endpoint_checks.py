@@ -16,9 +16,9 @@ from gateway.domain.chat_formats import OPTIONS
 from gateway.domain.endpoint_refusals import EndpointRefused
 from gateway.domain.endpoint_terms import Terms
 from gateway.domain.errors import Fault
+from gateway.domain.subscription import ALL_OF
 from gateway.domain.target import complaint
 
-ALL_OF: Final = ".*"
 LONGEST_FILTER: Final = 8192  # characters of its JSON
 LONGEST_OPTION: Final = 200
 _GROUPS: Final = tuple(dict.fromkeys(f"{name.rpartition('.')[0]}{ALL_OF}" for name in CATALOGUE))

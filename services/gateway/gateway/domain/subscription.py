@@ -41,9 +41,13 @@ def wants(endpoint: Endpoint, event: Published, told: Mapping[str, Any]) -> bool
 
 def is_of(type: str, wanted: str) -> bool:
     """Tell whether a type is the one wanted, or begins as it says (``server.*``)."""
-    if wanted.endswith(ALL_OF):
-        return type.startswith(wanted.removesuffix("*"))
-    return type == wanted
+    beginning = beginning_of(wanted)
+    return type == wanted if beginning is None else type.startswith(beginning)
+
+
+def beginning_of(wanted: str) -> str | None:
+    """Return how the types begin that ``server.*`` means; none: it is a type itself."""
+    return wanted.removesuffix("*") if wanted.endswith(ALL_OF) else None
 
 
 def delivery_of(event: Published, endpoint: Endpoint, *, at: datetime) -> Delivery:

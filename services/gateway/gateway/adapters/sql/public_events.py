@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,9 +11,8 @@ from common.contracts.ids import new_id
 from common.db.upsert import add_to
 from gateway.adapters.sql.event_tables import POSITIONS, counters, events
 from gateway.domain.publicity import Notice, Published
+from gateway.domain.subscription import beginning_of
 from gateway.ports.public_events import Sought
-
-ALL_OF: Final = ".*"
 
 
 class SqlPublicEvents:
@@ -109,9 +108,10 @@ def _counted_as(notice: Notice) -> str:
 
 
 def _is_of(type: str) -> ColumnElement[bool]:
-    if type.endswith(ALL_OF):
-        return events.c.type.startswith(type.removesuffix("*"), autoescape=True)
-    return events.c.type == type
+    beginning = beginning_of(type)
+    if beginning is None:
+        return events.c.type == type
+    return events.c.type.startswith(beginning, autoescape=True)
 
 
 def _published(row: Row[Any], *, position: int) -> Published:
